@@ -1,0 +1,148 @@
+// The backend border: every batched primitive, on one page. One call serves a whole batch (an ensemble).
+// A public function checks shapes once and calls a private virtual one; CpuBackend and CudaBackend implement
+// them. One backend object = one device, one stream, its handles and its scratch memory. Calls enqueue; only
+// download and synchronise wait. All matrices are column-major; sizes are given as [rows, cols] x batch.
+// Throws std::invalid_argument on shapes that do not fit and Error when a factorisation fails.
+#pragma once
+
+#include <complex>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "descrambler/array.hpp"
+#include "descrambler/deer_database.hpp"
+
+namespace descrambler {
+
+enum class Op { none, transpose };
+enum class Activation { identity, tanh, logistic, softplus, relu };
+
+// One fully connected layer: y = f(W x + b), then y / mean(y) if renorm.
+struct Layer {
+    Index inputs = 0, outputs = 0;
+    Activation activation = Activation::identity;
+    bool renorm = false;
+    bool operator==(const Layer&) const = default;
+};
+
+// Adam (Kingma, Ba 2014) with L2 coupled to the gradient: g + decay * w enters the moments.
+struct AdamOptions {
+    double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+};
+
+// What one member of an ensemble trains with.
+struct MemberPlan {
+    std::uint64_t member = 0;   // its streams: stream::member + member, stream::shuffle + member
+    Index iterations = 0;       // whole length of its schedule
+    double decay = 1e-6;
+    bool shuffled = false;      // targets permuted within each batch, a fresh permutation every batch
+};
+
+// Whole optimisation steps for all members: draw, forward, mean squared error (over batch and outputs),
+// backward, Adam.  rate(it) = rate (floor + (1 - floor) (1 + cos(pi it / iterations)) / 2)
+template <class T>
+struct TrainPlan {
+    std::span<const Layer> layers;
+    Index batch_size = 256;
+    double rate = 1e-2, rate_floor = 0.01;
+    AdamOptions adam;
+    std::uint64_t seed = 0;
+    const DeerTables* deer = nullptr;  // the data, or, where there is none:
+    std::function<void(std::uint64_t stream, Index first, Batch<T> input, Batch<T> target)> samples;
+};
+
+template <class T>  // instantiated for float and double
+class Backend {
+public:
+    virtual ~Backend() = default;
+    [[nodiscard]] virtual const char* name() const = 0;
+    [[nodiscard]] virtual int threads() const = 0;
+
+    // memory
+    [[nodiscard]] Buffer<T> allocate(Index size);         // zero-filled, lives where the backend computes
+    void upload(const T* host, Batch<T> to);              // host: items one after another
+    void download(Batch<const T> from, T* host);          // waits
+    void synchronise();
+
+    // blas: C = alpha op(A) op(B) + beta C;  G = S S^T + beta G, whole matrix;  y = alpha x + beta y;  r[b] = <x, y>
+    void gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C);
+    void gram(Batch<const T> S, T beta, Batch<T> G);
+    void axpby(T alpha, Batch<const T> x, T beta, Batch<T> y);
+    void dot(Batch<const T> x, Batch<const T> y, Batch<T> r);
+
+    // factor: A [m, n] -> R [n, n] upper with A = Q R, Q in A where m >= n;  A -> eigenvectors, w [n, 1] ascending;
+    //         A = U diag(s) V^T thin, A destroyed: U [m, k], s [k, 1] descending, V [n, k], k = min(m, n);
+    //         A [n, n] symmetric positive definite (lower triangle read, destroyed), B [n, r] -> A^-1 B
+    void qr(Batch<T> A, Batch<T> R);
+    void eigh(Batch<T> A, Batch<T> w);
+    void svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V);
+    void cholesky_solve(Batch<T> A, Batch<T> B);
+
+    // random: the numbers of words first, first + 1, ... of a stream; item b of the batch reads stream + b
+    void random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, Batch<T> x);
+    void random_normal(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, Batch<T> x);
+
+    // fft: complex, forward, unnormalised, along the first index
+    void fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y);
+
+    // mlp: y = f(W x + b), b [out, 1] or empty;  dy is overwritten by dz = dy f'(z), gradients are accumulated
+    //      (+=) into dW and db, dx = W^T dz is assigned (empty: not wanted);  y = x / mean(x) by column
+    void dense_forward(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y);
+    void dense_backward(Activation f, Batch<const T> W, Batch<const T> x, Batch<const T> y, Batch<T> dy, Batch<T> dW,
+                        Batch<T> db, Batch<T> dx);
+    void renorm_forward(Batch<const T> x, Batch<T> y);
+    void renorm_backward(Batch<const T> x, Batch<const T> y, Batch<const T> dy, Batch<T> dx);
+    void adam_step(const AdamOptions& options, T rate, T decay, Index step, Batch<const T> g, Batch<T> m, Batch<T> v,
+                   Batch<T> w);
+    // steps first .. last-1 of every member that has them; parameters, m, v [P, 1] x members as mlp.hpp packs them;
+    // loss [last - first, 1] x members, NaN beyond a member's schedule
+    void train(const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index first, Index last,
+               Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss);
+
+    // deer: samples first, first + 1, ... of a stream
+    void deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t stream, Index first,
+                     const DeerSamples<T>& out);
+
+private:
+    virtual Buffer<T> do_allocate(Index size) = 0;
+    virtual void do_upload(const T* host, Batch<T> to) = 0;
+    virtual void do_download(Batch<const T> from, T* host) = 0;
+    virtual void do_synchronise() = 0;
+    virtual void do_gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C) = 0;
+    virtual void do_gram(Batch<const T> S, T beta, Batch<T> G) = 0;
+    virtual void do_axpby(T alpha, Batch<const T> x, T beta, Batch<T> y) = 0;
+    virtual void do_dot(Batch<const T> x, Batch<const T> y, Batch<T> r) = 0;
+    virtual void do_qr(Batch<T> A, Batch<T> R) = 0;
+    virtual void do_eigh(Batch<T> A, Batch<T> w) = 0;
+    virtual void do_svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) = 0;
+    virtual void do_cholesky_solve(Batch<T> A, Batch<T> B) = 0;
+    virtual void do_random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) = 0;
+    virtual void do_random_normal(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) = 0;
+    virtual void do_fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y) = 0;
+    virtual void do_dense_forward(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y) = 0;
+    virtual void do_dense_backward(Activation f, Batch<const T> W, Batch<const T> x, Batch<const T> y, Batch<T> dy,
+                                   Batch<T> dW, Batch<T> db, Batch<T> dx) = 0;
+    virtual void do_renorm_forward(Batch<const T> x, Batch<T> y) = 0;
+    virtual void do_renorm_backward(Batch<const T> x, Batch<const T> y, Batch<const T> dy, Batch<T> dx) = 0;
+    virtual void do_adam_step(const AdamOptions& options, T rate, T decay, Index step, Batch<const T> g, Batch<T> m,
+                              Batch<T> v, Batch<T> w) = 0;
+    virtual void do_train(const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index first, Index last,
+                          Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss) = 0;
+    virtual void do_deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t stream, Index first,
+                                const DeerSamples<T>& out) = 0;
+};
+
+// threads: OpenMP threads over the batch; 0 = all the machine offers. BLAS and LAPACK run with one thread always,
+// so results do not depend on it.
+template <class T>
+[[nodiscard]] std::unique_ptr<Backend<T>> make_cpu_backend(int threads = 0);
+// A build without CUDA throws InputError, and so does a machine without a device.
+template <class T>
+[[nodiscard]] std::unique_ptr<Backend<T>> make_cuda_backend(int device = 0);
+// "auto", "cpu", "cuda", "cuda:N"
+template <class T>
+[[nodiscard]] std::unique_ptr<Backend<T>> make_backend(std::string_view device, int threads = 0);
+
+}  // namespace descrambler

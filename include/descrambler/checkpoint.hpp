@@ -1,0 +1,36 @@
+// Members of a study on disk. Every member of the ensemble and every trained control has a file of its own,
+// members/NAME.h5, that is found finished or not by its own content: parameters, both moments of Adam, the iteration
+// reached and the loss so far, with a fingerprint of everything that decides its bits.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "descrambler/config.hpp"
+
+namespace descrambler {
+
+// One trained network in the making. `values` are stored in the training precision.
+struct MemberState {
+    std::string name;         // "000", "shuffled_000", "no_decay_000"
+    MemberPlan plan;
+    Index iteration = 0;      // finished steps
+    std::vector<double> parameters, first_moment, second_moment;  // exact in f32 or f64
+    std::vector<double> loss;  // mean over each recorded interval so far
+    [[nodiscard]] bool finished() const { return iteration >= plan.iterations; }
+};
+
+// Text that decides the bits of a member: two members with equal fingerprints and plans are the same.
+[[nodiscard]] std::string member_fingerprint(const StudyConfig& config, const MemberPlan& plan);
+
+[[nodiscard]] std::filesystem::path member_path(const std::filesystem::path& folder, const std::string& name);
+void write_member(const std::filesystem::path& folder, const StudyConfig& config, const MemberState& member);
+// Nothing if the file does not exist. Throws InputError if it is damaged (checksum, shapes) or belongs to another
+// configuration (both values shown).
+[[nodiscard]] std::optional<MemberState> read_member(const std::filesystem::path& folder, const StudyConfig& config,
+                                                     const std::string& name, const MemberPlan& plan);
+
+}  // namespace descrambler

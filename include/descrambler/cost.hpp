@@ -1,0 +1,69 @@
+// Floating-point operations and bytes of each primitive, one item, smallest traffic that the task allows. The
+// benchmarks compute their rates from these numbers and nothing else.
+#pragma once
+
+#include "descrambler/array.hpp"
+
+namespace descrambler::cost {
+
+struct Cost {
+    double flops = 0;
+    double bytes = 0;
+    constexpr Cost operator+(const Cost& other) const { return {flops + other.flops, bytes + other.bytes}; }
+    constexpr Cost operator*(double times) const { return {flops * times, bytes * times}; }
+};
+
+namespace detail {
+constexpr double real(Index n) { return static_cast<double>(n); }
+}  // namespace detail
+
+// C [m, n] = A [m, k] B [k, n]
+constexpr Cost gemm(Index m, Index n, Index k, Index word) {
+    using detail::real;
+    return {2 * real(m) * real(n) * real(k),
+            (real(m) * real(k) + real(k) * real(n) + real(m) * real(n)) * real(word)};
+}
+// G [n, n] += S S^T, S [n, N]: one triangle
+constexpr Cost gram(Index n, Index samples, Index word) {
+    using detail::real;
+    return {real(n) * real(n + 1) * real(samples), (real(n) * real(samples) + real(n) * real(n)) * real(word)};
+}
+// A [m, n] = Q R with Q formed (Householder)
+constexpr Cost qr(Index m, Index n, Index word) {
+    using detail::real;
+    return {4 * real(m) * real(n) * real(n) - 4.0 / 3 * real(n) * real(n) * real(n),
+            2 * real(m) * real(n) * real(word)};
+}
+// symmetric eigenproblem with vectors, about 9 n^3 (tridiagonalisation, divide and conquer, back-transformation)
+constexpr Cost eigh(Index n, Index word) {
+    using detail::real;
+    return {9 * real(n) * real(n) * real(n), 2 * real(n) * real(n) * real(word)};
+}
+// thin singular value decomposition of [m, n], m >= n: 14 m n^2 + 8 n^3 (Golub, Van Loan, with vectors)
+constexpr Cost svd(Index m, Index n, Index word) {
+    using detail::real;
+    const double large = real(m > n ? m : n), small = real(m > n ? n : m);
+    return {14 * large * small * small + 8 * small * small * small, 2 * large * small * real(word)};
+}
+// y = f(W x + b), W [outputs, inputs], N samples
+constexpr Cost dense_forward(Index outputs, Index inputs, Index samples, Index word) {
+    return gemm(outputs, samples, inputs, word);
+}
+// dW and, where there is a layer below, dx
+constexpr Cost dense_backward(Index outputs, Index inputs, Index samples, bool below, Index word) {
+    return gemm(outputs, inputs, samples, word) * (below ? 2.0 : 1.0);
+}
+// Adam: reads g, m, v, w and writes m, v, w; 14 operations a parameter
+constexpr Cost adam_step(Index parameters, Index word) {
+    using detail::real;
+    return {14 * real(parameters), 7 * real(parameters) * real(word)};
+}
+// one trace: the kernel product; three Gaussians, noise and background are counted as bytes written
+constexpr Cost deer_trace(Index times, Index distances, Index word) {
+    using detail::real;
+    return {2 * real(times) * real(distances), (real(times) + real(distances)) * real(word)};
+}
+// the closed form: eigh and one product T U^T
+constexpr Cost closed_form(Index n, Index word) { return eigh(n, word) + gemm(n, n, n, word); }
+
+}  // namespace descrambler::cost

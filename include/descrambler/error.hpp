@@ -1,0 +1,37 @@
+// Errors. The command line maps InputError to exit code 2, Stopped to 85 and everything else to 1.
+#pragma once
+
+#include <source_location>
+#include <stdexcept>
+#include <string>
+
+namespace descrambler {
+
+// Something went wrong that the caller could not have known: exit code 1.
+class Error : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+// A file, an option or an array that does not fit. The message is one line that names the file (or
+// option), the field and what was expected: exit code 2.
+class InputError : public Error {
+public:
+    using Error::Error;
+};
+
+// A signal asked for an end and the work so far is on disk: exit code 85, run again to go on.
+class Stopped : public Error {
+public:
+    using Error::Error;
+};
+
+// Throws std::invalid_argument with the caller's file and line when a precondition does not hold.
+inline void require(bool condition, const std::string& message,
+                    std::source_location where = std::source_location::current()) {
+    if (!condition)
+        throw std::invalid_argument(std::string(where.file_name()) + ":" + std::to_string(where.line()) + ": " +
+                                    message);
+}
+
+}  // namespace descrambler

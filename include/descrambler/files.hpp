@@ -1,0 +1,24 @@
+// Small files: read whole, written whole or not at all.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace descrambler {
+
+// Throws InputError "PATH: ..." if it cannot be read or is larger than limit bytes.
+[[nodiscard]] std::string read_file(const std::filesystem::path& path, std::size_t limit = std::size_t{1} << 30);
+// Temporary name in the same folder, fsync, rename, fsync of the folder. Throws Error (disk full, no permission, PATH
+// is a folder or a device), and then leaves nothing behind and an old file intact.
+void write_file(const std::filesystem::path& path, std::string_view content);
+// The name under which a file is written before it is renamed: hidden, in the same folder, unique to host, process
+// and call.
+[[nodiscard]] std::filesystem::path temporary_name(const std::filesystem::path& path);
+// fsync, rename, fsync of the folder; of a file or a whole folder. Throws Error; what happens to the temporary then is
+// up to the caller.
+void commit_file(const std::filesystem::path& temporary, const std::filesystem::path& path);
+// mkdir -p; throws InputError if something that is not a folder is in the way, Error if it is not permitted.
+void make_folder(const std::filesystem::path& path);
+
+}  // namespace descrambler

@@ -1,0 +1,56 @@
+// What the library of inputs leaves behind at a tap: the Gram matrix of the signals and its triangular factor,
+// streamed in fixed blocks, in fp64. The library is never stored whole.
+//   before:  S = W_K h_{K-1}  (+ b_K if include_bias)      after:  S = h_K
+//   G = S S^T (plain sum, minus the mean over samples if centre)     factor R upper triangular, G = R^T R
+// R comes from a tall-skinny QR of S^T while streaming: components below n u gamma_1 survive only there.
+#pragma once
+
+#include <functional>
+#include <span>
+
+#include "descrambler/mlp.hpp"
+
+namespace descrambler {
+
+enum class Tap { before, after };
+
+struct TapRequest {
+    Index layer = 1;  // from 1
+    Tap tap = Tap::before;
+    bool include_bias = false;
+    bool centre = false;
+};
+
+// A library that can be read again from the start. read(first, X) fills X [features, count] with the samples
+// first .. first + count - 1; it is called in order, with blocks of library_block samples (the last may be shorter).
+struct Library {
+    Index features = 0;
+    Index samples = 0;
+    std::function<void(Index first, Batch<double> X)> read;
+};
+inline constexpr Index library_block = 1024;
+[[nodiscard]] Library library_of(const Matrix<double>& X);  // keeps a reference: X must outlive it
+
+struct TapGram {
+    Matrix<double> gram;       // [n, n]
+    Matrix<double> factor;     // [n, n] upper triangular R, G = R^T R
+    std::vector<double> mean;  // [n] mean of S over the samples
+    Index samples = 0;
+};
+
+// One result per network; all networks have one shape. Throws InputError for a layer out of range or a library of
+// another width (with both numbers), and for NaN in the signals.
+[[nodiscard]] std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapRequest& request,
+                                             const Library& library, int threads);
+
+// sum over samples of (u^T (s - mean))^3 for each column u of U [n, k]: the signs of deeper layers. A second pass.
+[[nodiscard]] std::vector<double> tap_third_moments(Backend<double>& on, const Network& network,
+                                                    const TapRequest& request, const Library& library,
+                                                    const std::vector<double>& mean, const Matrix<double>& U);
+// The same for every network of an ensemble, in one pass over the library; means and U: one per network.
+[[nodiscard]] std::vector<std::vector<double>> tap_third_moments(std::span<const Network> networks,
+                                                                 const TapRequest& request, const Library& library,
+                                                                 const std::vector<std::vector<double>>& means,
+                                                                 const std::vector<Matrix<double>>& U, int threads);
+
+}  // namespace descrambler

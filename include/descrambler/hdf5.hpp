@@ -1,0 +1,95 @@
+// A thin owner of HDF5 files, groups and data sets. Files are row-major; matrices in memory are column-major, so a
+// Matrix [rows, cols] is stored as a data set [rows, cols] and transposed on the way.
+// Every failure is an InputError (reading) or Error (writing) of one line: file, object, what was expected.
+// Files carry no time stamps: equal calls give equal bytes. HDF5 serves one thread at a time, and so does this.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "descrambler/array.hpp"
+
+namespace descrambler {
+
+// Meaning of a data set, stored as attributes "unit", "meaning" and "axes" (e.g. "networks,n,n").
+struct Label {
+    std::string unit;  // "" or "1" for dimensionless, stored as "1"
+    std::string meaning;
+    std::string axes;  // names of the dimensions, comma separated
+};
+
+// An array of any rank as it lies in the file (row-major).
+template <class T>
+struct FileArray {
+    std::vector<Index> shape;
+    std::vector<T> values;
+};
+
+class Hdf5Group {
+public:
+    [[nodiscard]] std::string path() const;                        // "file.h5:/networks/000"
+    [[nodiscard]] bool has(const std::string& name) const;         // link exists (a path below this group)
+    [[nodiscard]] std::vector<std::string> names() const;          // sorted
+    [[nodiscard]] std::vector<std::string> datasets() const;       // paths of all data sets below this group, sorted
+    [[nodiscard]] Hdf5Group group(const std::string& name) const;  // opens; throws if absent
+    [[nodiscard]] Hdf5Group create_group(const std::string& name) const;  // opens or creates, parents too
+
+    // T: float, double, std::int32_t, std::int64_t, std::uint8_t. Missing parent groups are created; a name that
+    // exists is an Error.
+    template <class T>
+    void write(const std::string& name, const std::vector<Index>& shape, const T* values, const Label& label) const;
+    template <class T>
+    void write(const std::string& name, const Matrix<T>& matrix, const Label& label) const;  // [rows, cols]
+    template <class T>
+    void write(const std::string& name, const std::vector<T>& vector, const Label& label) const;  // [n]
+    void write_text(const std::string& name, const std::vector<std::string>& rows, const Label& label) const;
+
+    // Converts from any numeric type of the file; to an integer only if every value fits exactly. `limit` bounds the
+    // number of values, and so does the size of the file (a lying header must not exhaust the memory): a data set
+    // above 1 MiB may be at most as large as its file, or 1100 times that if it is compressed.
+    template <class T>
+    [[nodiscard]] FileArray<T> read(const std::string& name, Index limit = Index{1} << 31) const;
+    template <class T>
+    [[nodiscard]] Matrix<T> read_matrix(const std::string& name, Index limit = Index{1} << 31) const;  // rank 2
+    template <class T>
+    [[nodiscard]] std::vector<T> read_vector(const std::string& name, Index limit = Index{1} << 31) const;  // rank 1
+    [[nodiscard]] std::vector<std::string> read_text(const std::string& name) const;
+    [[nodiscard]] std::vector<Index> shape(const std::string& name) const;
+
+    // Attributes of this group, or of the object `name` below it ("" = this group); an old value is replaced.
+    void attribute(const std::string& name, const std::string& key, const std::string& value) const;
+    void attribute(const std::string& name, const std::string& key, double value) const;
+    void attribute(const std::string& name, const std::string& key, std::int64_t value) const;
+    void attribute(const std::string& name, const std::string& key, const std::vector<double>& values) const;
+    [[nodiscard]] bool has_attribute(const std::string& name, const std::string& key) const;
+    [[nodiscard]] std::string text_attribute(const std::string& name, const std::string& key) const;
+    [[nodiscard]] double number_attribute(const std::string& name, const std::string& key) const;
+
+    struct Impl;
+
+private:
+    friend class Hdf5File;
+    std::shared_ptr<Impl> impl_;
+};
+
+// Opened for reading, or written to a temporary name and renamed by commit(); without commit nothing is left.
+class Hdf5File {
+public:
+    [[nodiscard]] static Hdf5File open(const std::string& path);
+    [[nodiscard]] static Hdf5File create(const std::string& path);
+    Hdf5File(Hdf5File&&) noexcept;
+    Hdf5File& operator=(Hdf5File&&) noexcept;
+    ~Hdf5File();
+    [[nodiscard]] const Hdf5Group& root() const;
+    void commit();  // close, fsync, rename; groups of the file are of no use afterwards
+
+private:
+    Hdf5File() = default;
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace descrambler

@@ -1,0 +1,21 @@
+// NumPy .npy files, versions 1 to 3, f4 or f8 of either byte order, C or Fortran order, rank 1 or 2. Never pickle.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "descrambler/array.hpp"
+
+namespace descrambler {
+
+// Rank 1 comes back as [n, 1]. Throws InputError naming file and field for anything else (object arrays, lying
+// shapes, truncated or overlong data, sizes that overflow). NaN and infinity come back as they are.
+[[nodiscard]] Matrix<double> read_npy(const std::filesystem::path& path);
+void write_npy(const std::filesystem::path& path, const Matrix<double>& matrix);  // f8, C order, whole or not at all
+
+// A library of inputs: .npy, or FILE.h5:/dataset (or the only rank-2 data set of FILE.h5): rows are samples in the
+// file, columns in memory: [features, samples]. `features` != 0 must match, otherwise InputError (never a guess).
+// NaN, infinity and an empty library are refused.
+[[nodiscard]] Matrix<double> read_inputs(const std::string& path, Index features);
+
+}  // namespace descrambler

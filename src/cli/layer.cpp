@@ -1,0 +1,189 @@
+#include <charconv>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "descrambler/descramble.hpp"
+#include "descrambler/ensemble.hpp"
+#include "descrambler/hdf5.hpp"
+#include "descrambler/npy.hpp"
+#include "descrambler/random.hpp"
+#include "descrambler/version.hpp"
+
+namespace descrambler::cli {
+
+namespace {
+
+struct Options {
+    Common common;
+    std::string net, inputs, out;
+    std::string tap = "before", criterion = "smoothness", stencil = "fourier2", method = "closed";
+    Index layer = 1;
+    std::optional<Index> network;
+    double lambda = 1;
+    bool include_bias = false, centre = false;
+};
+
+// A library and whatever it reads from.
+struct Inputs {
+    Matrix<double> stored;
+    std::shared_ptr<DeerTables> tables;
+    std::shared_ptr<Backend<float>> generator;
+    Library library;
+};
+
+void open_inputs(Inputs& inputs, const Options& o, const Ensemble& ensemble) {
+    const Index width = ensemble.networks.front().inputs();
+    if (!o.inputs.starts_with("deer:")) {
+        inputs.stored = read_inputs(o.inputs, width);
+        inputs.library = library_of(inputs.stored);
+        return;
+    }
+    double count = 0;
+    const char* end = o.inputs.data() + o.inputs.size();
+    const auto [parsed, error] = std::from_chars(o.inputs.data() + 5, end, count);  // 8192 or 1e6
+    if (error != std::errc() || parsed != end || !(count >= 1 && count <= 1e15) || count != std::floor(count))
+        throw InputError("--inputs " + o.inputs + ": expected deer:N with N from 1 to 1e15");
+    if (!ensemble.database)
+        throw InputError("--inputs " + o.inputs + ": expected a network with an input recipe (/input), " + o.net +
+                         " has none");
+    if (ensemble.database->times != width)
+        throw InputError("--inputs " + o.inputs + ": traces have " + std::to_string(ensemble.database->times) +
+                         " points, the network takes " + std::to_string(width));
+    inputs.tables = std::make_shared<DeerTables>(make_deer_tables(*ensemble.database));
+    inputs.generator = make_cpu_backend<float>(1);
+    inputs.library.features = width;
+    inputs.library.samples = static_cast<Index>(count);
+    inputs.library.read = [tables = inputs.tables, on = inputs.generator,
+                           seed = o.common.seed.value_or(1)](Index first, Batch<double> X) {
+        Matrix<float> block(X.rows, X.cols);
+        on->deer_traces(*tables, seed, stream::library, first, {.input = block.view()});
+        std::copy(block.values().begin(), block.values().end(), X.data);
+    };
+}
+
+// One network: [rows, cols]; several: [networks, rows, cols].
+void write(const Hdf5Group& root, const std::string& name, const std::vector<const Matrix<double>*>& items, Label label) {
+    if (items.front()->size() == 0)
+        return;
+    if (items.size() == 1) {
+        root.write(name, *items.front(), label);
+        return;
+    }
+    std::vector<double> values;
+    for (const Matrix<double>* item : items)
+        for (Index i = 0; i < item->rows(); ++i)
+            for (Index j = 0; j < item->cols(); ++j)
+                values.push_back((*item)(i, j));
+    label.axes = "network," + label.axes;
+    root.write(name, {static_cast<Index>(items.size()), items.front()->rows(), items.front()->cols()}, values.data(),
+               label);
+}
+
+void run(const Options& o) {
+    if (o.method != "closed")
+        throw InputError("--method " + o.method + ": expected closed");
+    const auto on = make_backend<double>(o.common.device, o.common.threads);  // refuses a device that is not there
+    Ensemble ensemble = read_ensemble(o.net);
+    if (o.network) {
+        if (*o.network < 0 || *o.network >= static_cast<Index>(ensemble.networks.size()))
+            throw InputError("--network " + std::to_string(*o.network) + ": expected 0 to " +
+                             std::to_string(ensemble.networks.size() - 1) + ", as " + o.net + " has them");
+        ensemble.networks = {ensemble.networks[static_cast<std::size_t>(*o.network)]};
+    }
+    Inputs inputs;
+    open_inputs(inputs, o, ensemble);
+    const DescrambleRequest request{.tap = {.layer = o.layer,
+                                            .tap = tap_from(o.tap),
+                                            .include_bias = o.include_bias,
+                                            .centre = o.centre},
+                                    .criterion = criterion_from(o.criterion),
+                                    .stencil = stencil_from(o.stencil),
+                                    .lambda = o.lambda};
+    const std::vector<Descrambling> results =
+        descramble(ensemble.networks, inputs.library, request, o.common.threads);
+
+    Hdf5File file = Hdf5File::create(o.out);
+    const Hdf5Group& root = file.root();
+    std::vector<const Matrix<double>*> P, weight, gram;
+    for (const Descrambling& result : results) {
+        P.push_back(&result.solution.P);
+        weight.push_back(&result.descrambled_weight);
+        gram.push_back(&result.gram);
+    }
+    write(root, "descrambler", P, {"1", "P, orthogonal", "n,n"});
+    write(root, "descrambled_weight", weight,
+          {"1", request.tap.tap == Tap::before ? "P W" : "W of the next layer times P^T", "out,in"});
+    write(root, "gram", gram, {"1", "what was minimised over: the plain sum over samples, or the joint Gram", "n,n"});
+    root.attribute("gram", "samples", static_cast<std::int64_t>(results.front().samples));
+
+    nlohmann::ordered_json json{{"net", o.net},
+                                {"inputs", o.inputs},
+                                {"layer", o.layer},
+                                {"tap", o.tap},
+                                {"criterion", o.criterion},
+                                {"stencil", o.stencil},
+                                {"method", o.method},
+                                {"samples", results.front().samples}};
+    const auto number = [&](const char* name, auto&& value) {
+        std::vector<double> values;
+        for (const Descrambling& result : results)
+            values.push_back(static_cast<double>(value(result.solution)));
+        if (values.size() == 1) {
+            root.attribute("", name, values.front());
+            json[name] = values.front();
+        } else {
+            root.attribute("", name, values);
+            json[name] = values;
+        }
+    };
+    number("eta_raw", [](const ClosedForm& s) { return s.eta_raw; });
+    number("eta", [](const ClosedForm& s) { return s.eta; });
+    number("eta_bound", [](const ClosedForm& s) { return s.eta_bound; });
+    number("gap", [](const ClosedForm& s) { return s.gap; });
+    number("offdiagonal", [](const ClosedForm& s) { return s.offdiagonal; });
+    number("orthogonality", [](const ClosedForm& s) { return s.orthogonality; });
+    number("rank", [](const ClosedForm& s) { return s.rank; });
+    for (const char* key : {"net", "inputs", "tap", "criterion", "stencil", "method"})
+        root.attribute("", key, json[key].get<std::string>());
+    root.attribute("", "layer", static_cast<std::int64_t>(o.layer));
+    root.attribute("", "version", version());
+    root.attribute("", "commit", commit());
+    file.commit();
+
+    if (o.common.json)
+        std::printf("%s\n", json.dump(2).c_str());
+    else if (!o.common.quiet)
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            const ClosedForm& s = results[i].solution;
+            std::printf("network %zu: eta %.6g, from %.6g; bound %.6g, gap %.1e, off-diagonal %.1e, rank %td of %td\n",
+                        o.network ? static_cast<std::size_t>(*o.network) : i, s.eta, s.eta_raw, s.eta_bound, s.gap,
+                        s.offdiagonal, s.rank, s.P.rows());
+        }
+}
+
+}  // namespace
+
+Command add_layer(CLI::App& app) {
+    const auto o = std::make_shared<Options>();
+    CLI::App* command = app.add_subcommand("layer", "descramble one layer of a network or of every network of an ensemble");
+    command->add_option("NET", o->net, "network, ensemble or study (HDF5)")->required();
+    command->add_option("--inputs", o->inputs, "library of inputs: FILE.npy, FILE.h5, FILE.h5:/dataset or deer:N")
+        ->required();
+    command->add_option("--layer", o->layer, "layer, from 1")->required();
+    command->add_option("--tap", o->tap, "before or after the activation")->capture_default_str();
+    command->add_option("--criterion", o->criterion, "smoothness or joint")->capture_default_str();
+    command->add_option("--stencil", o->stencil, "fourier2, dct or diff2")->capture_default_str();
+    command->add_option("--method", o->method, "closed: the global minimum in closed form")->capture_default_str();
+    command->add_option("--lambda", o->lambda, "weight of the next layer's smoothness, for --criterion joint")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    command->add_option("--network", o->network, "one network of the ensemble, from 0 (default: all)");
+    command->add_flag("--include-bias", o->include_bias, "add the bias before the activation");
+    command->add_flag("--centre", o->centre, "subtract the mean signal");
+    command->add_option("--out", o->out, "result (HDF5)")->required();
+    o->common.add_to(*command);
+    return [o] { run(*o); };
+}
+
+}  // namespace descrambler::cli

@@ -1,0 +1,62 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "descrambler/ensemble.hpp"
+#include "descrambler/files.hpp"
+
+namespace descrambler::cli {
+
+Command add_train(CLI::App& app) {
+    struct Options {
+        Common common;
+        std::string config, out;
+        std::vector<std::string> set;
+    };
+    const auto o = std::make_shared<Options>();
+    CLI::App* command = app.add_subcommand("train", "train an ensemble; an interrupted run goes on when run again");
+    command->add_option("CONFIG", o->config, "configuration (TOML), see examples/")->required();
+    command->add_option("--out", o->out, "ensemble file (HDF5)")->required();
+    command->add_option("--set", o->set, "change one key, e.g. --set training.iterations=6000")
+        ->allow_extra_args(false)
+        ->take_all();
+    o->common.add_to(*command);
+    return [o] {
+        StudyConfig config = read_config(o->config, o->set);
+        if (o->common.seed)
+            config.seed = *o->common.seed;
+        if (!o->common.precision.empty())
+            config.precision = o->common.precision;
+        config.untrained = config.shuffled = config.no_decay = 0;
+        std::vector<MemberState> members = study_members(config);
+        const std::filesystem::path folder = o->out + ".members";  // checkpoints, removed when the ensemble is whole
+        make_folder(folder);
+        for (MemberState& member : members)
+            if (auto stored = read_member(folder, config, member.name, member.plan))
+                member = std::move(*stored);
+        train_members(members, config, o->common.execution(), folder, progress_for(o->common));
+        Ensemble ensemble;
+        nlohmann::ordered_json losses = nlohmann::ordered_json::array();
+        for (const MemberState& member : members) {
+            ensemble.networks.push_back(network_of(config, member));
+            losses.push_back(member.loss.back());
+        }
+        ensemble.database = config.data;
+        ensemble.precision = config.precision;
+        write_ensemble(o->out, ensemble);
+        std::filesystem::remove_all(folder);
+        end_progress();
+        if (o->common.json)
+            std::printf("%s\n", nlohmann::ordered_json{{"ensemble", o->out},
+                                                       {"networks", members.size()},
+                                                       {"iterations", config.iterations},
+                                                       {"seed", config.seed},
+                                                       {"final_loss", losses}}
+                                    .dump(2)
+                                    .c_str());
+        else if (!o->common.quiet)
+            std::printf("%s\n", o->out.c_str());
+    };
+}
+
+}  // namespace descrambler::cli

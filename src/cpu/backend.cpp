@@ -1,0 +1,101 @@
+// The CPU backend: each primitive is a free function in the file of its family.
+#include "descrambler/backend.hpp"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <new>
+
+#include "cpu/blas.hpp"
+#include "cpu/deer.hpp"
+#include "cpu/factor.hpp"
+#include "cpu/fft.hpp"
+#include "cpu/mlp.hpp"
+#include "cpu/random.hpp"
+#include "cpu/train.hpp"
+
+namespace descrambler {
+
+namespace {
+
+template <class T>
+class CpuBackend final : public Backend<T> {
+public:
+    explicit CpuBackend(int threads) : threads_(threads > 0 ? threads : omp_get_max_threads()) {
+        cpu::single_threaded_blas();
+    }
+    const char* name() const override { return "cpu"; }
+    int threads() const override { return threads_; }
+
+private:
+    Buffer<T> do_allocate(Index size) override {
+        constexpr std::align_val_t line{64};
+        const auto bytes = static_cast<std::size_t>(std::max<Index>(size, 1)) * sizeof(T);
+        T* data = static_cast<T*>(::operator new(bytes, line));
+        std::fill(data, data + size, T{0});
+        return Buffer<T>(data, size, [](T* p) { ::operator delete(p, line); });
+    }
+    void do_upload(const T* host, Batch<T> to) override { std::copy(host, host + to.size() * to.batch, to.data); }
+    void do_download(Batch<const T> from, T* host) override {
+        std::copy(from.data, from.data + from.size() * from.batch, host);
+    }
+    void do_synchronise() override {}
+
+    void do_gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C) override {
+        cpu::gemm(a, b, alpha, A, B, beta, C, threads_);
+    }
+    void do_gram(Batch<const T> S, T beta, Batch<T> G) override { cpu::gram(S, beta, G, threads_); }
+    void do_axpby(T alpha, Batch<const T> x, T beta, Batch<T> y) override { cpu::axpby(alpha, x, beta, y, threads_); }
+    void do_dot(Batch<const T> x, Batch<const T> y, Batch<T> r) override { cpu::dot(x, y, r, threads_); }
+    void do_qr(Batch<T> A, Batch<T> R) override { cpu::qr(A, R, threads_); }
+    void do_eigh(Batch<T> A, Batch<T> w) override { cpu::eigh(A, w, threads_); }
+    void do_svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) override { cpu::svd(A, U, s, V, threads_); }
+    void do_cholesky_solve(Batch<T> A, Batch<T> B) override { cpu::cholesky_solve(A, B, threads_); }
+    void do_random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) override {
+        for (Index b = 0; b < x.batch; ++b)
+            cpu::random_uniform(seed, stream + static_cast<std::uint64_t>(b), first, x.item(b).data, x.size());
+    }
+    void do_random_normal(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) override {
+        for (Index b = 0; b < x.batch; ++b)
+            cpu::random_normal(seed, stream + static_cast<std::uint64_t>(b), first, x.item(b).data, x.size());
+    }
+    void do_fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y) override { cpu::fft<T>(x, y, threads_); }
+    void do_dense_forward(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y) override {
+        cpu::dense_forward(f, W, b, x, y, threads_);
+    }
+    void do_dense_backward(Activation f, Batch<const T> W, Batch<const T> x, Batch<const T> y, Batch<T> dy, Batch<T> dW,
+                           Batch<T> db, Batch<T> dx) override {
+        cpu::dense_backward(f, W, x, y, dy, dW, db, dx, threads_);
+    }
+    void do_renorm_forward(Batch<const T> x, Batch<T> y) override { cpu::renorm_forward(x, y, threads_); }
+    void do_renorm_backward(Batch<const T> x, Batch<const T> y, Batch<const T> dy, Batch<T> dx) override {
+        cpu::renorm_backward(x, y, dy, dx, threads_);
+    }
+    void do_adam_step(const AdamOptions& options, T rate, T decay, Index step, Batch<const T> g, Batch<T> m, Batch<T> v,
+                      Batch<T> w) override {
+        cpu::adam_step(options, rate, decay, step, g, m, v, w, threads_);
+    }
+    void do_train(const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index first, Index last,
+                  Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss) override {
+        cpu::train(plan, members, first, last, parameters, m, v, loss, threads_);
+    }
+    void do_deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t stream, Index first,
+                        const DeerSamples<T>& out) override {
+        cpu::DeerScratch<T> scratch;
+        cpu::deer_traces(tables, seed, stream, first, out, scratch);
+    }
+
+    int threads_;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Backend<T>> make_cpu_backend(int threads) {
+    require(threads >= 0, "make_cpu_backend: negative number of threads");
+    return std::make_unique<CpuBackend<T>>(threads);
+}
+template std::unique_ptr<Backend<float>> make_cpu_backend<float>(int);
+template std::unique_ptr<Backend<double>> make_cpu_backend<double>(int);
+
+}  // namespace descrambler

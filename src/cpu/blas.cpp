@@ -1,0 +1,79 @@
+#include "cpu/blas.hpp"
+
+#include "cpu/lapack.hpp"
+
+extern "C" void openblas_set_num_threads(int threads);
+
+namespace descrambler::cpu {
+
+void single_threaded_blas() { openblas_set_num_threads(1); }
+
+template <class T>
+void gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C, int threads) {
+    const Index k = a == Op::none ? A.cols : A.rows;
+    if (C.size() == 0)
+        return;
+    if (k == 0) {  // BLAS requires leading dimensions of at least 1
+        axpby<T>(0, C, beta, C, threads);
+        return;
+    }
+#pragma omp parallel for schedule(static) num_threads(threads) if (C.batch > 1)
+    for (Index i = 0; i < C.batch; ++i)
+        gemm(a == Op::none ? CblasNoTrans : CblasTrans, b == Op::none ? CblasNoTrans : CblasTrans,
+             static_cast<int>(C.rows), static_cast<int>(C.cols), static_cast<int>(k), alpha, A.item(i).data,
+             static_cast<int>(A.rows), B.item(i).data, static_cast<int>(B.rows), beta, C.item(i).data,
+             static_cast<int>(C.rows));
+}
+
+template <class T>
+void gram(Batch<const T> S, T beta, Batch<T> G, int threads) {
+    if (G.size() == 0)
+        return;
+    if (S.cols == 0) {
+        axpby<T>(0, G, beta, G, threads);
+        return;
+    }
+#pragma omp parallel for schedule(static) num_threads(threads) if (G.batch > 1)
+    for (Index i = 0; i < G.batch; ++i) {
+        const Batch<T> g = G.item(i);
+        syrk(static_cast<int>(S.rows), static_cast<int>(S.cols), S.item(i).data, beta, g.data);
+        for (Index column = 1; column < g.cols; ++column)
+            for (Index row = 0; row < column; ++row)
+                g(row, column) = g(column, row);
+    }
+}
+
+template <class T>
+void axpby(T alpha, Batch<const T> x, T beta, Batch<T> y, int threads) {
+#pragma omp parallel for schedule(static) num_threads(threads) if (y.batch > 1)
+    for (Index i = 0; i < y.batch; ++i) {
+        const T* from = x.item(i).data;
+        T* to = y.item(i).data;
+        for (Index e = 0; e < y.size(); ++e)  // 0 * NaN must not survive, as in BLAS
+            to[e] = (alpha == 0 ? T{0} : alpha * from[e]) + (beta == 0 ? T{0} : beta * to[e]);
+    }
+}
+
+template <class T>
+void dot(Batch<const T> x, Batch<const T> y, Batch<T> r, int threads) {
+#pragma omp parallel for schedule(static) num_threads(threads) if (x.batch > 1)
+    for (Index i = 0; i < x.batch; ++i) {
+        const T* a = x.item(i).data;
+        const T* b = y.item(i).data;
+        T sum = 0;
+        for (Index e = 0; e < x.size(); ++e)
+            sum += a[e] * b[e];
+        *r.item(i).data = sum;
+    }
+}
+
+template void gemm<float>(Op, Op, float, Batch<const float>, Batch<const float>, float, Batch<float>, int);
+template void gemm<double>(Op, Op, double, Batch<const double>, Batch<const double>, double, Batch<double>, int);
+template void gram<float>(Batch<const float>, float, Batch<float>, int);
+template void gram<double>(Batch<const double>, double, Batch<double>, int);
+template void axpby<float>(float, Batch<const float>, float, Batch<float>, int);
+template void axpby<double>(double, Batch<const double>, double, Batch<double>, int);
+template void dot<float>(Batch<const float>, Batch<const float>, Batch<float>, int);
+template void dot<double>(Batch<const double>, Batch<const double>, Batch<double>, int);
+
+}  // namespace descrambler::cpu

@@ -1,0 +1,20 @@
+// Products on the CPU: OpenBLAS on one thread an item.
+#pragma once
+
+#include "descrambler/backend.hpp"
+
+namespace descrambler::cpu {
+
+// Sets OpenBLAS to one thread, always: its results change with the thread count.
+void single_threaded_blas();
+
+template <class T>
+void gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C, int threads);
+template <class T>
+void gram(Batch<const T> S, T beta, Batch<T> G, int threads);
+template <class T>
+void axpby(T alpha, Batch<const T> x, T beta, Batch<T> y, int threads);
+template <class T>
+void dot(Batch<const T> x, Batch<const T> y, Batch<T> r, int threads);
+
+}  // namespace descrambler::cpu

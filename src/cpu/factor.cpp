@@ -1,0 +1,125 @@
+#include "cpu/factor.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "cpu/lapack.hpp"
+
+namespace descrambler::cpu {
+
+namespace {
+
+// Runs one item on its own thread; an item that fails is reported after all have ended, the lowest first.
+template <class F>
+void each_item(Index batch, int threads, const char* what, F&& factor) {
+    std::atomic<Index> failed{batch};
+#pragma omp parallel for schedule(static) num_threads(threads) if (batch > 1)
+    for (Index i = 0; i < batch; ++i)
+        if (factor(i) != 0) {
+            Index lowest = failed.load();
+            while (i < lowest && !failed.compare_exchange_weak(lowest, i)) {
+            }
+        }
+    if (failed.load() < batch)
+        throw Error(std::string(what) + ": item " + std::to_string(failed.load()) + " did not factorise");
+}
+
+template <class T>
+bool all_finite(Batch<T> A) {
+    return std::all_of(A.data, A.data + A.size(), [](T x) { return std::isfinite(x); });
+}
+
+}  // namespace
+
+template <class T>
+void qr(Batch<T> A, Batch<T> R, int threads) {
+    if (A.cols == 0)
+        return;
+    each_item(A.batch, threads, "qr", [&](Index i) {
+        const Batch<T> a = A.item(i), r = R.item(i);
+        const int m = static_cast<int>(a.rows), n = static_cast<int>(a.cols);
+        std::vector<T> tau(static_cast<std::size_t>(n)), work(1);
+        int info = 0;
+        lapack::geqrf(m, n, a.data, tau.data(), work.data(), -1, info);
+        work.resize(std::max(static_cast<std::size_t>(work[0]), static_cast<std::size_t>(64 * n)));
+        const int lwork = static_cast<int>(work.size());
+        lapack::geqrf(m, n, a.data, tau.data(), work.data(), lwork, info);
+        if (info != 0)
+            return info;
+        for (Index column = 0; column < a.cols; ++column)
+            for (Index row = 0; row < a.cols; ++row)
+                r(row, column) = row <= column ? a(row, column) : T{0};
+        lapack::orgqr(m, n, a.data, tau.data(), work.data(), lwork, info);
+        return info;
+    });
+}
+
+template <class T>
+void eigh(Batch<T> A, Batch<T> w, int threads) {
+    if (A.rows == 0)
+        return;
+    each_item(A.batch, threads, "eigh", [&](Index i) {
+        const Batch<T> a = A.item(i);
+        if (!all_finite(a))  // LAPACK may not return from NaN
+            return 1;
+        const int n = static_cast<int>(a.rows);
+        int info = 0, iwork_size = 0;
+        T size = 0;
+        lapack::syevd(n, a.data, w.item(i).data, &size, -1, &iwork_size, -1, info);
+        std::vector<T> work(std::max(static_cast<std::size_t>(size), static_cast<std::size_t>(1 + 6 * n + 2 * n * n)));
+        std::vector<int> iwork(std::max(static_cast<std::size_t>(iwork_size), static_cast<std::size_t>(3 + 5 * n)));
+        lapack::syevd(n, a.data, w.item(i).data, work.data(), static_cast<int>(work.size()), iwork.data(),
+                      static_cast<int>(iwork.size()), info);
+        return info;
+    });
+}
+
+template <class T>
+void svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V, int threads) {
+    const Index k = std::min(A.rows, A.cols);
+    if (k == 0)
+        return;
+    each_item(A.batch, threads, "svd", [&](Index i) {
+        const Batch<T> a = A.item(i), v = V.item(i);
+        if (!all_finite(a))
+            return 1;
+        const int m = static_cast<int>(a.rows), n = static_cast<int>(a.cols);
+        std::vector<T> vt(static_cast<std::size_t>(k * a.cols)), work(1);
+        std::vector<int> iwork(static_cast<std::size_t>(8 * k));
+        int info = 0;
+        lapack::gesdd(m, n, a.data, s.item(i).data, U.item(i).data, vt.data(), static_cast<int>(k), work.data(), -1,
+                      iwork.data(), info);
+        work.resize(static_cast<std::size_t>(work[0]) + 1);
+        lapack::gesdd(m, n, a.data, s.item(i).data, U.item(i).data, vt.data(), static_cast<int>(k), work.data(),
+                      static_cast<int>(work.size()), iwork.data(), info);
+        for (Index column = 0; column < k; ++column)
+            for (Index row = 0; row < v.rows; ++row)
+                v(row, column) = vt[static_cast<std::size_t>(row * k + column)];
+        return info;
+    });
+}
+
+template <class T>
+void cholesky_solve(Batch<T> A, Batch<T> B, int threads) {
+    if (A.rows == 0 || B.cols == 0)
+        return;
+    each_item(A.batch, threads, "cholesky_solve", [&](Index i) {
+        int info = 0;
+        lapack::posv(static_cast<int>(A.rows), static_cast<int>(B.cols), A.item(i).data, B.item(i).data, info);
+        return info;
+    });
+}
+
+template void qr<float>(Batch<float>, Batch<float>, int);
+template void qr<double>(Batch<double>, Batch<double>, int);
+template void eigh<float>(Batch<float>, Batch<float>, int);
+template void eigh<double>(Batch<double>, Batch<double>, int);
+template void svd<float>(Batch<float>, Batch<float>, Batch<float>, Batch<float>, int);
+template void svd<double>(Batch<double>, Batch<double>, Batch<double>, Batch<double>, int);
+template void cholesky_solve<float>(Batch<float>, Batch<float>, int);
+template void cholesky_solve<double>(Batch<double>, Batch<double>, int);
+
+}  // namespace descrambler::cpu

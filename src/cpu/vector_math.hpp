@@ -1,0 +1,144 @@
+// exp, log, sine and cosine of a turn, tanh, logistic, softplus without branches, so that a loop over them becomes
+// vector code. Every multiply-add is an explicit fma: vector lanes, remainders and scalar code give the same bits.
+// The float polynomials are minimax fits with coefficients rounded to float one after another; the errors stated
+// (in units of the last place of the result) are measured over the whole range. NaN gives NaN. The double versions
+// are std::.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <numbers>
+
+namespace descrambler::cpu {
+
+template <class T>
+struct SinCos {
+    T sin, cos;
+};
+
+namespace detail {
+
+// e^r - 1 for |r| <= ln 2 / 2; relative error 5e-10 before rounding.
+[[nodiscard]] inline float expm1_reduced(float r) {
+    float p = 0x1.9e7806p-13f;
+    p = std::fma(p, r, 0x1.6d3a5cp-10f);
+    p = std::fma(p, r, 0x1.1112d6p-7f);
+    p = std::fma(p, r, 0x1.5554f8p-5f);
+    p = std::fma(p, r, 0x1.555554p-3f);
+    p = std::fma(p, r, 0.5f);
+    return std::fma(r * r, p, r);
+}
+
+// ln(1 + f) for sqrt(1/2) <= 1 + f < sqrt(2); relative error 6e-9 before rounding.
+[[nodiscard]] inline float log1p_reduced(float f) {
+    float p = -0x1.38c9d4p-4f;
+    p = std::fma(p, f, 0x1.055ec4p-3f);
+    p = std::fma(p, f, -0x1.0d8242p-3f);
+    p = std::fma(p, f, 0x1.22d92ep-3f);
+    p = std::fma(p, f, -0x1.54728ap-3f);
+    p = std::fma(p, f, 0x1.99a01cp-3f);
+    p = std::fma(p, f, -0x1.000226p-2f);
+    p = std::fma(p, f, 0x1.555554p-2f);
+    p = std::fma(p, f, -0.5f);
+    return std::fma(f * f, p, f);
+}
+
+inline constexpr float log2_e = 0x1.715476p+0f;
+inline constexpr float ln2_high = 0x1.63p-1f;  // few bits: n * ln2_high is exact
+inline constexpr float ln2_low = -0x1.bd0106p-13f;
+inline constexpr float round_shift = 0x1.8p+23f;  // x + round_shift holds the nearest integer of x in its low bits
+
+// x = n ln 2 + r with |r| <= ln 2 / 2. scale = 2^n for -126 <= n <= 127.
+struct Reduced {
+    float r;
+    std::uint32_t exponent;  // n, shifted to where a float keeps its exponent
+};
+[[nodiscard]] inline Reduced reduce(float x) {
+    const float shifted = std::fma(x, log2_e, round_shift);
+    const float n = shifted - round_shift;
+    return {std::fma(n, -ln2_low, std::fma(n, -ln2_high, x)), std::bit_cast<std::uint32_t>(shifted) << 23};
+}
+
+[[nodiscard]] inline float clamp(float x, float low, float high) {  // NaN stays
+    x = x < low ? low : x;
+    return x > high ? high : x;
+}
+
+}  // namespace detail
+
+// e^x for -87.33 <= x <= 88.72 only, within 1.1 units.
+[[nodiscard]] inline float fast_exp_in_range(float x) {
+    const detail::Reduced a = detail::reduce(x);
+    const float e = 1.0f + detail::expm1_reduced(a.r);
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(e) + a.exponent);
+}
+// e^x, within 1.1 units. Saturates at 1.2e-38 and 3.4e38: never zero, subnormal or infinite.
+[[nodiscard]] inline float fast_exp(float x) { return fast_exp_in_range(detail::clamp(x, -87.3365f, 88.722f)); }
+
+// ln x of a positive normal x, within 1 unit.
+[[nodiscard]] inline float fast_log(float x) {
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
+    const std::int32_t n = static_cast<std::int32_t>(bits - 0x3f3504f3u) >> 23;  // 0x3f3504f3: sqrt(1/2)
+    const float f = std::bit_cast<float>(bits - (static_cast<std::uint32_t>(n) << 23)) - 1.0f;
+    const float e = static_cast<float>(n);
+    return std::fma(e, detail::ln2_high, std::fma(e, detail::ln2_low, detail::log1p_reduced(f)));
+}
+
+// sin and cos of 2 pi u for 0 <= u < 1, within 1.7 units.
+[[nodiscard]] inline SinCos<float> sincos_turn(float u) {
+    const float shifted = std::fma(u, 4.0f, detail::round_shift);  // nearest quarter
+    const std::uint32_t quarter = std::bit_cast<std::uint32_t>(shifted);
+    const float d = std::fma(shifted - detail::round_shift, -0.25f, u);  // exact, |d| <= 1/8
+    const float q = d * d;
+    float s = -0x1.331980p+6f;
+    s = std::fma(s, q, 0x1.4680a4p+6f);
+    s = std::fma(s, q, -0x1.4abc24p+5f);
+    s = std::fma(s, q, 0x1.921fb6p+2f);
+    s *= d;
+    float c = 0x1.d47b44p+5f;
+    c = std::fma(c, q, -0x1.55b144p+6f);
+    c = std::fma(c, q, 0x1.03c1aep+6f);
+    c = std::fma(c, q, -0x1.3bd3ccp+4f);
+    c = std::fma(c, q, 1.0f);
+    const bool swap = (quarter & 1u) != 0;
+    const std::uint32_t sine = std::bit_cast<std::uint32_t>(swap ? c : s);
+    const std::uint32_t cosine = std::bit_cast<std::uint32_t>(swap ? s : c);
+    return {std::bit_cast<float>(sine ^ ((quarter & 2u) << 30)),
+            std::bit_cast<float>(cosine ^ (((quarter + 1u) & 2u) << 30))};
+}
+
+// tanh x = (e^2|x| - 1) / (e^2|x| + 1) with the sign of x, within 3 units; odd; +-1 beyond 9.02.
+[[nodiscard]] inline float fast_tanh(float x) {
+    const detail::Reduced a = detail::reduce(detail::clamp(2.0f * std::fabs(x), 0.0f, 20.0f));
+    const float scale = std::bit_cast<float>(a.exponent + 0x3f800000u);
+    const float e = std::fma(scale, detail::expm1_reduced(a.r), scale - 1.0f);  // e^2|x| - 1, accurate near zero
+    return std::copysign(e / (e + 2.0f), x);
+}
+
+// 1 / (1 + e^-x), within 2 units where it is normal.
+[[nodiscard]] inline float fast_logistic(float x) { return 1.0f / (1.0f + fast_exp(-x)); }
+
+// ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), within 2.5 units.
+[[nodiscard]] inline float fast_softplus(float x) {
+    const float y = fast_exp(-std::fabs(x));  // 0 < y <= 1
+    const bool halve = y > 0.41421356f;
+    const float f = halve ? std::fma(y, 0.5f, -0.5f) : y;  // 1 + y = (1 + f) or 2 (1 + f)
+    const float n = halve ? 1.0f : 0.0f;
+    const float l = std::fma(n, detail::ln2_high, std::fma(n, detail::ln2_low, detail::log1p_reduced(f)));
+    return (x < 0.0f ? 0.0f : x) + l;
+}
+
+[[nodiscard]] inline double fast_exp(double x) { return std::exp(x); }
+[[nodiscard]] inline double fast_exp_in_range(double x) { return std::exp(x); }
+[[nodiscard]] inline double fast_log(double x) { return std::log(x); }
+[[nodiscard]] inline SinCos<double> sincos_turn(double u) {
+    return {std::sin(2 * std::numbers::pi * u), std::cos(2 * std::numbers::pi * u)};
+}
+[[nodiscard]] inline double fast_tanh(double x) { return std::tanh(x); }
+[[nodiscard]] inline double fast_logistic(double x) { return 1 / (1 + std::exp(-x)); }
+[[nodiscard]] inline double fast_softplus(double x) {
+    return (x < 0 ? 0 : x) + std::log1p(std::exp(-std::fabs(x)));
+}
+
+}  // namespace descrambler::cpu

@@ -1,0 +1,236 @@
+#include "descrambler/closed_form.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <string>
+
+namespace descrambler {
+namespace {
+
+constexpr double unit = std::numeric_limits<double>::epsilon() / 2;  // unit roundoff u
+
+std::string digits(double x) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.3g", x);
+    return text;
+}
+
+double largest(const Matrix<double>& A) {
+    double result = 0;
+    for (const double x : A.values())
+        result = std::max(result, std::abs(x));
+    return result;
+}
+
+void check_values(const Matrix<double>& A, const std::string& what) {
+    if (!std::ranges::all_of(A.values(), [](double x) { return std::isfinite(x); }))
+        throw InputError(what + ": a value is not finite, expected numbers");
+    if (largest(A) == 0)
+        throw InputError(what + ": all values are zero, expected signals that are not");
+}
+
+void turn(std::span<double> column) {
+    for (double& x : column)
+        x = -x;
+}
+
+// The largest entry becomes positive. Entries within 1e-6 of the largest tie, and the first of them decides, so
+// that rounding does not.
+void largest_entry_positive(Matrix<double>& U) {
+    for (Index j = 0; j < U.cols(); ++j) {
+        const auto u = U.column(j);
+        double top = 0;
+        for (const double x : u)
+            top = std::max(top, std::abs(x));
+        if (*std::ranges::find_if(u, [&](double x) { return std::abs(x) >= (1 - 1e-6) * top; }) < 0)
+            turn(u);
+    }
+}
+
+Matrix<double> columns(const Matrix<double>& A, Index first, Index count) {
+    Matrix<double> part(A.rows(), count);
+    std::copy_n(A.data() + first * A.rows(), part.size(), part.data());
+    return part;
+}
+
+// P = T1 U1^T + T2 X U2^T over the columns inside (1) and outside (2) the rank. X maximises tr(T2 X U2^T): the
+// polar factor of T2^T U2 (orthogonal Procrustes), which makes P independent of the basis chosen for the null block.
+Matrix<double> descrambler_of(Backend<double>& on, const Matrix<double>& T, Matrix<double> U, Index rank) {
+    const Index n = T.rows(), null = n - rank;
+    if (null > 0) {
+        const Matrix<double> T2 = columns(T, rank, null), U2 = columns(U, rank, null);
+        const Svd overlap = svd(on, multiply(on, Op::transpose, Op::none, T2, U2));
+        const Matrix<double> X = multiply(on, Op::none, Op::transpose, overlap.U, overlap.V);
+        const Matrix<double> turned = multiply(on, Op::none, Op::transpose, U2, X);  // T2 X U2^T = T2 (U2 X^T)^T
+        std::ranges::copy(turned.values(), U.data() + rank * n);
+    }
+    return multiply(on, Op::none, Op::transpose, T, U);
+}
+
+double orthogonality_of(Backend<double>& on, const Matrix<double>& P) {
+    Matrix<double> E = gram(on, P);
+    for (Index i = 0; i < E.rows(); ++i)
+        E(i, i) -= 1;
+    return largest(E);
+}
+
+// T^T P R^T [n, k]: the signals after P in the stencil's basis, N = Y Y^T.
+Matrix<double> spectrum_of(Backend<double>& on, const Matrix<double>& T, const Matrix<double>& P,
+                           const Matrix<double>& R) {
+    return multiply(on, Op::transpose, Op::none, T, multiply(on, Op::none, Op::transpose, P, R));
+}
+
+double energy(const std::vector<double>& mu, const Matrix<double>& Y) {
+    std::vector<double> rows(mu.size());
+    for (Index j = 0; j < Y.cols(); ++j)
+        for (Index i = 0; i < Y.rows(); ++i)
+            rows[i] += Y(i, j) * Y(i, j);
+    double eta = 0;
+    for (std::size_t i = 0; i < mu.size(); ++i)
+        eta += mu[i] * rows[i];
+    return eta;
+}
+
+// max (|N_ij| - floor)/sqrt(N_ii N_jj), not below 0, over pairs of the first `rank` with different mu. The floor is
+// the rounding of N: n u sqrt(N_max max(N_ii, N_jj)) from a factor, n u N_max from a Gram.
+double offdiagonal_of(const Stencil& stencil, const Matrix<double>& N, Index rank, bool from_factor) {
+    const double size = static_cast<double>(N.rows());
+    double top = 0, result = 0;
+    for (Index i = 0; i < N.rows(); ++i)
+        top = std::max(top, N(i, i));
+    for (Index j = 0; j < rank; ++j)
+        for (Index i = 0; i < j; ++i) {
+            const double floor = size * unit * (from_factor ? std::sqrt(top * std::max(N(i, i), N(j, j))) : top);
+            const double excess = std::abs(N(i, j)) - floor;
+            if (stencil.block[i] != stencil.block[j] && excess > 0)
+                result = std::max(result, excess / std::sqrt(N(i, i) * N(j, j)));
+        }
+    return result;
+}
+
+// Everything but the off-diagonal measure, which depends on what N is computed from.
+ClosedForm solve(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes, const Matrix<double>& R,
+                 Index samples, const std::vector<double>& signs) {
+    const Index n = stencil.n();
+    require(axes.U.rows() == n && axes.U.cols() == n && R.cols() == n, "closed form: stencil, axes and factor differ");
+    require(signs.empty() || static_cast<Index>(signs.size()) == n, "closed form: one sign a component");
+    Matrix<double> U = axes.U;
+    for (Index j = 0; j < axes.rank && !signs.empty(); ++j)  // the null block is completed by rule, without signs
+        if (signs[j] < 0)
+            turn(U.column(j));
+
+    ClosedForm out;
+    out.P = descrambler_of(on, stencil.T, std::move(U), axes.rank);
+    out.orthogonality = orthogonality_of(on, out.P);
+    out.rank = axes.rank;
+    out.gamma = axes.gamma;
+    const std::vector<double>&gamma = axes.gamma, &mu = stencil.mu;
+    for (Index i = 0; i + 1 < n; ++i)
+        out.relative_gap.push_back(gamma[i] > 0 ? (gamma[i] - gamma[i + 1]) / gamma[i] : 0);
+
+    const Matrix<double> raw = multiply(on, Op::transpose, Op::transpose, stencil.T, R);
+    out.eta_raw = energy(mu, raw);
+    out.eta = smoothness(on, stencil, out.P, R);
+    for (Index i = 0; i < n; ++i)
+        out.eta_bound += mu[i] * gamma[i];
+    const double floor = static_cast<double>(n) * unit * mu[n - 1] * gamma[0];
+    out.gap = (out.eta - out.eta_bound) / std::max(out.eta_bound, floor);
+
+    // Two sample eigenvalues that agree in the population differ by gamma sqrt(2/N) sqrt(2) on average (Gaussian
+    // scores); below that the axes are mixed by more than 1/2 rad to first order, so the phase says nothing.
+    const double error = 2 / std::sqrt(static_cast<double>(samples));
+    for (Index i = 0, last = 0; i < n; i = last) {
+        for (last = i; last < n && stencil.block[last] == stencil.block[i]; ++last) {
+        }
+        const double spread = gamma[i] > 0 ? (gamma[i] - gamma[last - 1]) / gamma[i] : 0;
+        out.phase_free.push_back(last - i > 1 && (i >= axes.rank || spread < error));
+    }
+    return out;
+}
+
+}  // namespace
+
+PrincipalAxes principal_axes(Backend<double>& on, const Matrix<double>& R) {
+    require(R.cols() >= 1, "a factor [k, n] has columns");
+    check_values(R, "factor of the signals");
+    const Index n = R.cols();
+    Matrix<double> padded(std::max(R.rows(), n), n);  // zero rows complete V where there are fewer rows than columns
+    for (Index j = 0; j < n; ++j)
+        std::ranges::copy(R.column(j), padded.column(j).begin());
+    Svd decomposition = svd(on, padded);
+    PrincipalAxes axes{std::move(decomposition.V), {}, 0};
+    const double null = static_cast<double>(n) * unit * decomposition.s[0];
+    for (const double sigma : decomposition.s) {
+        axes.gamma.push_back(sigma * sigma);
+        axes.rank += sigma > null ? 1 : 0;
+    }
+    largest_entry_positive(axes.U);
+    return axes;
+}
+
+ClosedForm closed_form(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes, const Matrix<double>& R,
+                       Index samples, const std::vector<double>& signs) {
+    ClosedForm out = solve(on, stencil, axes, R, samples, signs);
+    const Matrix<double> N = gram(on, spectrum_of(on, stencil.T, out.P, R));
+    out.offdiagonal = offdiagonal_of(stencil, N, out.rank, true);
+    return out;
+}
+
+ClosedForm closed_form_from_factor(Backend<double>& on, const Stencil& stencil, const Matrix<double>& R, Index samples,
+                                   const SignScore& score) {
+    const PrincipalAxes axes = principal_axes(on, R);
+    return closed_form(on, stencil, axes, R, samples, score ? score(axes.U) : std::vector<double>());
+}
+
+ClosedForm closed_form_from_gram(Backend<double>& on, const Stencil& stencil, const Matrix<double>& G, Index samples,
+                                 const SignScore& score, double null_tolerance) {
+    const Index n = stencil.n();
+    if (G.rows() != n || G.cols() != n)
+        throw InputError("Gram matrix: " + std::to_string(G.rows()) + " x " + std::to_string(G.cols()) + ", expected " +
+                         std::to_string(n) + " x " + std::to_string(n));
+    check_values(G, "Gram matrix");
+    Matrix<double> symmetric = G;
+    double asymmetry = 0;
+    for (Index j = 0; j < n; ++j)
+        for (Index i = 0; i < j; ++i) {
+            asymmetry = std::max(asymmetry, std::abs(G(i, j) - G(j, i)));
+            symmetric(i, j) = symmetric(j, i) = (G(i, j) + G(j, i)) / 2;
+        }
+    if (asymmetry > 1e-10 * largest(G))
+        throw InputError("Gram matrix: not symmetric, |G - G^T| is " + digits(asymmetry / largest(G)) +
+                         " of its largest entry, expected at most 1e-10");
+
+    const Eigh ascending = eigh(on, symmetric);
+    const double top = ascending.w.back();
+    // Rounding leaves gamma_n a little negative, of single precision at worst; more is no Gram matrix.
+    if (ascending.w.front() < -1e-6 * std::abs(top))
+        throw InputError("Gram matrix: the eigenvalue " + digits(ascending.w.front()) + " beside the largest " +
+                         digits(top) + ", expected none below zero");
+    const double null = std::max(null_tolerance, static_cast<double>(n) * unit) * top;
+    PrincipalAxes axes{Matrix<double>(n, n), {}, 0};
+    for (Index j = 0; j < n; ++j) {
+        const double gamma = std::max(ascending.w[n - 1 - j], 0.0);
+        axes.gamma.push_back(gamma);
+        axes.rank += gamma > null ? 1 : 0;
+        std::ranges::copy(ascending.V.column(n - 1 - j), axes.U.column(j).begin());
+    }
+    largest_entry_positive(axes.U);
+
+    Matrix<double> R(n, n);  // diag(sqrt gamma) U^T: eta is never evaluated from a trace
+    for (Index j = 0; j < n; ++j)
+        for (Index i = 0; i < n; ++i)
+            R(i, j) = std::sqrt(axes.gamma[i]) * axes.U(j, i);
+    ClosedForm out = solve(on, stencil, axes, R, samples, score ? score(axes.U) : std::vector<double>());
+    const Matrix<double> B = multiply(on, Op::transpose, Op::none, stencil.T, out.P);
+    const Matrix<double> N = multiply(on, Op::none, Op::transpose, multiply(on, Op::none, Op::none, B, symmetric), B);
+    out.offdiagonal = offdiagonal_of(stencil, N, out.rank, false);
+    return out;
+}
+
+double smoothness(Backend<double>& on, const Stencil& stencil, const Matrix<double>& P, const Matrix<double>& R) {
+    return energy(stencil.mu, spectrum_of(on, stencil.T, P, R));
+}
+
+}  // namespace descrambler

@@ -1,0 +1,67 @@
+// What the figure files share: groups and their look, arrays of study.h5, bands over networks.
+#pragma once
+
+#include <array>
+#include <functional>
+
+#include "figures.hpp"
+
+namespace descrambler {
+
+// A group of networks and how it looks in every figure: colours that colour-blind readers tell apart, and dashes for
+// black and white.
+struct GroupStyle {
+    std::string name, words, colour;
+    int dash = 1, marker = 7;
+};
+inline const std::array<GroupStyle, 4> group_styles = {{{"trained", "trained", "#0072B2", 1, 7},
+                                                        {"untrained", "untrained", "#555555", 3, 6},
+                                                        {"shuffled", "shuffled targets", "#D55E00", 2, 9},
+                                                        {"no_decay", "no decay", "#009E73", 4, 5}}};
+inline constexpr const char* peer_colour = "#E69F00";
+inline constexpr const char* truth_colour = "#000000";
+
+// The study with the checks that every figure needs: shapes, and a name for what is absent.
+class Study {
+public:
+    explicit Study(const Hdf5Group& root);
+
+    [[nodiscard]] bool has(const std::string& name) const { return root_.has(name); }
+    [[nodiscard]] const Hdf5Group& root() const { return root_; }
+    // A data set of the rank wanted; sizes below 0 may be anything. Throws InputError otherwise.
+    [[nodiscard]] FileArray<double> array(const std::string& name, const std::vector<Index>& shape) const;
+    // Groups of control and trained networks for which /analysis/GROUP/DATASET is stored, in the order of group_styles.
+    [[nodiscard]] std::vector<GroupStyle> groups_with(const std::string& dataset) const;
+
+    std::vector<double> time_us, distance_nm;
+    [[nodiscard]] Index times() const { return std::ssize(time_us); }
+    [[nodiscard]] Index distances() const { return std::ssize(distance_nm); }
+    [[nodiscard]] double frequency_step_mhz() const;  // 1 / (N dt)
+
+private:
+    const Hdf5Group& root_;
+};
+
+// Item of a stack [items, rows, cols]; row of a table [items, cols].
+[[nodiscard]] Matrix<double> item_of(const FileArray<double>& stack, Index item);
+[[nodiscard]] std::vector<double> row_of(const FileArray<double>& table, Index row);
+
+// Median over the first dimension of [networks, points], and the band between minimum and maximum where there is more
+// than one network. NaN is left out.
+[[nodiscard]] Curve band_over_networks(const std::vector<double>& x, const FileArray<double>& table,
+                                       const GroupStyle& style);
+
+[[nodiscard]] double quantile(std::vector<double> values, double q);  // nearest rank, NaN left out; NaN if none
+[[nodiscard]] Curve straight_line(double x0, double y0, double x1, double y1, const std::string& label);
+[[nodiscard]] Axis axis(const std::string& label);
+[[nodiscard]] Axis axis(const std::string& label, double low, double high);
+// "Not stored in study.h5, so not shown: untrained, shuffled targets." or nothing.
+[[nodiscard]] std::string missing_groups(const std::vector<GroupStyle>& present);
+
+// The figures, file by file.
+void add_training_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);
+void add_layer_1_figures(const Study& study, std::vector<Figure>& figures);
+void add_layer_2_figures(const Study& study, std::vector<Figure>& figures);
+void add_network_figures(const Study& study, std::vector<Figure>& figures);  // time to distance, alignment
+
+}  // namespace descrambler

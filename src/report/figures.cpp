@@ -1,0 +1,137 @@
+#include "figures.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "descrambler/error.hpp"
+#include "figure_parts.hpp"
+
+namespace descrambler {
+
+namespace {
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr Index most_values = Index{1} << 28;
+
+std::string shape_text(const std::vector<Index>& shape) {
+    std::string text = "[";
+    for (std::size_t i = 0; i < shape.size(); ++i)
+        text += (i ? ", " : "") + (shape[i] < 0 ? std::string("any") : std::to_string(shape[i]));
+    return text + "]";
+}
+
+}  // namespace
+
+Study::Study(const Hdf5Group& root) : root_(root) {
+    time_us = array("axes/time_us", {-1}).values;
+    distance_nm = array("axes/distance_nm", {-1}).values;
+    for (const auto& [name, values] : {std::pair{"time_us", &time_us}, {"distance_nm", &distance_nm}})
+        if (values->size() < 2 || !std::is_sorted(values->begin(), values->end()) ||
+            !std::all_of(values->begin(), values->end(), [](double v) { return std::isfinite(v); }) ||
+            values->front() == values->back())
+            throw InputError(root.path() + "axes/" + name + ": expected at least two ascending values");
+}
+
+FileArray<double> Study::array(const std::string& name, const std::vector<Index>& shape) const {
+    FileArray<double> a = root_.read<double>(name, most_values);
+    bool fits = a.shape.size() == shape.size();
+    for (std::size_t i = 0; fits && i < shape.size(); ++i)
+        fits = a.shape[i] > 0 && (shape[i] < 0 || a.shape[i] == shape[i]);
+    if (!fits)
+        throw InputError(root_.path() + name + ": shape " + shape_text(a.shape) + ", expected " + shape_text(shape) +
+                         " and not empty");
+    return a;
+}
+
+std::vector<GroupStyle> Study::groups_with(const std::string& dataset) const {
+    std::vector<GroupStyle> present;
+    for (const GroupStyle& style : group_styles)
+        if (has("analysis/" + style.name + "/" + dataset))
+            present.push_back(style);
+    return present;
+}
+
+double Study::frequency_step_mhz() const {
+    const double step_us = (time_us.back() - time_us.front()) / static_cast<double>(times() - 1);
+    return 1 / (static_cast<double>(times()) * step_us);
+}
+
+Matrix<double> item_of(const FileArray<double>& stack, Index item) {
+    Matrix<double> m(stack.shape[1], stack.shape[2]);
+    const double* from = stack.values.data() + item * m.size();
+    for (Index i = 0; i < m.rows(); ++i)
+        for (Index j = 0; j < m.cols(); ++j)
+            m(i, j) = from[i * m.cols() + j];
+    return m;
+}
+
+std::vector<double> row_of(const FileArray<double>& table, Index row) {
+    const auto from = table.values.begin() + row * table.shape[1];
+    return {from, from + table.shape[1]};
+}
+
+double quantile(std::vector<double> values, double q) {
+    std::erase_if(values, [](double v) { return std::isnan(v); });
+    if (values.empty())
+        return not_a_number;
+    std::sort(values.begin(), values.end());
+    return values[static_cast<std::size_t>(std::lround(q * static_cast<double>(values.size() - 1)))];
+}
+
+Curve band_over_networks(const std::vector<double>& x, const FileArray<double>& table, const GroupStyle& style) {
+    Curve curve{.label = style.words, .x = x, .colour = style.colour, .dash = style.dash, .width = 2};
+    const Index networks = table.shape[0];
+    for (std::size_t j = 0; j < x.size(); ++j) {
+        std::vector<double> values;
+        for (Index i = 0; i < networks; ++i)
+            values.push_back(table.values[i * table.shape[1] + j]);
+        const double below = quantile(values, 0.5);
+        std::transform(values.begin(), values.end(), values.begin(), [](double v) { return -v; });
+        curve.y.push_back(0.5 * (below - quantile(values, 0.5)));  // mean of the middle two of an even count
+        if (networks > 1) {
+            curve.upper.push_back(-quantile(values, 0));
+            curve.lower.push_back(-quantile(values, 1));
+        }
+    }
+    if (networks > 1)
+        curve.label += ", median and range of " + std::to_string(networks);
+    return curve;
+}
+
+Curve straight_line(double x0, double y0, double x1, double y1, const std::string& label) {
+    return {.label = label, .x = {x0, x1}, .y = {y0, y1}, .colour = "#000000", .dash = 2, .width = 1.2};
+}
+
+Axis axis(const std::string& label) {
+    Axis a;
+    a.label = label;
+    return a;
+}
+
+Axis axis(const std::string& label, double low, double high) {
+    Axis a = axis(label);
+    a.low = low;
+    a.high = high;
+    return a;
+}
+
+std::string missing_groups(const std::vector<GroupStyle>& present) {
+    std::string words;
+    for (const GroupStyle& style : group_styles)
+        if (std::none_of(present.begin(), present.end(), [&](const GroupStyle& p) { return p.name == style.name; }))
+            words += (words.empty() ? "" : ", ") + style.words;
+    return words.empty() ? "" : "Not stored in this study, so not shown: " + words + ".";
+}
+
+std::vector<Figure> study_figures(const Hdf5Group& root, const Summary& summary) {
+    const Study study(root);
+    std::vector<Figure> figures;
+    add_training_figures(study, summary, figures);
+    add_layer_1_figures(study, figures);
+    add_layer_2_figures(study, figures);
+    add_network_figures(study, figures);
+    return figures;
+}
+
+}  // namespace descrambler

@@ -1,0 +1,67 @@
+// summary.json as the page needs it: read once, checked, with the order of the findings as in the file.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace descrambler {
+
+struct Range {  // over the networks of a group
+    double median = 0, min = 0, max = 0;
+};
+using MaybeRange = std::optional<Range>;  // absent: not measured
+
+enum class Badge { discriminating, not_discriminating, not_reproduced };
+
+struct FindingLine {
+    std::string name, unit, claim, reading, verdict;
+    bool invariant = false;
+    MaybeRange raw, descrambled, untrained, shuffled, no_decay;
+    Badge badge = Badge::not_reproduced;
+};
+
+struct LayerLine {
+    std::string layer, tap, criterion, stencil, method;
+    MaybeRange eta_raw, eta, eta_bound, gap, offdiagonal, orthogonality, rank;
+};
+
+struct ExtraLine {
+    std::string name;
+    MaybeRange trained, untrained, shuffled, no_decay;
+};
+
+// A label and what stands beside it, in the order of the file: for tables of plain values.
+using Values = std::vector<std::pair<std::string, std::string>>;
+
+struct MeanMedian {
+    std::optional<double> mean, median;
+};
+
+struct Peer {
+    MeanMedian relative_error;
+    MaybeRange network_relative_error, ratio;
+    std::optional<double> lambda_interior, traces;
+    Values lambda_quantiles;
+};
+
+struct Summary {
+    std::string version, commit, device, precision, seed, ranks, networks, configuration;
+    MeanMedian relative_error;
+    std::optional<double> ensemble_relative_error, shuffled_relative_error, predict_the_mean, samples_per_network;
+    std::optional<Peer> peer;
+    std::vector<LayerLine> layers;
+    std::vector<FindingLine> findings;
+    std::vector<ExtraLine> extras;
+    std::map<std::string, std::map<std::string, MaybeRange>> alignment;  // comparison, score
+    Values controls, timing;
+};
+
+// Throws InputError "FILE: field NAME: ..." for what is malformed or missing. `tikhonov`, `extras`, `alignment` and
+// `timing` may be absent or null; single numbers may be null.
+[[nodiscard]] Summary read_summary(const std::filesystem::path& path);
+
+}  // namespace descrambler

@@ -1,0 +1,72 @@
+// What a study knows before it is written; shared by the files that compute it and the files that write it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "descrambler/alignment.hpp"
+#include "descrambler/config.hpp"
+#include "descrambler/deer_database.hpp"
+#include "descrambler/descramble.hpp"
+#include "descrambler/filters.hpp"
+#include "descrambler/findings.hpp"
+#include "descrambler/mlp.hpp"
+#include "descrambler/tikhonov.hpp"
+#include "descrambler/train.hpp"
+
+namespace descrambler {
+
+// One tap of every network of a group.
+struct StudyLayer {
+    std::string name;  // "layer_1_before_smoothness"
+    DescrambleRequest request;
+    std::vector<Descrambling> networks;
+};
+
+// The trained ensemble or one kind of control.
+struct StudyGroup {
+    std::string name;  // trained, untrained, shuffled, no_decay
+    std::vector<Network> networks;
+    std::vector<std::vector<double>> loss;
+    std::vector<StudyLayer> layers;
+    std::vector<NetworkReading> readings;  // empty where the findings do not apply
+    std::vector<double> error_mean, error_median;  // relative, on the validation traces
+    std::vector<Alignment> raw_pairs, descrambled_pairs;
+};
+
+struct StudyExamples {  // columns are traces
+    Matrix<double> trace, clean, target, mean, lower, upper, tikhonov;
+};
+
+struct StudyData {
+    StudyConfig config;
+    DeerTables tables;
+    std::vector<StudyGroup> groups;  // trained first
+    std::vector<double> ensemble_error;      // [validation] of the mean output
+    double predict_the_mean = 0;
+    TikhonovPeer peer;
+    std::vector<double> peer_network_error;  // [networks] mean over the peer's traces
+    std::vector<double> median_network_error;  // [traces] of the network of median error
+    StudyExamples examples;
+    Replica replica;
+    std::vector<Alignment> against_shuffled, raw_against_shuffled, untrained_against_shuffled;
+    std::vector<FindingRow> findings;
+    std::string device;
+    int threads = 0;
+    double trained_samples = 0;  // in this run
+    std::map<std::string, double> seconds;
+
+    [[nodiscard]] const StudyGroup& trained() const { return groups.front(); }
+    [[nodiscard]] const StudyGroup* group(const std::string& name) const {
+        for (const StudyGroup& g : groups)
+            if (g.name == name)
+                return &g;
+        return nullptr;
+    }
+};
+
+void write_study_file(const std::filesystem::path& path, const StudyData& study);
+[[nodiscard]] std::string summary_json(const StudyData& study);
+
+}  // namespace descrambler

@@ -1,0 +1,249 @@
+// study.h5, as docs/formats.md has it.
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+
+#include "descrambler/ensemble.hpp"
+#include "descrambler/hdf5.hpp"
+#include "descrambler/version.hpp"
+#include "study/study_data.hpp"
+
+namespace descrambler {
+
+namespace {
+
+std::string number(std::size_t i) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%03zu", i);
+    return text;
+}
+
+// Equal matrices of a group as one data set [items, rows, cols]; f4 where the picture needs no more.
+template <class T>
+void write_stack(const Hdf5Group& at, const std::string& name, const std::vector<const Matrix<double>*>& items,
+                 const Label& label) {
+    if (items.empty() || items.front()->size() == 0)
+        return;
+    const Index rows = items.front()->rows(), cols = items.front()->cols();
+    std::vector<T> values;
+    values.reserve(items.size() * static_cast<std::size_t>(rows * cols));
+    for (const Matrix<double>* item : items)
+        for (Index i = 0; i < rows; ++i)
+            for (Index j = 0; j < cols; ++j)
+                values.push_back(static_cast<T>((*item)(i, j)));
+    at.write(name, {static_cast<Index>(items.size()), rows, cols}, values.data(), label);
+}
+
+// Vectors as one data set [items, longest], NaN behind the shorter ones.
+void write_rows(const Hdf5Group& at, const std::string& name, const std::vector<std::vector<double>>& items,
+                const Label& label) {
+    std::size_t longest = 0;
+    for (const auto& item : items)
+        longest = std::max(longest, item.size());
+    if (longest == 0)
+        return;
+    std::vector<double> values;
+    for (const auto& item : items) {
+        values.insert(values.end(), item.begin(), item.end());
+        values.insert(values.end(), longest - item.size(), std::numeric_limits<double>::quiet_NaN());
+    }
+    at.write(name, {static_cast<Index>(items.size()), static_cast<Index>(longest)}, values.data(), label);
+}
+
+// One value of every item, as a data set [items].
+template <class Items, class F>
+std::vector<double> each(const Items& items, F&& value) {
+    std::vector<double> values;
+    for (const auto& item : items)
+        values.push_back(static_cast<double>(value(item)));
+    return values;
+}
+
+template <class Items, class F>
+std::vector<const Matrix<double>*> pointers(const Items& items, F&& matrix) {
+    std::vector<const Matrix<double>*> result;
+    for (const auto& item : items)
+        result.push_back(&matrix(item));
+    return result;
+}
+
+void write_networks(const Hdf5Group& root, const StudyData& study) {
+    for (const StudyGroup& group : study.groups)
+        for (std::size_t i = 0; i < group.networks.size(); ++i)
+            write_network(root.create_group((group.name == "trained" ? "networks/" : "controls/" + group.name + "/") +
+                                            number(i)),
+                          group.networks[i], study.config.precision);
+}
+
+void write_training(const Hdf5Group& root, const StudyData& study) {
+    const Hdf5Group at = root.create_group("training");
+    std::vector<double> iteration;
+    const Index interval = loss_interval(study.config);
+    for (std::size_t i = 1; i <= study.trained().loss.front().size(); ++i)
+        iteration.push_back(static_cast<double>(std::min(static_cast<Index>(i) * interval, study.config.iterations)));
+    at.write("iteration", iteration, {"1", "iterations at which a recorded interval ends", "interval"});
+    const Hdf5Group loss = at.create_group("loss");
+    for (const StudyGroup& group : study.groups)
+        write_rows(loss, group.name, group.loss,
+                   {"1", "mean squared error on the training batches, mean over the interval", "network,interval"});
+    at.write("relative_error_mean", study.trained().error_mean,
+             {"1", "mean over the validation traces of ||p_hat - p|| / ||p||", "network"});
+    at.write("relative_error_median", study.trained().error_median, {"1", "the same, median", "network"});
+    for (const StudyGroup& group : study.groups)
+        if (group.name != "trained" && !group.error_mean.empty())
+            at.write(group.name + "_relative_error", group.error_mean,
+                     {"1", "mean relative error of the control on the validation traces", "network"});
+}
+
+void write_peer(const Hdf5Group& root, const StudyData& study) {
+    if (study.peer.fits.empty())
+        return;
+    const Hdf5Group at = root.create_group("tikhonov");
+    at.write("relative_error", study.peer.relative_error, {"1", "relative error of the regularisation peer", "trace"});
+    at.write("lambda", each(study.peer.fits, [](const TikhonovFit& fit) { return fit.lambda; }),
+             {"1", "regularisation parameter by generalised cross validation", "trace"});
+    at.write("network_relative_error", study.median_network_error,
+             {"1", "relative error of the network of median error on the same traces", "trace"});
+}
+
+void write_examples(const Hdf5Group& root, const StudyData& study) {
+    const Hdf5Group at = root.create_group("examples");
+    const auto put = [&](const char* name, const Matrix<double>& columns, const char* meaning, const char* axis) {
+        if (columns.size() > 0)
+            at.write(name, transpose(columns), {"1", meaning, std::string("example,") + axis});
+    };
+    put("trace", study.examples.trace, "noisy validation trace", "time");
+    put("clean", study.examples.clean, "the same without noise", "time");
+    put("target", study.examples.target, "true distribution", "distance");
+    put("mean", study.examples.mean, "mean output of the ensemble", "distance");
+    put("lower", study.examples.lower, "mean - 2 standard deviations over networks, not below 0", "distance");
+    put("upper", study.examples.upper, "mean + 2 standard deviations over networks", "distance");
+    put("tikhonov", study.examples.tikhonov, "regularisation peer", "distance");
+}
+
+void write_layers(const Hdf5Group& root, const StudyData& study) {
+    for (const StudyLayer& layer : study.trained().layers) {
+        const Hdf5Group at = root.create_group("layers/" + layer.name);
+        const auto& items = layer.networks;
+        const auto put = [&](const char* name, const char* meaning, auto&& value) {
+            at.write(name, each(items, value), {"1", meaning, "network"});
+        };
+        write_stack<double>(at, "descrambler", pointers(items, [](const Descrambling& d) -> auto& { return d.solution.P; }),
+                            {"1", "P, orthogonal", "network,n,n"});
+        write_stack<double>(at, "gram", pointers(items, [](const Descrambling& d) -> auto& { return d.gram; }),
+                            {"1", "what was minimised over", "network,n,n"});
+        write_stack<double>(at, "descrambled_weight",
+                            pointers(items, [](const Descrambling& d) -> auto& { return d.descrambled_weight; }),
+                            {"1", layer.request.tap.tap == Tap::before ? "P W" : "W of the next layer times P^T",
+                             "network,out,in"});
+        std::vector<std::vector<double>> gamma;
+        for (const Descrambling& d : items)
+            gamma.push_back(d.solution.gamma);
+        write_rows(at, "gamma", gamma, {"1", "eigenvalues of the Gram, descending", "network,n"});
+        put("eta_raw", "smoothness functional at P = 1", [](const Descrambling& d) { return d.solution.eta_raw; });
+        put("eta", "smoothness functional at P", [](const Descrambling& d) { return d.solution.eta; });
+        put("eta_bound", "certified minimum over O(n)", [](const Descrambling& d) { return d.solution.eta_bound; });
+        put("gap", "relative excess over the bound", [](const Descrambling& d) { return d.solution.gap; });
+        put("offdiagonal", "off-diagonal measure of P G P^T in the stencil's basis",
+            [](const Descrambling& d) { return d.solution.offdiagonal; });
+        put("orthogonality", "largest entry of |P P^T - 1|",
+            [](const Descrambling& d) { return d.solution.orthogonality; });
+        put("rank", "components outside the null block", [](const Descrambling& d) { return d.solution.rank; });
+        at.attribute("", "layer", static_cast<std::int64_t>(layer.request.tap.layer));
+        at.attribute("", "tap", std::string(to_string(layer.request.tap.tap)));
+        at.attribute("", "criterion", std::string(to_string(layer.request.criterion)));
+        at.attribute("", "stencil", std::string(to_string(layer.request.stencil)));
+        at.attribute("", "method", std::string("closed"));
+        at.attribute("", "samples", static_cast<std::int64_t>(items.front().samples));
+    }
+}
+
+void write_readings(const Hdf5Group& root, const StudyData& study) {
+    for (const StudyGroup& group : study.groups) {
+        const auto& items = group.readings;
+        if (items.empty())
+            continue;
+        const Hdf5Group at = root.create_group("analysis/" + group.name);
+        const auto rows = [&](const char* name, std::vector<double> NetworkReading::* field, const Label& label) {
+            std::vector<std::vector<double>> values;
+            for (const NetworkReading& item : items)
+                values.push_back(item.*field);
+            write_rows(at, name, values, label);
+        };
+        const auto stack = [&](const char* name, Matrix<double> NetworkReading::* field, const Label& label) {
+            write_stack<float>(at, name, pointers(items, [field](const NetworkReading& r) -> auto& { return r.*field; }),
+                               label);
+        };
+        rows("gain", &NetworkReading::gain, {"1", "H(k) = ||W1 e_k||", "network,bin"});
+        rows("centroid", &NetworkReading::centroid, {"bin", "c(k), link centroid of each input bin", "network,bin"});
+        rows("jacobian_peak_nm", &NetworkReading::jacobian_peak_nm,
+             {"nm", "output distance that answers to each input distance", "network,distance"});
+        rows("singular_1", &NetworkReading::singular_1, {"1", "singular values of W1", "network,n"});
+        rows("singular_2", &NetworkReading::singular_2, {"1", "singular values of W2", "network,n"});
+        stack("spectrum_raw", &NetworkReading::spectrum_raw, {"1", "folded |FFT2| of W1", "network,link,bin"});
+        stack("spectrum_descrambled", &NetworkReading::spectrum_descrambled,
+              {"1", "folded |FFT2| of P W1", "network,link,bin"});
+        stack("jacobian_response", &NetworkReading::jacobian_response,
+              {"1", "response of the output distances to an oscillation of each distance", "network,out,in"});
+        stack("left_vectors", &NetworkReading::left_vectors, {"1", "left singular vectors of W2", "network,distance,j"});
+        stack("right_vectors", &NetworkReading::right_vectors,
+              {"1", "right singular vectors of W2 P^T", "network,link,j"});
+        stack("link_gram_raw", &NetworkReading::link_gram_raw,
+              {"1", "cosines between the link columns of W2", "network,link,link"});
+        stack("link_gram_descrambled", &NetworkReading::link_gram_descrambled,
+              {"1", "cosines between the link columns of W2 P^T", "network,link,link"});
+    }
+}
+
+void write_pairs(const Hdf5Group& at, const std::vector<Alignment>& pairs, const std::string& axis) {
+    if (pairs.empty())
+        return;
+    at.write("s", each(pairs, [](const Alignment& a) { return a.s; }), {"1", "pair Procrustes overlap", axis});
+    at.write("s_octave", each(pairs, [](const Alignment& a) { return a.s_octave; }), {"1", "octave overlap", axis});
+    at.write("s_nuc", each(pairs, [](const Alignment& a) { return a.s_nuc; }), {"1", "overlap over all of O(n)", axis});
+    at.write("fft_correlation", each(pairs, [](const Alignment& a) { return a.fft_correlation; }),
+             {"1", "correlation of folded |FFT2|", axis});
+}
+
+void write_alignment(const Hdf5Group& root, const StudyData& study) {
+    const Hdf5Group at = root.create_group("alignment");
+    for (const StudyGroup& group : study.groups) {
+        if (group.name == "trained")
+            write_pairs(at.create_group("raw"), group.raw_pairs, "pair");
+        if (!group.descrambled_pairs.empty())
+            write_pairs(at.create_group(group.name == "trained" ? "descrambled" : group.name), group.descrambled_pairs,
+                        "pair");
+    }
+    if (!study.against_shuffled.empty())
+        write_pairs(at.create_group("against_shuffled"), study.against_shuffled, "trained x shuffled");
+}
+
+}  // namespace
+
+void write_study_file(const std::filesystem::path& path, const StudyData& study) {
+    Hdf5File file = Hdf5File::create(path.string());
+    const Hdf5Group& root = file.root();
+    root.attribute("", "version", version());
+    root.attribute("", "commit", commit());
+    root.attribute("", "configuration", to_toml(study.config));
+    root.attribute("", "precision", study.config.precision);
+    root.attribute("", "ranks", std::int64_t{1});
+    write_networks(root, study);
+    write_database(root.create_group("input"), study.config.data);
+    const Hdf5Group axes = root.create_group("axes");
+    axes.write("time_us", study.tables.time_us, {"us", "times of a trace", "time"});
+    axes.write("distance_nm", study.tables.distance_nm, {"nm", "distances of a distribution", "distance"});
+    write_training(root, study);
+    write_peer(root, study);
+    write_examples(root, study);
+    write_layers(root, study);
+    write_readings(root, study);
+    write_alignment(root, study);
+    const Hdf5Group timing = root.create_group("timing");
+    for (const auto& [stage, seconds] : study.seconds)
+        timing.attribute("", stage + "_seconds", seconds);
+    timing.attribute("", "threads", static_cast<std::int64_t>(study.threads));
+    file.commit();
+}
+
+}  // namespace descrambler

@@ -1,0 +1,185 @@
+// summary.json, as docs/formats.md has it.
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
+
+#include "descrambler/version.hpp"
+#include "study/study_data.hpp"
+
+namespace descrambler {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Json spread(const std::vector<double>& values) {
+    if (values.empty() || !std::all_of(values.begin(), values.end(), [](double x) { return std::isfinite(x); }))
+        return nullptr;
+    const Spread s = spread_of(values);
+    return {{"median", s.median}, {"min", s.min}, {"max", s.max}};
+}
+
+template <class Items, class F>
+Json spread_over(const Items& items, F&& value) {
+    std::vector<double> values;
+    for (const auto& item : items)
+        values.push_back(static_cast<double>(value(item)));
+    return spread(values);
+}
+
+double median(const std::vector<double>& values) {
+    return values.empty() ? std::numeric_limits<double>::quiet_NaN() : spread_of(values).median;
+}
+
+double mean(const std::vector<double>& values) {
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double quantile(std::vector<double> values, double q) {
+    std::sort(values.begin(), values.end());
+    return values[static_cast<std::size_t>(std::lround(q * static_cast<double>(values.size() - 1)))];
+}
+
+Json training(const StudyData& study) {
+    const double seconds = study.seconds.at("training");
+    return {{"samples_per_network", study.config.iterations * study.config.batch_size},
+            {"seconds", seconds},
+            {"samples_per_second", seconds > 0 ? number(study.trained_samples / seconds) : Json(nullptr)},
+            {"relative_error",
+             {{"mean", median(study.trained().error_mean)}, {"median", median(study.trained().error_median)}}},
+            {"ensemble_relative_error", mean(study.ensemble_error)},
+            {"shuffled_relative_error", number(median(study.group("shuffled")->error_mean))},
+            {"predict_the_mean", study.predict_the_mean}};
+}
+
+Json tikhonov(const StudyData& study) {
+    if (study.peer.fits.empty())
+        return nullptr;
+    const std::vector<double>& error = study.peer.relative_error;
+    std::vector<double> lambda, ratio;
+    double interior = 0;
+    for (const TikhonovFit& fit : study.peer.fits) {
+        lambda.push_back(fit.lambda);
+        interior += fit.lambda_interior ? 1 : 0;
+    }
+    for (const double network : study.peer_network_error)
+        ratio.push_back(network / mean(error));
+    return {{"relative_error", {{"mean", mean(error)}, {"median", median(error)}}},
+            {"lambda_interior", interior / static_cast<double>(error.size())},
+            {"lambda_quantiles", {{"10", quantile(lambda, 0.1)}, {"50", quantile(lambda, 0.5)}, {"90", quantile(lambda, 0.9)}}},
+            {"network_relative_error", spread(study.peer_network_error)},
+            {"ratio", spread(ratio)},
+            {"traces", error.size()}};
+}
+
+Json layers(const StudyData& study) {
+    Json list = Json::array();
+    for (const StudyLayer& layer : study.trained().layers) {
+        const auto of = [&](auto&& value) {
+            return spread_over(layer.networks, [&](const Descrambling& d) { return value(d.solution); });
+        };
+        list.push_back({{"layer", layer.request.tap.layer},
+                        {"tap", to_string(layer.request.tap.tap)},
+                        {"criterion", to_string(layer.request.criterion)},
+                        {"stencil", to_string(layer.request.stencil)},
+                        {"method", "closed"},
+                        {"eta_raw", of([](const ClosedForm& s) { return s.eta_raw; })},
+                        {"eta", of([](const ClosedForm& s) { return s.eta; })},
+                        {"eta_bound", of([](const ClosedForm& s) { return s.eta_bound; })},
+                        {"gap", of([](const ClosedForm& s) { return s.gap; })},
+                        {"offdiagonal", of([](const ClosedForm& s) { return s.offdiagonal; })},
+                        {"orthogonality", of([](const ClosedForm& s) { return s.orthogonality; })},
+                        {"rank", of([](const ClosedForm& s) { return s.rank; })}});
+    }
+    return list;
+}
+
+Json findings(const StudyData& study) {
+    Json table = Json::object();
+    for (const FindingRow& row : study.findings)
+        table[row.name] = {{"unit", row.unit},
+                           {"claim", row.claim},
+                           {"reading", row.reading},
+                           {"invariant", row.invariant},
+                           {"raw", spread(row.raw)},
+                           {"descrambled", spread(row.descrambled)},
+                           {"untrained", spread(row.untrained)},
+                           {"shuffled", spread(row.shuffled)},
+                           {"no_decay", spread(row.no_decay)},
+                           {"verdict", to_string(row.verdict)}};
+    return table;
+}
+
+Json extras(const StudyData& study) {
+    std::set<std::string> names;
+    for (const StudyGroup& group : study.groups)
+        for (const NetworkReading& reading : group.readings)
+            for (const auto& [name, value] : reading.extras)
+                names.insert(name);
+    Json table = Json::object();
+    for (const std::string& name : names)
+        for (const StudyGroup& group : study.groups) {
+            std::vector<double> values;
+            for (const NetworkReading& reading : group.readings)
+                if (const auto found = reading.extras.find(name); found != reading.extras.end())
+                    values.push_back(found->second);
+            table[name][group.name] = spread(values);
+        }
+    return table;
+}
+
+Json pairs(const std::vector<Alignment>& list) {
+    return {{"s", spread_over(list, [](const Alignment& a) { return a.s; })},
+            {"s_octave", spread_over(list, [](const Alignment& a) { return a.s_octave; })},
+            {"s_nuc", spread_over(list, [](const Alignment& a) { return a.s_nuc; })},
+            {"fft_correlation", spread_over(list, [](const Alignment& a) { return a.fft_correlation; })}};
+}
+
+}  // namespace
+
+std::string summary_json(const StudyData& study) {
+    double total = 0;
+    Json timing = Json::object();
+    for (const auto& [stage, seconds] : study.seconds) {
+        timing[stage] = seconds;
+        total += seconds;
+    }
+    timing["total"] = total;
+    timing["threads"] = study.threads;
+    const Json summary{{"version", version()},
+                       {"commit", commit()},
+                       {"device", study.device},
+                       {"precision", study.config.precision},
+                       {"seed", study.config.seed},
+                       {"ranks", 1},
+                       {"networks", study.trained().networks.size()},
+                       {"training", training(study)},
+                       {"tikhonov", tikhonov(study)},
+                       {"layers", layers(study)},
+                       {"findings", findings(study)},
+                       {"extras", extras(study)},
+                       {"alignment",
+                        {{"raw", pairs(study.trained().raw_pairs)},
+                         {"descrambled", pairs(study.trained().descrambled_pairs)},
+                         {"untrained", pairs(study.group("untrained")->descrambled_pairs)},
+                         {"shuffled", pairs(study.group("shuffled")->descrambled_pairs)},
+                         {"against_shuffled", pairs(study.against_shuffled)}}},
+                       {"controls",
+                        {{"untrained", study.group("untrained")->networks.size()},
+                         {"shuffled", study.group("shuffled")->networks.size()},
+                         {"no_decay", study.group("no_decay")->networks.size()},
+                         {"iterations", std::min(study.config.iterations, study.config.control_iterations)}}},
+                       {"replica",
+                        {{"relative_error_mean", number(study.findings.empty() ? NAN : study.replica.relative_error_mean)},
+                         {"without_filters_mean",
+                          number(study.findings.empty() ? NAN : study.replica.without_filters_mean)}}},
+                       {"configuration", to_toml(study.config)},
+                       {"timing", timing}};
+    return summary.dump(2) + "\n";
+}
+
+}  // namespace descrambler

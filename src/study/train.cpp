@@ -1,0 +1,184 @@
+#include "descrambler/train.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+
+#include "descrambler/random.hpp"
+
+namespace descrambler {
+
+namespace {
+
+std::string numbered(const std::string& prefix, Index i) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%03td", i);
+    return prefix + text;
+}
+
+// Trains members that stand at the same iteration from `first` to `last`.
+template <class T>
+void train_together(Backend<T>& on, const StudyConfig& config, const DeerTables& tables,
+                    std::span<MemberState* const> members, Index first, Index last) {
+    const std::vector<Layer> layers = network_layers(config);
+    const Index count = parameter_count(layers), batch = static_cast<Index>(members.size()), steps = last - first;
+    const Buffer<T> w = on.allocate(count * batch), m = on.allocate(count * batch), v = on.allocate(count * batch),
+                    loss = on.allocate(steps * batch);
+    std::vector<T> host(static_cast<std::size_t>(count * batch));
+    const auto send = [&](std::vector<double> MemberState::* field, const Buffer<T>& to) {
+        for (Index i = 0; i < batch; ++i)
+            std::transform((members[i]->*field).begin(), (members[i]->*field).end(), host.begin() + i * count,
+                           [](double x) { return static_cast<T>(x); });
+        on.upload(host.data(), to.view(count, 1, batch));
+    };
+    const auto fetch = [&](std::vector<double> MemberState::* field, const Buffer<T>& from) {
+        on.download(from.view(count, 1, batch), host.data());
+        for (Index i = 0; i < batch; ++i)
+            std::transform(host.begin() + i * count, host.begin() + (i + 1) * count, (members[i]->*field).begin(),
+                           [](T x) { return static_cast<double>(x); });
+    };
+    send(&MemberState::parameters, w);
+    send(&MemberState::first_moment, m);
+    send(&MemberState::second_moment, v);
+
+    std::vector<MemberPlan> plans;
+    for (const MemberState* member : members)
+        plans.push_back(member->plan);
+    TrainPlan<T> plan;
+    plan.layers = layers;
+    plan.batch_size = config.batch_size;
+    plan.rate = config.rate;
+    plan.rate_floor = config.rate_floor;
+    plan.seed = config.seed;
+    plan.deer = &tables;
+    on.train(plan, plans, first, last, w.view(count, 1, batch), m.view(count, 1, batch), v.view(count, 1, batch),
+             loss.view(steps, 1, batch));
+
+    fetch(&MemberState::parameters, w);
+    fetch(&MemberState::first_moment, m);
+    fetch(&MemberState::second_moment, v);
+    std::vector<T> losses(static_cast<std::size_t>(steps * batch));
+    on.download(loss.view(steps, 1, batch), losses.data());
+    const Index interval = loss_interval(config);
+    for (Index i = 0; i < batch; ++i) {
+        MemberState& member = *members[i];
+        const Index end = std::min(last, member.plan.iterations);
+        double sum = 0;
+        Index terms = 0;
+        for (Index iteration = first; iteration < end; ++iteration) {
+            const double value = static_cast<double>(losses[static_cast<std::size_t>(i * steps + iteration - first)]);
+            if (!std::isfinite(value))
+                throw Error("member " + member.name + ": the loss is not finite at iteration " +
+                            std::to_string(iteration) + "; a smaller training.rate may help");
+            sum += value;
+            ++terms;
+            if ((iteration + 1) % interval == 0 || iteration + 1 == member.plan.iterations) {
+                member.loss.push_back(sum / static_cast<double>(terms));
+                sum = 0;
+                terms = 0;
+            }
+        }
+        member.iteration = std::max(member.iteration, end);
+    }
+}
+
+template <class T>
+void train_all(std::vector<MemberState>& members, const StudyConfig& config, const Execution& execution,
+               const std::filesystem::path& folder, const Progress& progress) {
+    using Clock = std::chrono::steady_clock;
+    const std::unique_ptr<Backend<T>> on = make_backend<T>(execution.device, execution.threads);
+    const DeerTables tables = make_deer_tables(config.data);
+    // A round ends at a multiple of the loss interval and takes about a second on one core.
+    const Index interval = loss_interval(config);
+    const Index round = std::max<Index>(1, 1000 / interval) * interval;
+    const auto write_all = [&] {
+        if (!folder.empty())
+            for (const MemberState& member : members)
+                write_member(folder, config, member);
+    };
+    const auto done = [&] {
+        return std::accumulate(members.begin(), members.end(), 0.0,
+                               [](double sum, const MemberState& m) { return sum + static_cast<double>(m.iteration); });
+    };
+    const double total = std::accumulate(members.begin(), members.end(), 0.0, [](double sum, const MemberState& m) {
+        return sum + static_cast<double>(m.plan.iterations);
+    });
+    Clock::time_point written = Clock::now();
+    progress("training", done(), total);
+    for (;;) {
+        // those that are furthest behind go first: after an interruption members may stand at different rounds
+        Index behind = -1;
+        for (const MemberState& member : members)
+            if (!member.finished() && (behind < 0 || member.iteration < behind))
+                behind = member.iteration;
+        if (behind < 0)
+            break;
+        const Index last = (behind / round + 1) * round;
+        std::vector<MemberState*> together;
+        for (MemberState& member : members)
+            if (!member.finished() && member.iteration == behind)
+                together.push_back(&member);
+        train_together(*on, config, tables, together, behind, last);
+        progress("training", done(), total);
+        if (progress.stop && progress.stop()) {
+            write_all();
+            throw Stopped("stopped after a checkpoint; run again with --resume to go on");
+        }
+        if (std::chrono::duration<double>(Clock::now() - written).count() >= config.checkpoint_seconds) {
+            write_all();
+            written = Clock::now();
+        }
+    }
+    write_all();
+}
+
+}  // namespace
+
+std::vector<MemberState> study_members(const StudyConfig& config) {
+    std::vector<MemberState> members;
+    const std::vector<Layer> layers = network_layers(config);
+    const auto add = [&](const std::string& name, MemberPlan plan) {
+        MemberState member;
+        member.name = name;
+        member.plan = plan;
+        member.parameters = config.precision == "f32"
+                                ? pack<double>(unpack(layers, initial_parameters<float>(layers, config.seed,
+                                                                                       plan.member).data()))
+                                : initial_parameters<double>(layers, config.seed, plan.member);
+        member.first_moment.resize(member.parameters.size());
+        member.second_moment.resize(member.parameters.size());
+        members.push_back(std::move(member));
+    };
+    const Index control = std::min(config.iterations, config.control_iterations);
+    for (Index i = 0; i < config.networks; ++i)
+        add(numbered("", i), {static_cast<std::uint64_t>(i), config.iterations, config.decay, false});
+    for (Index i = 0; i < config.shuffled; ++i)
+        add(numbered("shuffled_", i), {stream::control + static_cast<std::uint64_t>(i), control, config.decay, true});
+    for (Index i = 0; i < config.no_decay; ++i)
+        add(numbered("no_decay_", i),
+            {2 * stream::control + static_cast<std::uint64_t>(i), control, 0.0, false});
+    return members;
+}
+
+Index loss_interval(const StudyConfig& config) { return std::max<Index>(1, config.iterations / 200); }
+
+void train_members(std::vector<MemberState>& members, const StudyConfig& config, const Execution& execution,
+                   const std::filesystem::path& folder, const Progress& progress) {
+    if (config.precision == "f32")
+        train_all<float>(members, config, execution, folder, progress);
+    else
+        train_all<double>(members, config, execution, folder, progress);
+}
+
+Network network_of(const StudyConfig& config, const MemberState& member) {
+    return unpack(network_layers(config), member.parameters.data());
+}
+
+Network untrained_network(const StudyConfig& config, std::uint64_t member) {
+    const std::vector<Layer> layers = network_layers(config);
+    return unpack(layers, initial_parameters<float>(layers, config.seed, 3 * stream::control + member).data());
+}
+
+}  // namespace descrambler

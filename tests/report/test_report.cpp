@@ -1,0 +1,366 @@
+// The report of a study of invented numbers: complete, well formed, reproducible, and clear about what is absent.
+#include "descrambler/report.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <regex>
+
+#include "data.hpp"
+#include "descrambler/error.hpp"
+#include "report/fake_study.hpp"
+
+namespace descrambler {
+namespace {
+
+using test::FakeStudy;
+using test::Scratch;
+using test::write_fake_study;
+
+// Nothing of a page may be left open: every start tag has its end tag in order, attributes are quoted and not given
+// twice, identifiers are unique, and no bare ampersand or angle bracket is left. Returns the first complaint.
+std::string malformed(const std::string& page) {
+    std::vector<std::string> open;
+    std::set<std::string> identifiers;
+    std::size_t at = 0;
+    const std::regex attribute(R"re(\s+([A-Za-z:_][-A-Za-z0-9:_.]*)\s*=\s*("[^"<]*"|'[^'<]*'))re");
+    const std::regex entity("&(amp|lt|gt|quot|#[0-9]+);");
+    const auto bare_ampersand = [&](const std::string& text) {
+        return std::count(text.begin(), text.end(), '&') !=
+               std::distance(std::sregex_iterator(text.begin(), text.end(), entity), std::sregex_iterator());
+    };
+    while (at < page.size()) {
+        const std::size_t start = page.find('<', at);
+        const std::string text = page.substr(at, start == std::string::npos ? start : start - at);
+        if (open.empty() || open.back() != "style") {
+            if (bare_ampersand(text))
+                return "bare & in: " + text.substr(0, 80);
+            if (text.find('>') != std::string::npos)
+                return "bare > in: " + text.substr(0, 80);
+        }
+        if (start == std::string::npos)
+            break;
+        const std::size_t end = page.find('>', start);
+        if (end == std::string::npos)
+            return "tag without end";
+        const std::string tag = page.substr(start + 1, end - start - 1);
+        at = end + 1;
+        if (tag.starts_with("!") || tag.starts_with("?"))
+            continue;
+        if (tag.starts_with("/")) {
+            if (open.empty() || open.back() != tag.substr(1))
+                return "<" + tag + "> closes " + (open.empty() ? "nothing" : open.back());
+            open.pop_back();
+            continue;
+        }
+        const std::size_t name_end = tag.find_first_of(" \t\n/");
+        const std::string name = tag.substr(0, name_end);
+        std::string rest = name_end == std::string::npos ? "" : tag.substr(name_end);
+        const bool closed = !rest.empty() && rest.back() == '/';
+        if (rest.size() < 100000) {  // embedded pixels are one huge attribute, too much for std::regex
+            std::set<std::string> seen;
+            for (std::sregex_iterator m(rest.begin(), rest.end(), attribute), last; m != last; ++m) {
+                if (!seen.insert((*m)[1]).second)
+                    return "attribute twice in <" + tag.substr(0, 80);
+                const std::string value = (*m)[2];
+                if (bare_ampersand(value))
+                    return "bare & in <" + tag.substr(0, 80);
+                if ((*m)[1] == "id" && !identifiers.insert(value.substr(1, value.size() - 2)).second)
+                    return "identifier twice: " + value;
+            }
+            const std::string left = std::regex_replace(rest, attribute, "");
+            if (left.find_first_not_of(" \t\n/") != std::string::npos)
+                return "attributes not understood: <" + tag.substr(0, 120);
+        }
+        if (!closed)
+            open.push_back(name);
+    }
+    return open.empty() ? "" : "<" + open.back() + "> is left open";
+}
+
+std::map<std::string, std::string> files_of(const std::filesystem::path& folder) {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+        if (entry.is_regular_file())
+            files[std::filesystem::relative(entry.path(), folder).string()] = read_file(entry.path());
+    return files;
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+const std::vector<std::string>& figure_names() {
+    static const std::vector<std::string> names{
+        "training_loss", "relative_error", "examples", "layer_1_weights", "layer_1_spectrum", "layer_1_spectrum_zoom",
+        "layer_1_gain", "layer_2_weights", "layer_2_link_gram", "layer_2_singular_vectors", "singular_values",
+        "time_to_distance", "alignment"};
+    return names;
+}
+
+// One complete report for all tests that only look at it.
+class Report : public testing::Test {
+protected:
+    static void SetUpTestSuite() {
+        scratch_ = new Scratch("report");
+        write_fake_study(scratch_->path(), FakeStudy{});
+        write_report(scratch_->path());
+        files_ = new std::map<std::string, std::string>(files_of(scratch_->path()));
+    }
+    static void TearDownTestSuite() {
+        delete files_;
+        delete scratch_;
+    }
+    static const std::string& file(const std::string& name) { return files_->at(name); }
+    static const std::string& page() { return file("report.html"); }
+
+    static inline Scratch* scratch_ = nullptr;
+    static inline std::map<std::string, std::string>* files_ = nullptr;
+};
+
+TEST_F(Report, IsWellFormed) { EXPECT_EQ(malformed(page()), ""); }
+
+TEST(WellFormed, CheckerFindsFaults) {
+    EXPECT_EQ(malformed("<p>a &amp; b<br /></p>"), "");
+    EXPECT_NE(malformed("<p><b></p></b>"), "");
+    EXPECT_NE(malformed("<p>a & b</p>"), "");
+    EXPECT_NE(malformed("<p>a > b</p>"), "");
+    EXPECT_NE(malformed("<p><i id='a'></i><i id='a'></i></p>"), "");
+    EXPECT_NE(malformed("<p class=x></p>"), "");
+    EXPECT_NE(malformed("<div><p></p>"), "");
+}
+
+TEST_F(Report, NeedsNothingFromOutside) {
+    EXPECT_FALSE(contains(page(), "<script"));
+    EXPECT_FALSE(contains(page(), "<link"));
+    EXPECT_FALSE(contains(page(), "url(http"));
+    const std::regex reference(R"re((href|src)=["']([^"']{1,40}))re");
+    for (std::sregex_iterator m(page().begin(), page().end(), reference), last; m != last; ++m) {
+        const std::string target = (*m)[2];
+        EXPECT_TRUE(target.starts_with("#") || target.starts_with("data:image/png;base64,")) << target;
+    }
+    EXPECT_LT(page().size(), std::size_t{4} << 20);
+}
+
+TEST_F(Report, HasEveryFigureWithItsData) {
+    for (const std::string& name : figure_names()) {
+        EXPECT_TRUE(files_->count("figures/" + name + ".svg")) << name;
+        ASSERT_TRUE(files_->count("figures/" + name + ".csv")) << name;
+        const std::string& table = file("figures/" + name + ".csv");
+        EXPECT_TRUE(table.starts_with("panel,")) << name;
+        EXPECT_GT(std::count(table.begin(), table.end(), '\n'), 3) << name;
+        EXPECT_TRUE(contains(page(), "id=\"figure-" + name + "\"")) << name;
+        EXPECT_TRUE(contains(page(), "figures/" + name + ".csv")) << name;
+    }
+    EXPECT_TRUE(files_->count("figures/time_to_distance-curves.csv"));  // curves over images
+}
+
+TEST_F(Report, FiguresNameTheirAxes) {
+    const std::map<std::string, std::vector<std::string>> labels{
+        {"training_loss", {"iteration", "mean squared error", "trained", "shuffled targets", "no decay"}},
+        {"relative_error", {"relative error, Tikhonov", "relative error, network", "predict the mean distribution"}},
+        {"examples", {"time, µs", "distance, nm", "density / maximum", "signal", "truth", "Tikhonov"}},
+        {"layer_1_weights", {"time, µs", "link index", "weight"}},
+        {"layer_1_spectrum", {"frequency along time, MHz", "frequency along link, bins", "dB of the maximum"}},
+        {"layer_1_spectrum_zoom", {"best cube root", "best power law", "frequency along time, MHz"}},
+        {"layer_1_gain", {"frequency, MHz", "gain H", "gain relative to bins 1 to 8, dB", "untrained"}},
+        {"layer_2_weights", {"link index", "distance, nm"}},
+        {"layer_2_link_gram", {"link index", "cosine"}},
+        {"layer_2_singular_vectors", {"distance, nm", "singular vector"}},
+        {"singular_values", {"number of the singular value", "singular value / largest"}},
+        {"time_to_distance", {"input distance, nm", "output distance, nm", "largest response"}},
+        {"alignment", {"likeness", "A: trained, raw", "E: trained against shuffled"}}};
+    EXPECT_EQ(labels.size(), figure_names().size());
+    for (const auto& [name, texts] : labels)
+        for (const std::string& text : texts)
+            EXPECT_TRUE(contains(file("figures/" + name + ".svg"), std::string(">").append(text))) << name << ": " << text;
+}
+
+TEST_F(Report, StatesEveryFindingWithItsVerdict) {
+    const auto findings = test::FakeStudyWriter(FakeStudy{}).summary().at("findings");
+    for (const auto& [name, finding] : findings.items()) {
+        EXPECT_TRUE(contains(page(), "<code>" + name + "</code>")) << name;
+        EXPECT_TRUE(contains(page(), finding.at("verdict").get<std::string>() + "</span>")) << name;
+    }
+    // Three published findings, one of each kind, and one alternative that is not counted.
+    EXPECT_TRUE(contains(page(), "<b>1 of 3</b>findings reproduced, and the controls do not show them"));
+    EXPECT_TRUE(contains(page(), "A further 1 row"));
+    const std::size_t list = page().find("Published findings that do not reproduce");
+    ASSERT_NE(list, std::string::npos);
+    const std::string after = page().substr(list, 800);
+    EXPECT_TRUE(contains(after, "Frequencies are rearranged by &quot;cube root&quot; &amp; so on."));
+    EXPECT_TRUE(contains(after, "controls &lt;differ&gt; &amp; vary."));
+    EXPECT_FALSE(contains(after.substr(0, after.find("</ul>")), "Legendre"));
+    EXPECT_TRUE(contains(page(), "same raw and descrambled"));
+}
+
+TEST_F(Report, TablesHoldTheNumbersOfTheStudy) {
+    // The first point of the first curve of the loss figure is the median over the networks, in its file.
+    const Hdf5File study = Hdf5File::open((scratch_->path() / "study.h5").string());
+    const FileArray<double> loss = study.root().read<double>("training/loss/trained");
+    std::vector<double> first;
+    for (Index i = 0; i < loss.shape[0]; ++i)
+        first.push_back(loss.values[static_cast<std::size_t>(i * loss.shape[1])]);
+    std::sort(first.begin(), first.end());
+    char expected[64];
+    std::snprintf(expected, sizeof expected, ",100,%.6g,%.6g,%.6g,", first[1], first[0], first[2]);
+    const std::string& table = file("figures/training_loss.csv");
+    EXPECT_TRUE(contains(table.substr(0, 300), expected)) << table.substr(0, 300);
+
+    // An image: rows are output distances, columns input distances, relative to the largest magnitude.
+    const FileArray<double> response = study.root().read<double>("analysis/trained/jacobian_response");
+    const std::size_t M = static_cast<std::size_t>(response.shape[2]);
+    double top = 0;
+    for (std::size_t i = 0; i < M * M; ++i)
+        top = std::max(top, std::abs(response.values[i]));
+    char entry[32];
+    std::snprintf(entry, sizeof entry, ",%.5g,", response.values[2 * M] / top);  // output 2, input 0
+    std::istringstream lines(file("figures/time_to_distance.csv"));
+    std::string line;
+    for (int i = 0; i <= 3; ++i)
+        std::getline(lines, line);
+    EXPECT_TRUE(contains(line, entry)) << entry << " in " << line.substr(0, 200);
+}
+
+TEST_F(Report, IsReproducible) {
+    const Scratch again("report_again");
+    write_fake_study(again.path(), FakeStudy{});
+    write_report(again.path());
+    const auto files = files_of(again.path());
+    EXPECT_EQ(files.size(), files_->size());
+    for (const auto& [name, content] : files)
+        if (name != "study.h5") {
+            EXPECT_TRUE(content == file(name)) << name;
+        }
+}
+
+TEST(ReportOfLess, SaysWhatIsAbsent) {
+    const Scratch scratch("report_less");
+    write_fake_study(scratch.path(), {.without = {"tikhonov", "examples", "controls", "alignment", "layers"}});
+    make_folder(scratch / "figures");
+    write_file(scratch / "figures/examples.svg", "of an older report");
+    write_report(scratch.path());
+    const std::string page = read_file(scratch / "report.html");
+    EXPECT_EQ(malformed(page), "");
+    for (const char* sentence : {"No Tikhonov comparison is stored in this study", "No example traces are stored",
+                                 "so not shown: untrained, shuffled targets, no decay.",
+                                 "No comparison of networks is stored in this study (/alignment).",
+                                 "The weights of layer 1 are not stored before and after descrambling"})
+        EXPECT_TRUE(contains(page, sentence)) << sentence;
+    EXPECT_FALSE(std::filesystem::exists(scratch / "figures/examples.svg"));  // no picture of an older study
+    EXPECT_TRUE(std::filesystem::exists(scratch / "figures/training_loss.svg"));
+}
+
+TEST(ReportOfLess, StandsWithAxesOnly) {
+    const Scratch scratch("report_least");
+    write_fake_study(scratch.path(), {.networks = 1, .without = {"tikhonov", "examples", "controls", "alignment",
+                                                                 "layers", "analysis", "training"}});
+    write_report(scratch.path());
+    EXPECT_EQ(malformed(read_file(scratch / "report.html")), "");
+}
+
+// The message of the InputError that write_report throws for a changed summary or study; nothing is written then.
+template <class Change>
+std::string refusal(Change&& change) {
+    const Scratch scratch("report_refused");
+    write_fake_study(scratch.path(), {.without = {"examples"}});
+    change(scratch.path());
+    std::string message = "accepted";
+    try {
+        write_report(scratch.path());
+    } catch (const InputError& e) {
+        message = e.what();
+    }
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    EXPECT_FALSE(std::filesystem::exists(scratch / "report.html"));
+    EXPECT_FALSE(std::filesystem::exists(scratch / "figures"));
+    return message;
+}
+
+template <class Change>
+std::string refused_summary(Change&& change) {
+    return refusal([&](const std::filesystem::path& folder) {
+        auto json = nlohmann::ordered_json::parse(read_file(folder / "summary.json"));
+        change(json);
+        write_file(folder / "summary.json", json.dump());
+    });
+}
+
+TEST(ReportRefuses, MalformedSummary) {
+    using Json = nlohmann::ordered_json;
+    const auto expect_field = [](const std::string& message, const std::string& field) {
+        EXPECT_TRUE(contains(message, "summary.json: ")) << message;
+        EXPECT_TRUE(contains(message, field)) << message;
+    };
+    expect_field(refusal([](const auto& folder) { write_file(folder / "summary.json", "{\"version\": "); }), "JSON");
+    expect_field(refusal([](const auto& folder) { write_file(folder / "summary.json", "[1]"); }), "object");
+    expect_field(refused_summary([](Json& j) { j.erase("commit"); }), "field commit: missing");
+    expect_field(refused_summary([](Json& j) { j["version"] = 3; }), "field version: expected a text");
+    expect_field(refused_summary([](Json& j) { j["training"]["relative_error"]["mean"] = "low"; }),
+                 "field training.relative_error.mean: expected a number");
+    expect_field(refused_summary([](Json& j) { j["findings"]["HFrej"]["verdict"] = "maybe"; }),
+                 "field findings.HFrej.verdict: expected");
+    expect_field(refused_summary([](Json& j) { j["findings"]["HFrej"]["raw"].erase("max"); }),
+                 "field findings.HFrej.raw.max: missing");
+    expect_field(refused_summary([](Json& j) { j["layers"][0]["eta"] = Json::array(); }), "field layers[0].eta");
+    expect_field(refused_summary([](Json& j) { j["findings"] = 1; }), "field findings: expected an object");
+}
+
+TEST(ReportRefuses, MalformedStudy) {
+    const auto with_study = [](auto&& write) {
+        return refusal([&](const std::filesystem::path& folder) {
+            std::filesystem::remove(folder / "study.h5");
+            Hdf5File file = Hdf5File::create((folder / "study.h5").string());
+            const std::vector<double> axis{0, 1, 2, 3};
+            file.root().write("axes/distance_nm", axis, {});
+            write(file.root());
+            file.commit();
+        });
+    };
+    const std::vector<double> axis{0, 1, 2, 3};
+    const std::string no_time = with_study([](const Hdf5Group&) {});
+    EXPECT_TRUE(contains(no_time, "study.h5")) << no_time;
+    EXPECT_TRUE(contains(no_time, "time_us")) << no_time;
+    const std::string backwards = with_study([](const Hdf5Group& root) {
+        root.write("axes/time_us", std::vector<double>{3, 2, 1, 0}, {});
+    });
+    EXPECT_TRUE(contains(backwards, "axes/time_us: expected at least two ascending values")) << backwards;
+    const std::string shape = with_study([&](const Hdf5Group& root) {
+        root.write("axes/time_us", axis, {});
+        root.write("analysis/trained/gain", Matrix<double>(2, 7), {});
+    });
+    EXPECT_TRUE(contains(shape, "analysis/trained/gain: shape [2, 7], expected [any, 3]")) << shape;
+    const std::string part = with_study([&](const Hdf5Group& root) {
+        root.write("axes/time_us", axis, {});
+        root.write("tikhonov/lambda", axis, {});
+    });
+    EXPECT_TRUE(contains(part, "tikhonov/relative_error")) << part;
+}
+
+TEST(Prediction, DrawsTraceAndBand) {
+    const Scratch scratch("prediction");
+    PredictionFigure figure{.title = "it's <a> trace & more_1"};
+    for (int i = 0; i < 50; ++i) {
+        const double x = i / 49.0, p = std::exp(-30 * (x - 0.5) * (x - 0.5));
+        figure.time_us.push_back(2 * x);
+        figure.signal.push_back(std::exp(-x));
+        figure.distance_nm.push_back(1 + 5 * x);
+        figure.mean.push_back(p);
+        figure.lower.push_back(0.9 * p);
+        figure.upper.push_back(1.1 * p);
+    }
+    figure.peak_nm = 3.5;
+    draw_prediction(scratch / "a.svg", figure);
+    const std::string svg = read_file(scratch / "a.svg");
+    EXPECT_EQ(malformed(svg.substr(svg.find("<svg"))), "");
+    for (const char* text : {"time, µs", "distance, nm", "peak at 3.5 nm", "it&#39;s &lt;a&gt; trace &amp; more_1"})
+        EXPECT_TRUE(contains(svg, text)) << text;
+    EXPECT_FALSE(contains(svg, ">fit<"));
+    figure.fit = figure.signal;
+    draw_prediction(scratch / "b.svg", figure);
+    EXPECT_TRUE(contains(read_file(scratch / "b.svg"), ">fit<"));
+    figure.mean.pop_back();
+    EXPECT_THROW(draw_prediction(scratch / "c.svg", figure), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace descrambler

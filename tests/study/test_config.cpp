@@ -1,0 +1,93 @@
+#include "descrambler/config.hpp"
+
+#include <gtest/gtest.h>
+
+#include "data.hpp"
+#include "descrambler/files.hpp"
+
+namespace descrambler {
+namespace {
+
+std::string refusal(const std::string& text, const std::vector<std::string>& set = {}) {
+    try {
+        (void)parse_config(text, "study.toml", set);
+    } catch (const InputError& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+
+TEST(Config, EmptyTextIsTheDefault) { EXPECT_EQ(parse_config("", "study.toml"), StudyConfig{}); }
+
+TEST(Config, EffectiveTextReadsBackEqual) {
+    StudyConfig config = parse_config("seed = 9\n[data]\npreset = \"deernet2\"\nnoise_max = 0.1\n[network]\nhidden = [64, 32]\n"
+                                      "activation = \"relu\"\n[training]\ndecay = 3e-6\n[analysis]\nstencil = \"dct\"\n",
+                                      "study.toml");
+    config.title = "a \"quoted\" \\ title";
+    EXPECT_EQ(parse_config(to_toml(config), "again"), config);
+}
+
+TEST(Config, PresetFillsDataBeforeTheOtherKeys) {
+    const StudyConfig config = parse_config("[data]\nnoise_max = 0.2\npreset = \"deernet2\"\n", "study.toml");
+    EXPECT_EQ(config.data.peaks_max, 4);
+    EXPECT_EQ(config.data.noise_max, 0.2);
+}
+
+TEST(Config, OverridesApplyInOrderAndNamesNeedNoQuotes) {
+    const StudyConfig config = parse_config("[training]\niterations = 5\n", "study.toml",
+                                            {"training.iterations=6", "training.iterations = 7", "network.activation=relu"});
+    EXPECT_EQ(config.iterations, 7);
+    EXPECT_EQ(config.activation, Activation::relu);
+}
+
+TEST(Config, UnknownKeyIsNamedWithTheNearest) {
+    const std::string message = refusal("[training]\niteration = 5\n");
+    EXPECT_NE(message.find("study.toml: training.iteration: unknown key"), std::string::npos) << message;
+    EXPECT_NE(message.find("training.iterations"), std::string::npos) << message;
+    EXPECT_NE(refusal("iterations = 5\n").find("training.iterations"), std::string::npos);
+    EXPECT_NE(refusal("[trainin]\niterations = 5\n").find("training.iterations"), std::string::npos);
+    EXPECT_NE(refusal("", {"ensemble.network=3"}).find("ensemble.networks"), std::string::npos);
+}
+
+TEST(Config, EveryBadValueIsRefusedInOneLineThatNamesTheKey) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"[training]\niterations = -1\n", "training.iterations"},
+        {"[training]\niterations = 1.5\n", "training.iterations"},
+        {"[training]\niterations = \"many\"\n", "training.iterations"},
+        {"[training]\nrate = nan\n", "training.rate"},
+        {"[training]\nprecision = \"f16\"\n", "training.precision"},
+        {"[network]\nhidden = []\n", "network.hidden"},
+        {"[network]\nhidden = [80, -3]\n", "network.hidden"},
+        {"[network]\nhidden = 80\n", "network.hidden"},
+        {"[network]\nactivation = \"swish\"\n", "network.activation"},
+        {"[data]\npreset = \"pnass\"\n", "data.preset"},
+        {"[data]\npreset = 3\n", "data.preset"},
+        {"[data]\ndepth_min = 0.9\ndepth_max = 0.1\n", "data.depth"},
+        {"[analysis]\nstencil = \"fourier1\"\n", "analysis.stencil"},
+        {"[analysis]\nvalidation = 10\n", "analysis.tikhonov"},
+        {"training = 3\n", "training"},
+        {"seed = -4\n", "seed"},
+        {"title = \"two\\nlines\"\n", "title"},
+    };
+    for (const auto& [text, key] : cases) {
+        const std::string message = refusal(text);
+        EXPECT_NE(message.find(key), std::string::npos) << text << message;
+        EXPECT_NE(message.find("study.toml"), std::string::npos) << message;
+        EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    }
+}
+
+TEST(Config, MalformedTomlIsRefusedWithItsLine) {
+    const std::string message = refusal("seed = 1\n[training\niterations = 5\n");
+    EXPECT_NE(message.find("study.toml: line 2"), std::string::npos) << message;
+    EXPECT_NE(refusal("", {"nonsense"}).find("KEY=VALUE"), std::string::npos);
+}
+
+TEST(Config, ShippedExamplesRead) {
+    for (const char* name : {"demo.toml", "deernet100.toml"})
+        EXPECT_NO_THROW((void)read_config(std::filesystem::path(DESCRAMBLER_SOURCE) / "examples" / name)) << name;
+    EXPECT_THROW((void)read_config("no-such-file.toml"), InputError);
+}
+
+}  // namespace
+}  // namespace descrambler
