@@ -14,7 +14,7 @@ namespace descrambler {
 struct ClosedForm {
     Matrix<double> P;                  // [n, n] descrambler
     double eta_raw = 0;                // eta(I)
-    double eta = 0;                    // eta(P), evaluated in factor form
+    double eta = 0;                    // eta(P), in factor form where there is a factor
     double eta_bound = 0;              // eta*, the certified lower bound over O(n)
     double gap = 0;                    // (eta - eta*) / max(eta*, c u ||M|| ||G||), c = n
     double offdiagonal = 0;            // max (|N_ij| - floor) / sqrt(N_ii N_jj), not below 0, see docs/numerics.md

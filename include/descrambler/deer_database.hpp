@@ -20,22 +20,22 @@
 
 namespace descrambler {
 
-enum class InputScaling { clean, boxed };   // clean: x as it is; boxed: (x - min x) / (max x - min x)
+enum class InputScaling { clean, boxed };    // clean: x as it is; boxed: (x - min x) / (max x - min x)
 enum class TargetScaling { maximum, mean };  // p / max p  or  p * points (mean 1)
 
 // Everything the generator draws from; presets "pnas" and "deernet2".
 struct DeerDatabase {
     std::string preset = "pnas";
-    Index times = 256;             // points of the trace
-    Index distances = 256;         // points of the distribution
-    double span_us = 2.0;          // length of the trace
+    Index times = 256;      // points of the trace
+    Index distances = 256;  // points of the distribution
+    double span_us = 2.0;   // length of the trace
     int peaks_min = 1, peaks_max = 3;
-    double fwhm_min = 0.05;        // of the peak's distance
-    double fwhm_max = 0.5;         // of r_max - r_min
-    double depth_min = 0.1, depth_max = 0.9;                 // modulation depth m
-    double rate_min_mhz = 0.0, rate_max_mhz = 0.5;           // k, 1/us
-    double dimension_min = 2.0, dimension_max = 3.5;         // d
-    double noise_max = 0.05;       // largest standard deviation over m
+    double fwhm_min = 0.05;                           // of the peak's distance
+    double fwhm_max = 0.5;                            // of r_max - r_min
+    double depth_min = 0.1, depth_max = 0.9;          // modulation depth m
+    double rate_min_mhz = 0.0, rate_max_mhz = 0.5;    // k, 1/us
+    double dimension_min = 2.0, dimension_max = 3.5;  // d
+    double noise_max = 0.05;                          // largest standard deviation over m
     InputScaling input = InputScaling::boxed;
     TargetScaling target = TargetScaling::maximum;
 
@@ -52,7 +52,9 @@ inline constexpr Index deer_points_limit = 8192;
 //   8 + 5 q ..          peak q: two for mu, two for FWHM, one for the weight
 // The noise follows: normal numbers in the order of Backend::random_normal, in the precision of the backend.
 inline constexpr Index deer_parameter_blocks = 12;
-[[nodiscard]] constexpr Index deer_blocks(Index times) { return deer_parameter_blocks + (times + 1) / 2; }
+[[nodiscard]] constexpr Index deer_blocks(Index times) {
+    return deer_parameter_blocks + (times + 1) / 2;
+}
 
 // Throws InputError for an unknown name.
 [[nodiscard]] DeerDatabase deer_preset(std::string_view name);

@@ -69,13 +69,13 @@ private:
 
 // Streams of one seed. A stream is never shared: whoever draws, draws from its own.
 namespace stream {
-inline constexpr std::uint64_t member = 0;                      // + member: its data; the member's own index
-inline constexpr std::uint64_t initialise = 1ull << 32;         // + member: initial weights
-inline constexpr std::uint64_t shuffle = 2ull << 32;            // + member: permutations of the shuffled control
-inline constexpr std::uint64_t validation = 3ull << 32;         // held-out traces
-inline constexpr std::uint64_t library = 4ull << 32;            // analysis library
-inline constexpr std::uint64_t analysis = 5ull << 32;           // whatever an analysis draws
-inline constexpr std::uint64_t control = 1ull << 24;            // added to the member number of control networks
+inline constexpr std::uint64_t member = 0;               // + member: its data; the member's own index
+inline constexpr std::uint64_t initialise = 1ull << 32;  // + member: initial weights
+inline constexpr std::uint64_t shuffle = 2ull << 32;     // + member: permutations of the shuffled control
+inline constexpr std::uint64_t validation = 3ull << 32;  // held-out traces
+inline constexpr std::uint64_t library = 4ull << 32;     // analysis library
+inline constexpr std::uint64_t analysis = 5ull << 32;    // whatever an analysis draws
+inline constexpr std::uint64_t control = 1ull << 24;     // added to the member number of control networks
 }  // namespace stream
 
 }  // namespace descrambler

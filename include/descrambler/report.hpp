@@ -19,9 +19,9 @@ void write_report(const std::filesystem::path& folder);
 // One measured trace and what an ensemble makes of it.
 struct PredictionFigure {
     std::string title;
-    std::vector<double> time_us, signal;                   // the input; same length
-    std::vector<double> fit;                               // on time_us; empty if there is none
-    std::vector<double> distance_nm, mean, lower, upper;   // distribution and its band; same length
+    std::vector<double> time_us, signal;                        // the input; same length
+    std::vector<double> fit;                                    // on time_us; empty if there is none
+    std::vector<double> distance_nm, mean, lower, upper;        // distribution and its band; same length
     double peak_nm = std::numeric_limits<double>::quiet_NaN();  // marked if finite
 };
 void draw_prediction(const std::filesystem::path& svg, const PredictionFigure& figure);

@@ -42,9 +42,10 @@ struct TikhonovFit {
     double depth = 0;                  // m = sum q / (x_0 + sum q)
     double rate_mhz = 0, dimension = 0;
     double lambda = 0;
-    bool lambda_interior = false;      // not at either end of the grid
+    bool lambda_interior = false;  // not at either end of the grid
 };
-// trace [times], unscaled (v(0) = 1 without noise). Throws std::invalid_argument for a wrong length or a non-finite value.
+// trace [times], unscaled (v(0) = 1 without noise). Throws std::invalid_argument for a wrong length or a non-finite
+// value.
 [[nodiscard]] TikhonovFit tikhonov_fit(Backend<double>& on, const DeerTables& tables, const std::vector<double>& trace);
 
 struct TikhonovPeer {

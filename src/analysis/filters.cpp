@@ -143,37 +143,22 @@ void check_bands(Index order, const std::vector<Band>& bands) {
     }
 }
 
-}  // namespace
-
-std::vector<double> equiripple(Index order, const std::vector<Band>& bands) {
-    check_bands(order, bands);
-    const Index half = order / 2;
-    const std::vector<GridPoint> grid = dense_grid(half, bands);
-    const std::size_t extrema = static_cast<std::size_t>(half) + 2;
-    require(grid.size() >= extrema, "order too high for these bands");
-
-    // First reference: spread over the bands by their width.
-    Vector along(grid.size());
-    for (std::size_t i = 1; i < grid.size(); ++i)
-        along[i] = along[i - 1] + (grid[i].band == grid[i - 1].band
-                                       ? std::abs(std::acos(grid[i].x) - std::acos(grid[i - 1].x))
-                                       : 0);
+// Spreads `count` points over the grid by an increasing function of 0..1 that gives positions on it.
+template <class Position>
+std::vector<std::size_t> spread(std::size_t count, std::size_t grid_size, const Position& position) {
     std::vector<std::size_t> reference;
-    std::size_t at = 0;
-    for (std::size_t k = 0; k < extrema; ++k) {
-        const double wanted = along.back() * static_cast<double>(k) / static_cast<double>(extrema - 1);
-        const std::size_t highest = grid.size() - (extrema - k);  // leaves room for the rest
-        while (at < highest && along[at] < wanted)
-            ++at;
-        reference.push_back(at++);
+    for (std::size_t k = 0; k < count; ++k) {
+        const double wanted = position(static_cast<double>(k) / static_cast<double>(count - 1));
+        const std::size_t lowest = k == 0 ? 0 : reference.back() + 1, highest = grid_size - (count - k);
+        reference.push_back(std::clamp(static_cast<std::size_t>(std::lround(wanted)), lowest, highest));
     }
+    return reference;
+}
 
-    constexpr int rounds = 200;
-    constexpr double tolerance = 1e-9;  // relative excess of the largest error over the deviation
-    double roundoff = 0;                // of that error: a sum over half + 1 nodes
-    for (const Band& band : bands)
-        roundoff = std::max(roundoff, 8 * static_cast<double>(half) * std::numeric_limits<double>::epsilon() *
-                                          band.weight * std::max(1.0, std::abs(band.gain)));
+// Exchanges until the largest error is that on the reference, up to what roundoff leaves.
+void converge(const std::vector<GridPoint>& grid, std::vector<std::size_t>& reference, double roundoff) {
+    constexpr int rounds = 100;
+    constexpr double tolerance = 1e-9;
     for (int round = 0; round < rounds; ++round) {
         const Interpolant response_of(grid, reference);
         Vector error;
@@ -186,24 +171,61 @@ std::vector<double> equiripple(Index order, const std::vector<Band>& bands) {
         const double deviation = response_of.deviation();
         for (std::size_t i = 0; i < reference.size(); ++i)
             error[reference[i]] = i % 2 == 0 ? deviation : -deviation;
-        if (largest <= std::abs(deviation) * (1 + tolerance) + roundoff) {
-            // Taps from the response at the frequencies of an inverse DFT of order + 1 points.
-            const double points = static_cast<double>(order + 1);
-            Vector sample;
-            for (Index k = 0; k <= half; ++k)
-                sample.push_back(response_of(std::cos(2 * pi * static_cast<double>(k) / points)));
-            Vector taps(static_cast<std::size_t>(order + 1));
-            for (Index j = 0; j <= half; ++j) {
-                double sum = sample[0];
-                for (Index k = 1; k <= half; ++k)
-                    sum += 2 * sample[k] * std::cos(2 * pi * static_cast<double>((k * j) % (order + 1)) / points);
-                taps[half + j] = taps[half - j] = sum / points;
-            }
-            return taps;
-        }
+        if (largest <= std::abs(deviation) * (1 + tolerance) + roundoff)
+            return;
         reference = exchange(grid, error, reference);
     }
-    throw Error("the equiripple filter of order " + std::to_string(order) + " did not converge");
+    throw Error("an equiripple filter of order " + std::to_string(2 * (reference.size() - 2)) + " did not converge");
+}
+
+}  // namespace
+
+std::vector<double> equiripple(Index order, const std::vector<Band>& bands) {
+    check_bands(order, bands);
+    const Index half = order / 2;
+    const std::vector<GridPoint> grid = dense_grid(half, bands);
+    double roundoff = 0;  // of the error, a sum over half + 2 nodes: far below anything that a filter is asked for
+    for (const Band& band : bands)
+        roundoff = std::max(roundoff, 64 * static_cast<double>(half) * std::numeric_limits<double>::epsilon() *
+                                          band.weight * std::max(1.0, std::abs(band.gain)));
+
+    // From low orders to high ones: the extrema of one order, thinned out or filled up, are a good first reference of
+    // the next, while evenly spread points leave the deviation of a high order below roundoff.
+    std::vector<Index> halves{half};
+    while (halves.back() > 8)
+        halves.push_back((halves.back() + 1) / 2);
+    std::reverse(halves.begin(), halves.end());
+    std::vector<std::size_t> reference;
+    for (const Index level : halves) {
+        const auto even = [&](double along) { return along * static_cast<double>(grid.size() - 1); };
+        const auto as_before = [&](double along) {
+            const double place = along * static_cast<double>(reference.size() - 1);
+            const std::size_t i = std::min(static_cast<std::size_t>(place), reference.size() - 2);
+            const double from = static_cast<double>(reference[i]), to = static_cast<double>(reference[i + 1]);
+            return from + (place - static_cast<double>(i)) * (to - from);
+        };
+        const std::size_t extrema = static_cast<std::size_t>(level) + 2;
+        reference = reference.empty() ? spread(extrema, grid.size(), even) : spread(extrema, grid.size(), as_before);
+        converge(grid, reference, roundoff);
+    }
+
+    // Taps from the response at the frequencies of an inverse DFT of order + 1 points.
+    const Interpolant response_of(grid, reference);
+    const double points = static_cast<double>(order + 1);
+    Vector sample, taps(static_cast<std::size_t>(order + 1));
+    for (Index k = 0; k <= half; ++k)
+        sample.push_back(response_of(std::cos(2 * pi * static_cast<double>(k) / points)));
+    for (Index j = 0; j <= half; ++j) {
+        double sum = sample[0];
+        for (Index k = 1; k <= half; ++k)
+            sum += 2 * sample[k] * std::cos(2 * pi * static_cast<double>((k * j) % (order + 1)) / points);
+        taps[half + j] = taps[half - j] = sum / points;
+    }
+    for (const GridPoint& point : grid)
+        if (!(point.weight * std::abs(point.gain - response(taps, std::acos(point.x) / pi)) <=
+              std::abs(response_of.deviation()) * (1 + 1e-6) + 10 * roundoff))
+            throw Error("the equiripple filter of order " + std::to_string(order) + " is lost in roundoff");
+    return taps;
 }
 
 double response(const std::vector<double>& taps, double frequency) {

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <limits>
 #include <numbers>
+#include <utility>
 
 namespace descrambler {
 
@@ -23,7 +24,9 @@ std::string number(double x) {
     return text;
 }
 
-[[noreturn]] void refuse(const Trace& trace, const std::string& what) { throw InputError(trace.stem + ": " + what); }
+[[noreturn]] void refuse(const Trace& trace, const std::string& what) {
+    throw InputError(trace.stem + ": " + what);
+}
 
 void check(const Trace& trace) {
     const std::size_t n = trace.time_us.size();
@@ -31,8 +34,8 @@ void check(const Trace& trace) {
         refuse(trace, "signal has " + std::to_string(trace.signal.size()) + " points, its time axis " +
                           std::to_string(n) + "; expected as many");
     if (n < static_cast<std::size_t>(least_points))
-        refuse(trace, "signal has " + std::to_string(n) + " points; expected " + std::to_string(least_points) +
-                          " or more");
+        refuse(trace,
+               "signal has " + std::to_string(n) + " points; expected " + std::to_string(least_points) + " or more");
     for (std::size_t i = 0; i < n; ++i) {
         const std::string at = " at point " + std::to_string(i + 1);
         if (!std::isfinite(trace.time_us[i]))
@@ -186,56 +189,69 @@ ZeroTime find_zero_time(const Vector& v, double noise) {
     return {best, amplitude_at(best)};
 }
 
-// a exp(-k t) by least squares on the last two thirds, k >= 0: for each k the best a; k by golden section.
-double rough_depth(const Vector& time, const Vector& signal, double amplitude) {
-    if (!(amplitude > 0))
-        return 0;
-    const std::size_t first = signal.size() / 3;
-    const auto fit = [&](double k, double& a) {
-        double vb = 0, bb = 0, vv = 0;
-        for (std::size_t i = first; i < signal.size(); ++i) {
-            const double b = std::exp(-k * time[i]);
-            vb += signal[i] * b;
-            bb += b * b;
-            vv += signal[i] * signal[i];
-        }
-        a = vb / bb;
-        return vv - a * vb;
-    };
-    constexpr double ratio = 0.6180339887498949;
-    double a = 0, low = 0, high = 5 / time.back();
-    for (int step = 0; step < 60; ++step) {
-        const double left = high - ratio * (high - low), right = low + ratio * (high - low);
-        (fit(left, a) < fit(right, a) ? high : low) = fit(left, a) < fit(right, a) ? right : left;
+// Least squares of a exp(-(k t)^(d/3)) on the points first, first + 1, ... for one d: the best k by a scan of k T from
+// 1e-3 to 10 and golden section between the neighbours of the best, for each k the best a.
+struct Background {
+    double amplitude = 0;  // a
+    double misfit = 0;     // sum of squares
+};
+Background fit_background(const Vector& time, const Vector& signal, std::size_t first, double dimension) {
+    Vector power, value;  // (t / T)^(d/3)
+    for (std::size_t i = first; i < time.size(); ++i) {
+        power.push_back(std::pow(time[i] / time.back(), dimension / 3));
+        value.push_back(signal[i]);
     }
-    fit(0.5 * (low + high), a);
-    return 1 - a / amplitude;
+    Vector shape(power.size());
+    const auto fit = [&](double log_rate) {
+        const double scale = std::exp(log_rate * dimension / 3);
+        double vb = 0, bb = 0;
+        for (std::size_t i = 0; i < power.size(); ++i) {
+            shape[i] = std::exp(-scale * power[i]);
+            vb += value[i] * shape[i];
+            bb += shape[i] * shape[i];
+        }
+        Background result{vb / bb, 0};
+        for (std::size_t i = 0; i < power.size(); ++i) {
+            const double rest = value[i] - result.amplitude * shape[i];
+            result.misfit += rest * rest;
+        }
+        return result;
+    };
+    constexpr int scan = 40, sections = 20;
+    constexpr double lowest = -6.907755278982137, step = 9.210340371976184 / scan;  // log 1e-3, log 1e4
+    double best = lowest, least = fit(lowest).misfit;
+    for (int i = 1; i <= scan; ++i) {
+        const double at = lowest + step * i, misfit = fit(at).misfit;
+        if (misfit < least) {
+            least = misfit;
+            best = at;
+        }
+    }
+    constexpr double ratio = 0.6180339887498949;
+    double low = best - step, high = best + step;
+    double left = high - ratio * (high - low), right = low + ratio * (high - low);
+    double at_left = fit(left).misfit, at_right = fit(right).misfit;
+    for (int i = 0; i < sections; ++i) {
+        if (at_left < at_right) {
+            high = std::exchange(right, left);
+            at_right = at_left;
+            left = high - ratio * (high - low);
+            at_left = fit(left).misfit;
+        } else {
+            low = std::exchange(left, right);
+            at_left = at_right;
+            right = low + ratio * (high - low);
+            at_right = fit(right).misfit;
+        }
+    }
+    return fit(0.5 * (low + high));
 }
 
-// Root mean square of what the best background a exp(-(k t)^(d/3)) alone leaves of the whole trace: a scan of d and k.
+// Root mean square of what the best background alone leaves of the whole trace.
 double background_misfit(const Vector& time, const Vector& signal) {
-    constexpr int rates = 80;  // k T from 1e-3 to 10
     double least = std::numeric_limits<double>::infinity();
-    Vector power(time.size());
-    for (const double dimension : {2.0, 2.5, 3.0, 3.5}) {
-        for (std::size_t i = 0; i < time.size(); ++i)
-            power[i] = std::pow(time[i] / time.back(), dimension / 3);
-        for (int step = 0; step <= rates; ++step) {
-            const double scale = std::pow(std::pow(10.0, -3 + 4.0 * step / rates), dimension / 3);
-            double vb = 0, bb = 0;
-            for (std::size_t i = 0; i < time.size(); ++i) {
-                const double b = std::exp(-scale * power[i]);
-                vb += signal[i] * b;
-                bb += b * b;
-            }
-            double sum = 0;
-            for (std::size_t i = 0; i < time.size(); ++i) {
-                const double rest = signal[i] - vb / bb * std::exp(-scale * power[i]);
-                sum += rest * rest;
-            }
-            least = std::min(least, sum);
-        }
-    }
+    for (const double dimension : {2.0, 2.25, 2.5, 2.75, 3.0, 3.25, 3.5})
+        least = std::min(least, fit_background(time, signal, 0, dimension).misfit);
     return std::sqrt(least / static_cast<double>(time.size()));
 }
 
@@ -298,7 +314,8 @@ PreparedTrace prepare(const Trace& trace) {
     prepared.signal.assign(real.begin() + zero.point, real.end());
     for (Index i = 0; i < left; ++i)
         prepared.time_us.push_back(length * static_cast<double>(i) / static_cast<double>(left - 1));
-    prepared.depth = rough_depth(prepared.time_us, prepared.signal, prepared.amplitude);
+    prepared.depth = 1 - fit_background(prepared.time_us, prepared.signal, prepared.signal.size() / 3, 3).amplitude /
+                             prepared.amplitude;
     const double misfit = background_misfit(prepared.time_us, prepared.signal);
     prepared.modulation =
         std::sqrt(std::max(0.0, misfit * misfit - prepared.noise * prepared.noise)) / prepared.amplitude;

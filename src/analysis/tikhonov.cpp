@@ -194,12 +194,14 @@ void check_quadratic(const Matrix<double>& H, const Vector& f) {
 
 // ---- model ---------------------------------------------------------------------------------------------------------
 
-constexpr double background_lambda = 100;  // of step 1
-constexpr double jitter = 1e-10;           // added to the diagonal of H
+constexpr double background_lambda = 100;                              // of step 1
+constexpr double jitter = 1e-10;                                       // added to the diagonal of H
 constexpr double log_rate_min = -6.907755278982137, log_rate_max = 0;  // k from 1e-3 to 1
 constexpr double shape_limit = 4;
 
-double dimension_of(double shape) { return 2 + 1.5 / (1 + std::exp(-shape)); }
+double dimension_of(double shape) {
+    return 2 + 1.5 / (1 + std::exp(-shape));
+}
 
 // What all traces of one table share.
 struct Model {
@@ -278,7 +280,9 @@ Matrix<double> hessian(const Matrix<double>& AtA, const Matrix<double>& penalty,
     return H;
 }
 
-double inner(const Vector& a, const Vector& b) { return std::transform_reduce(a.begin(), a.end(), b.begin(), 0.0); }
+double inner(const Vector& a, const Vector& b) {
+    return std::transform_reduce(a.begin(), a.end(), b.begin(), 0.0);
+}
 
 // a^T L0^T L0 b
 double penalty_product(const Vector& a, const Vector& b) {
@@ -312,8 +316,7 @@ BackgroundPoint evaluate(Backend<double>& on, const Model& model, NonnegativeSol
     p.residual = p.fit;
     for (std::size_t t = 0; t < p.fit.size(); ++t)
         p.residual[t] -= v[t];
-    p.cost = 0.5 * (inner(p.residual, p.residual) +
-                    background_lambda * background_lambda * penalty_product(p.x, p.x));
+    p.cost = 0.5 * (inner(p.residual, p.residual) + background_lambda * background_lambda * penalty_product(p.x, p.x));
     return p;
 }
 
@@ -514,8 +517,8 @@ BackgroundCost background_cost(Backend<double>& on, const DeerTables& tables, co
     const Model model = make_model(tables);
     require(static_cast<Index>(trace.size()) == model.times(), "trace does not fit the tables");
     NonnegativeSolver solver(on, model.unknowns());
-    const BackgroundPoint p = evaluate(on, model, solver, trace, {log_rate, shape},
-                                       Support(static_cast<std::size_t>(model.unknowns()), 1));
+    const BackgroundPoint p =
+        evaluate(on, model, solver, trace, {log_rate, shape}, Support(static_cast<std::size_t>(model.unknowns()), 1));
     const Derivatives d = differentiate(model, solver, p);
     return {p.cost, d.gradient[0], d.gradient[1]};
 }

@@ -16,7 +16,9 @@ namespace {
 
 constexpr Index lanes = 16;  // columns of the scratch memory are padded to a multiple of this
 
-constexpr Index padded(Index n) { return (n + lanes - 1) / lanes * lanes; }
+constexpr Index padded(Index n) {
+    return (n + lanes - 1) / lanes * lanes;
+}
 
 // ---- the product with the kernel -----------------------------------------------------------------------------------
 // Columns of K at short distances oscillate fast and are far from each other; those at long distances are slow and
@@ -47,16 +49,21 @@ bool factor_columns(Matrix<double>& E, Index rank_limit, std::vector<std::vector
                 pivot = j;
             }
         }
-        if (worst <= truncation && std::ssize(Q) % lanes == 0) return true;  // whole vectors cost no more
-        if (std::ssize(Q) == rank_limit) return false;
+        if (worst <= truncation && std::ssize(Q) % lanes == 0)
+            return true;  // whole vectors cost no more
+        if (std::ssize(Q) == rank_limit)
+            return false;
         std::vector<double>& q = Q.emplace_back(E.column(pivot).begin(), E.column(pivot).end());
-        for (double& x : q) x /= std::sqrt(largest);
+        for (double& x : q)
+            x /= std::sqrt(largest);
         std::vector<double>& r = R.emplace_back();
         for (Index j = 0; j < E.cols(); ++j) {
             double* e = E.column(j).data();
             double dot = 0;
-            for (Index i = 0; i < rows; ++i) dot += q[static_cast<std::size_t>(i)] * e[i];
-            for (Index i = 0; i < rows; ++i) e[i] -= dot * q[static_cast<std::size_t>(i)];
+            for (Index i = 0; i < rows; ++i)
+                dot += q[static_cast<std::size_t>(i)] * e[i];
+            for (Index i = 0; i < rows; ++i)
+                e[i] -= dot * q[static_cast<std::size_t>(i)];
             r.push_back(dot);
         }
     }
@@ -64,7 +71,8 @@ bool factor_columns(Matrix<double>& E, Index rank_limit, std::vector<std::vector
 
 template <class T>
 void prepare(const DeerTables& tables, DeerScratch<T>& scratch) {
-    if (scratch.kernel == tables.kernel.data() && scratch.database == tables.database) return;
+    if (scratch.kernel == tables.kernel.data() && scratch.database == tables.database)
+        return;
     const Matrix<double>& K = tables.kernel;
     const Index times = K.rows(), distances = K.cols();
     require(times == tables.database.times && distances == tables.database.distances,
@@ -85,17 +93,20 @@ void prepare(const DeerTables& tables, DeerScratch<T>& scratch) {
             scratch.rank = std::ssize(Q);
             scratch.direct = direct;
             for (const std::vector<double>& q : Q)
-                for (const double x : q) scratch.left.push_back(static_cast<T>(x));
+                for (const double x : q)
+                    scratch.left.push_back(static_cast<T>(x));
             for (std::size_t j = 0; j < static_cast<std::size_t>(rest); ++j)
-                for (const std::vector<double>& r : R) scratch.right.push_back(static_cast<T>(r[j]));
+                for (const std::vector<double>& r : R)
+                    scratch.right.push_back(static_cast<T>(r[j]));
         }
     }
-    for (Index e = 0; e < times * scratch.direct; ++e) scratch.left.push_back(static_cast<T>(K.data()[e]));
+    for (Index e = 0; e < times * scratch.direct; ++e)
+        scratch.left.push_back(static_cast<T>(K.data()[e]));
 
     scratch.log_time.assign(static_cast<std::size_t>(padded(times)), 0);
     for (std::size_t i = 0; i < tables.time_us.size(); ++i)
         scratch.log_time[i] = static_cast<T>(std::log(tables.time_us[i]));  // -inf at 0: exp gives the background 1
-    const std::size_t spare = 64 / sizeof(T);  // for alignment
+    const std::size_t spare = 64 / sizeof(T);                               // for alignment
     scratch.weights.assign(static_cast<std::size_t>((padded(scratch.rank) + padded(distances)) * deer_tile) + spare, 0);
     scratch.traces.assign(static_cast<std::size_t>(padded(times) * deer_tile) + spare, 0);
     scratch.columns.assign(static_cast<std::size_t>(4 * padded(times) + padded(distances)) + spare, 0);
@@ -120,8 +131,8 @@ template <class T>
 struct Parameters {
     int peaks;
     Peak<T> peak[deer_peaks_limit];
-    T depth, noise;            // m, s
-    T exponent, log_rate;      // (k t)^(d/3) = exp(exponent ln t + log_rate)
+    T depth, noise;        // m, s
+    T exponent, log_rate;  // (k t)^(d/3) = exp(exponent ln t + log_rate)
 };
 
 // Parameter words of the samples of one tile.
@@ -134,9 +145,9 @@ struct TileWords {
         for (Index group = 0; group < deer_tile / philox_lanes; ++group)
             for (Index b = 0; b < wanted; ++b)
                 philox_blocks(seed, stream,
-                       static_cast<std::uint64_t>(tile * deer_tile + group * philox_lanes) * step +
-                           static_cast<std::uint64_t>(b),
-                       step, blocks[group][b]);
+                              static_cast<std::uint64_t>(tile * deer_tile + group * philox_lanes) * step +
+                                  static_cast<std::uint64_t>(b),
+                              step, blocks[group][b]);
     }
     [[nodiscard]] double uniform(Index sample, Index word) const {
         return uniform_f32(blocks[sample / philox_lanes][word / 4].word[word % 4][sample % philox_lanes]);
@@ -193,23 +204,27 @@ T sum(const T* __restrict x, Index n) {
     T lane[lanes] = {};
     for (Index j = 0; j < n; j += lanes)
 #pragma omp simd
-        for (Index l = 0; l < lanes; ++l) lane[l] += x[j + l];
+        for (Index l = 0; l < lanes; ++l)
+            lane[l] += x[j + l];
     for (Index half = lanes / 2; half > 0; half /= 2)
-        for (Index l = 0; l < half; ++l) lane[l] += lane[l + half];
+        for (Index l = 0; l < half; ++l)
+            lane[l] += lane[l + half];
     return lane[0];
 }
 template <class T>
 T largest(const T* __restrict x, Index n) {
     T most = x[0];
 #pragma omp simd reduction(max : most)
-    for (Index j = 0; j < n; ++j) most = x[j] > most ? x[j] : most;
+    for (Index j = 0; j < n; ++j)
+        most = x[j] > most ? x[j] : most;
     return most;
 }
 template <class T>
 T smallest(const T* __restrict x, Index n) {
     T least = x[0];
 #pragma omp simd reduction(min : least)
-    for (Index j = 0; j < n; ++j) least = x[j] < least ? x[j] : least;
+    for (Index j = 0; j < n; ++j)
+        least = x[j] < least ? x[j] : least;
     return least;
 }
 
@@ -218,7 +233,9 @@ T smallest(const T* __restrict x, Index n) {
 inline float at_most(float x, float limit) {
     return std::bit_cast<float>(std::min(std::bit_cast<std::int32_t>(x), std::bit_cast<std::int32_t>(limit)));
 }
-inline double at_most(double x, double limit) { return x < limit ? x : limit; }
+inline double at_most(double x, double limit) {
+    return x < limit ? x : limit;
+}
 
 // p, sum 1, zero in the padding.
 template <class T>
@@ -239,7 +256,8 @@ void distribution(const Parameters<T>& parameters, Index distances, T* __restric
     std::fill(p + distances, p + n, T{0});
     const T inverse = 1 / sum(p, n);
 #pragma omp simd
-    for (std::int32_t j = 0; j < n; ++j) p[j] *= inverse;
+    for (std::int32_t j = 0; j < n; ++j)
+        p[j] *= inverse;
 }
 
 // y = p / max p or p * points
@@ -247,12 +265,14 @@ template <class T>
 void target(TargetScaling scaling, Index distances, const T* __restrict p, T* __restrict y) {
     const Index n = padded(distances);
     if (scaling == TargetScaling::mean) {
-        for (Index j = 0; j < n; ++j) y[j] = p[j] * static_cast<T>(distances);
+        for (Index j = 0; j < n; ++j)
+            y[j] = p[j] * static_cast<T>(distances);
         return;
     }
     const T most = largest(p, n), inverse = 1 / most;
 #pragma omp simd
-    for (Index j = 0; j < n; ++j) y[j] = quotient(p[j], most, inverse);
+    for (Index j = 0; j < n; ++j)
+        y[j] = quotient(p[j], most, inverse);
 }
 
 // B, v = (1 + m (f - 1)) B, and noise g -> x = v + s g
@@ -278,12 +298,14 @@ template <class T>
 void box(T low, T high, const T* __restrict x, Index n, T* __restrict y) {
     const T range = high > low ? high - low : 1, inverse = 1 / range;
 #pragma omp simd
-    for (Index i = 0; i < n; ++i) y[i] = quotient(x[i] - low, range, inverse);
+    for (Index i = 0; i < n; ++i)
+        y[i] = quotient(x[i] - low, range, inverse);
 }
 
 template <class T>
 void write(const T* column, const Batch<T>& out, Index sample) {
-    if (out.data != nullptr) std::copy_n(column, out.rows, &out(0, sample));
+    if (out.data != nullptr)
+        std::copy_n(column, out.rows, &out(0, sample));
 }
 
 }  // namespace
@@ -295,9 +317,10 @@ void deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t str
     const DeerDatabase& d = tables.database;
     const Index times = d.times, distances = d.distances, n = padded(times);
     Index count = 0;
-    for (const Batch<T>* view : {&out.input, &out.target, &out.trace, &out.clean, &out.form_factor, &out.background,
-                                 &out.distribution})
-        if (view->data != nullptr) count = view->cols;
+    for (const Batch<T>* view :
+         {&out.input, &out.target, &out.trace, &out.clean, &out.form_factor, &out.background, &out.distribution})
+        if (view->data != nullptr)
+            count = view->cols;
 
     const Index front = padded(scratch.rank), ld = front + padded(distances);
     T* const weights = aligned(scratch.weights);  // per column: padding, R p_rest, p
@@ -335,9 +358,9 @@ void deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t str
 
         for (Index s = begin; s < end; ++s) {
             const Index column = tile * deer_tile + s - first;
-            const std::uint64_t block = static_cast<std::uint64_t>(tile * deer_tile + s) *
-                                            static_cast<std::uint64_t>(deer_blocks(times)) +
-                                        static_cast<std::uint64_t>(deer_parameter_blocks);
+            const std::uint64_t block =
+                static_cast<std::uint64_t>(tile * deer_tile + s) * static_cast<std::uint64_t>(deer_blocks(times)) +
+                static_cast<std::uint64_t>(deer_parameter_blocks);
             T* f = traces + s * n;
             f[0] = 1;  // K(0, r) = 1 and sum p = 1
             random_normal(seed, stream, block, x, times);

@@ -21,7 +21,7 @@ namespace {
 
 // Numbers in one set of lanes.
 template <class T>
-constexpr Index chunk = philox_lanes * (std::is_same_v<T, float> ? 4 : 2);
+constexpr Index chunk = philox_lanes*(std::is_same_v<T, float> ? 4 : 2);
 
 // Below 2^23, so the conversion from a signed integer, which vectors have, gives the bits of uniform_f32.
 inline float uniform(std::uint32_t word) {
@@ -31,12 +31,14 @@ inline float uniform(std::uint32_t word) {
 void uniform_chunk(const PhiloxLanes& blocks, float* __restrict x) {
 #pragma omp simd
     for (Index l = 0; l < philox_lanes; ++l)
-        for (Index w = 0; w < 4; ++w) x[4 * l + w] = uniform(blocks.word[w][l]);
+        for (Index w = 0; w < 4; ++w)
+            x[4 * l + w] = uniform(blocks.word[w][l]);
 }
 
 void uniform_chunk(const PhiloxLanes& blocks, double* __restrict x) {
     for (Index l = 0; l < philox_lanes; ++l)
-        for (Index w = 0; w < 2; ++w) x[2 * l + w] = uniform_f64(blocks.word[2 * w][l], blocks.word[2 * w + 1][l]);
+        for (Index w = 0; w < 2; ++w)
+            x[2 * l + w] = uniform_f64(blocks.word[2 * w][l], blocks.word[2 * w + 1][l]);
 }
 
 void normal_chunk(const PhiloxLanes& blocks, float* __restrict x) {
@@ -51,7 +53,8 @@ void normal_chunk(const PhiloxLanes& blocks, float* __restrict x) {
         }
 #pragma omp simd
     for (Index l = 0; l < philox_lanes; ++l)
-        for (Index w = 0; w < 4; ++w) x[4 * l + w] = normal[w][l];
+        for (Index w = 0; w < 4; ++w)
+            x[4 * l + w] = normal[w][l];
 }
 
 void normal_chunk(const PhiloxLanes& blocks, double* __restrict x) {
@@ -82,7 +85,8 @@ void fill_chunks(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_b
 
 }  // namespace
 
-void philox_blocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, std::uint64_t step, PhiloxLanes& blocks) {
+void philox_blocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, std::uint64_t step,
+                   PhiloxLanes& blocks) {
     alignas(64) std::uint32_t c[4][philox_lanes];
     for (Index l = 0; l < philox_lanes; ++l) {
         const std::uint64_t index = first + static_cast<std::uint64_t>(l) * step;
@@ -106,7 +110,8 @@ void philox_blocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t first
         key0 += 0x9E3779B9u;
         key1 += 0xBB67AE85u;
     }
-    for (Index w = 0; w < 4; ++w) std::copy_n(c[w], philox_lanes, blocks.word[w]);
+    for (Index w = 0; w < 4; ++w)
+        std::copy_n(c[w], philox_lanes, blocks.word[w]);
 }
 
 template <class T>

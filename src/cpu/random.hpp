@@ -18,7 +18,8 @@ struct PhiloxLanes {
 };
 
 // Blocks first, first + step, first + 2 step, ...
-void philox_blocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, std::uint64_t step, PhiloxLanes& blocks);
+void philox_blocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, std::uint64_t step,
+                   PhiloxLanes& blocks);
 
 // Uniform on the open interval (0, 1), bit for bit uniform_f32 and uniform_f64.
 template <class T>  // float, double

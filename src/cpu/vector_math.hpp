@@ -74,7 +74,9 @@ struct Reduced {
     return std::bit_cast<float>(std::bit_cast<std::uint32_t>(e) + a.exponent);
 }
 // e^x, within 1.1 units. Saturates at 1.2e-38 and 3.4e38: never zero, subnormal or infinite.
-[[nodiscard]] inline float fast_exp(float x) { return fast_exp_in_range(detail::clamp(x, -87.3365f, 88.722f)); }
+[[nodiscard]] inline float fast_exp(float x) {
+    return fast_exp_in_range(detail::clamp(x, -87.3365f, 88.722f));
+}
 
 // ln x of a positive normal x, within 1 unit.
 [[nodiscard]] inline float fast_log(float x) {
@@ -117,7 +119,9 @@ struct Reduced {
 }
 
 // 1 / (1 + e^-x), within 2 units where it is normal.
-[[nodiscard]] inline float fast_logistic(float x) { return 1.0f / (1.0f + fast_exp(-x)); }
+[[nodiscard]] inline float fast_logistic(float x) {
+    return 1.0f / (1.0f + fast_exp(-x));
+}
 
 // ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), within 2.5 units.
 [[nodiscard]] inline float fast_softplus(float x) {
@@ -129,14 +133,24 @@ struct Reduced {
     return (x < 0.0f ? 0.0f : x) + l;
 }
 
-[[nodiscard]] inline double fast_exp(double x) { return std::exp(x); }
-[[nodiscard]] inline double fast_exp_in_range(double x) { return std::exp(x); }
-[[nodiscard]] inline double fast_log(double x) { return std::log(x); }
+[[nodiscard]] inline double fast_exp(double x) {
+    return std::exp(x);
+}
+[[nodiscard]] inline double fast_exp_in_range(double x) {
+    return std::exp(x);
+}
+[[nodiscard]] inline double fast_log(double x) {
+    return std::log(x);
+}
 [[nodiscard]] inline SinCos<double> sincos_turn(double u) {
     return {std::sin(2 * std::numbers::pi * u), std::cos(2 * std::numbers::pi * u)};
 }
-[[nodiscard]] inline double fast_tanh(double x) { return std::tanh(x); }
-[[nodiscard]] inline double fast_logistic(double x) { return 1 / (1 + std::exp(-x)); }
+[[nodiscard]] inline double fast_tanh(double x) {
+    return std::tanh(x);
+}
+[[nodiscard]] inline double fast_logistic(double x) {
+    return 1 / (1 + std::exp(-x));
+}
 [[nodiscard]] inline double fast_softplus(double x) {
     return (x < 0 ? 0 : x) + std::log1p(std::exp(-std::fabs(x)));
 }

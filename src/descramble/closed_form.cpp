@@ -76,20 +76,18 @@ double orthogonality_of(Backend<double>& on, const Matrix<double>& P) {
     return largest(E);
 }
 
-// T^T P R^T [n, k]: the signals after P in the stencil's basis, N = Y Y^T.
-Matrix<double> spectrum_of(Backend<double>& on, const Matrix<double>& T, const Matrix<double>& P,
-                           const Matrix<double>& R) {
-    return multiply(on, Op::transpose, Op::none, T, multiply(on, Op::none, Op::transpose, P, R));
+// N = B G B^T for B = T^T P: the Gram matrix after P, in the stencil's basis.
+using Transformed = std::function<Matrix<double>(const Matrix<double>& B)>;
+
+Transformed by_factor(Backend<double>& on, const Matrix<double>& R) {
+    return [&](const Matrix<double>& B) { return gram(on, multiply(on, Op::none, Op::transpose, B, R)); };
 }
 
-double energy(const std::vector<double>& mu, const Matrix<double>& Y) {
-    std::vector<double> rows(mu.size());
-    for (Index j = 0; j < Y.cols(); ++j)
-        for (Index i = 0; i < Y.rows(); ++i)
-            rows[i] += Y(i, j) * Y(i, j);
+// tr(diag(mu) N). With N from a factor its diagonal is a sum of squares, and this is the factor form of eta.
+double energy(const std::vector<double>& mu, const Matrix<double>& N) {
     double eta = 0;
-    for (std::size_t i = 0; i < mu.size(); ++i)
-        eta += mu[i] * rows[i];
+    for (Index i = 0; i < N.rows(); ++i)
+        eta += mu[i] * N(i, i);
     return eta;
 }
 
@@ -110,11 +108,10 @@ double offdiagonal_of(const Stencil& stencil, const Matrix<double>& N, Index ran
     return result;
 }
 
-// Everything but the off-diagonal measure, which depends on what N is computed from.
-ClosedForm solve(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes, const Matrix<double>& R,
-                 Index samples, const std::vector<double>& signs) {
+ClosedForm solve(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes, const Transformed& transformed,
+                 bool from_factor, Index samples, const std::vector<double>& signs) {
     const Index n = stencil.n();
-    require(axes.U.rows() == n && axes.U.cols() == n && R.cols() == n, "closed form: stencil, axes and factor differ");
+    require(axes.U.rows() == n && axes.U.cols() == n, "closed form: stencil and axes differ in size");
     require(signs.empty() || static_cast<Index>(signs.size()) == n, "closed form: one sign a component");
     Matrix<double> U = axes.U;
     for (Index j = 0; j < axes.rank && !signs.empty(); ++j)  // the null block is completed by rule, without signs
@@ -130,9 +127,10 @@ ClosedForm solve(Backend<double>& on, const Stencil& stencil, const PrincipalAxe
     for (Index i = 0; i + 1 < n; ++i)
         out.relative_gap.push_back(gamma[i] > 0 ? (gamma[i] - gamma[i + 1]) / gamma[i] : 0);
 
-    const Matrix<double> raw = multiply(on, Op::transpose, Op::transpose, stencil.T, R);
-    out.eta_raw = energy(mu, raw);
-    out.eta = smoothness(on, stencil, out.P, R);
+    const Matrix<double> N = transformed(multiply(on, Op::transpose, Op::none, stencil.T, out.P));
+    out.eta_raw = energy(mu, transformed(transpose(stencil.T)));
+    out.eta = energy(mu, N);
+    out.offdiagonal = offdiagonal_of(stencil, N, out.rank, from_factor);
     for (Index i = 0; i < n; ++i)
         out.eta_bound += mu[i] * gamma[i];
     const double floor = static_cast<double>(n) * unit * mu[n - 1] * gamma[0];
@@ -172,10 +170,8 @@ PrincipalAxes principal_axes(Backend<double>& on, const Matrix<double>& R) {
 
 ClosedForm closed_form(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes, const Matrix<double>& R,
                        Index samples, const std::vector<double>& signs) {
-    ClosedForm out = solve(on, stencil, axes, R, samples, signs);
-    const Matrix<double> N = gram(on, spectrum_of(on, stencil.T, out.P, R));
-    out.offdiagonal = offdiagonal_of(stencil, N, out.rank, true);
-    return out;
+    require(R.cols() == stencil.n(), "closed form: stencil and factor differ in size");
+    return solve(on, stencil, axes, by_factor(on, R), true, samples, signs);
 }
 
 ClosedForm closed_form_from_factor(Backend<double>& on, const Stencil& stencil, const Matrix<double>& R, Index samples,
@@ -218,19 +214,15 @@ ClosedForm closed_form_from_gram(Backend<double>& on, const Stencil& stencil, co
     }
     largest_entry_positive(axes.U);
 
-    Matrix<double> R(n, n);  // diag(sqrt gamma) U^T: eta is never evaluated from a trace
-    for (Index j = 0; j < n; ++j)
-        for (Index i = 0; i < n; ++i)
-            R(i, j) = std::sqrt(axes.gamma[i]) * axes.U(j, i);
-    ClosedForm out = solve(on, stencil, axes, R, samples, score ? score(axes.U) : std::vector<double>());
-    const Matrix<double> B = multiply(on, Op::transpose, Op::none, stencil.T, out.P);
-    const Matrix<double> N = multiply(on, Op::none, Op::transpose, multiply(on, Op::none, Op::none, B, symmetric), B);
-    out.offdiagonal = offdiagonal_of(stencil, N, out.rank, false);
-    return out;
+    // eta and N from G itself, not from its decomposition: the gap must see an error of eigh.
+    const auto transformed = [&](const Matrix<double>& B) {
+        return multiply(on, Op::none, Op::transpose, multiply(on, Op::none, Op::none, B, symmetric), B);
+    };
+    return solve(on, stencil, axes, transformed, false, samples, score ? score(axes.U) : std::vector<double>());
 }
 
 double smoothness(Backend<double>& on, const Stencil& stencil, const Matrix<double>& P, const Matrix<double>& R) {
-    return energy(stencil.mu, spectrum_of(on, stencil.T, P, R));
+    return energy(stencil.mu, by_factor(on, R)(multiply(on, Op::transpose, Op::none, stencil.T, P)));
 }
 
 }  // namespace descrambler

@@ -36,6 +36,12 @@ private:
     void* data_ = nullptr;
 };
 
+// HDF5 1.10 leaks memory when it meets a damaged file and complains about that when the program ends. All that is open
+// here is closed by its owner, so nothing needs to be done at the end. Without effect where HDF5 is in use already.
+void skip_cleanup_at_exit() {
+    [[maybe_unused]] static const herr_t once = H5dont_atexit();
+}
+
 // Owner of an identifier of any kind except files.
 class Hid {
 public:
@@ -647,6 +653,7 @@ Hdf5File& Hdf5File::operator=(Hdf5File&&) noexcept = default;
 Hdf5File::~Hdf5File() = default;
 
 Hdf5File Hdf5File::open(const std::string& path) {
+    skip_cleanup_at_exit();
     const Quiet quiet;
     std::error_code error;
     const bool regular = std::filesystem::is_regular_file(path, error);
@@ -665,6 +672,7 @@ Hdf5File Hdf5File::open(const std::string& path) {
 }
 
 Hdf5File Hdf5File::create(const std::string& path) {
+    skip_cleanup_at_exit();
     const Quiet quiet;
     const std::filesystem::path temporary = temporary_name(path);
     const Hid access = H5Pcreate(H5P_FILE_ACCESS), creation = untimed(H5P_FILE_CREATE);

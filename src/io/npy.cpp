@@ -92,22 +92,25 @@ private:
     }
     std::vector<Index> shape() {
         std::vector<Index> dims;
-        expect('(');
+        const std::string what = "shape: one or two whole numbers in parentheses";
+        if (!accept('('))
+            fail(what);
         while (!accept(')')) {
             (void)accept("");  // blanks
             const std::size_t digits = std::min(text_.find_first_not_of("0123456789"), text_.size());
             const std::optional<Index> n = parse_index(text_.substr(0, digits));
             if (!n || dims.size() == 2)
-                fail("shape: one or two whole numbers");
+                fail(what);
             dims.push_back(*n);
             text_.remove_prefix(digits);
             if (!accept(',')) {
-                expect(')');
+                if (!accept(')'))
+                    fail(what);
                 break;
             }
         }
         if (dims.empty())
-            fail("shape: one or two whole numbers");
+            fail(what);
         return dims;
     }
 

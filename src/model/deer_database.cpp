@@ -9,7 +9,8 @@ namespace descrambler {
 namespace {
 
 void expect(bool holds, const std::string& field, const std::string& expected) {
-    if (!holds) throw InputError("data." + field + ": expected " + expected);
+    if (!holds)
+        throw InputError("data." + field + ": expected " + expected);
 }
 
 // [low, high] within [least, most], all finite.
@@ -26,7 +27,8 @@ void expect_range(double low, double high, double least, double most, const std:
 
 DeerDatabase deer_preset(std::string_view name) {
     DeerDatabase database;
-    if (name == "pnas") return database;
+    if (name == "pnas")
+        return database;
     if (name == "deernet2") {
         database.preset = "deernet2";
         database.times = database.distances = 512;
@@ -83,10 +85,10 @@ DeerLibrary make_deer_library(Backend<float>& on, const DeerTables& tables, std:
     require(first >= 0 && count >= 0, "samples have indices from 0 on");
     const Index times = tables.database.times, distances = tables.database.distances;
     DeerLibrary library;
-    for (Matrix<float>* m : {&library.input, &library.trace, &library.clean, &library.form_factor,
-                             &library.background})
+    for (Matrix<float>* m : {&library.input, &library.trace, &library.clean, &library.form_factor, &library.background})
         *m = Matrix<float>(times, count);
-    for (Matrix<float>* m : {&library.target, &library.distribution}) *m = Matrix<float>(distances, count);
+    for (Matrix<float>* m : {&library.target, &library.distribution})
+        *m = Matrix<float>(distances, count);
 
     // by blocks, so that the backend holds little
     const Index block = std::min<Index>(count, 4096);

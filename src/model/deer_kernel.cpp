@@ -36,7 +36,8 @@ Fresnel fresnel_auxiliary(double z) {
     for (int k = 1;; ++k) {
         const double u2 = (k * h) * (k * h);
         const double weight = std::exp(-x * u2) / (1 + u2 * u2);
-        if (weight < 1e-18) break;
+        if (weight < 1e-18)
+            break;
         f += weight;
         g += weight * u2;
     }
@@ -51,7 +52,8 @@ Fresnel fresnel_auxiliary(double z) {
 }  // namespace
 
 Fresnel fresnel(double z) {
-    if (std::isnan(z)) return {z, z};
+    if (std::isnan(z))
+        return {z, z};
     const double a = std::abs(z);
     Fresnel value{0.5, 0.5};  // f < 1 / (pi z) is below the last place of 1/2 from 1e16 on
     if (a < 1.5)
@@ -66,7 +68,8 @@ double dipolar_kernel(double time_us, double distance_nm) {
     const double w = 2 * pi * dipolar_constant_mhz_nm3 / (distance_nm * distance_nm * distance_nm);
     const double phase = w * std::abs(time_us);
     const double z = std::sqrt(6 * phase / pi);
-    if (z < 1e-8) return 1;  // 1 - K is of order phase^2
+    if (z < 1e-8)
+        return 1;  // 1 - K is of order phase^2
     const Fresnel integral = fresnel(z);
     return (std::cos(phase) * integral.c + std::sin(phase) * integral.s) / z;
 }
@@ -75,7 +78,8 @@ Matrix<double> dipolar_kernel(std::span<const double> time_us, std::span<const d
     Matrix<double> kernel(std::ssize(time_us), std::ssize(distance_nm));
     for (Index j = 0; j < kernel.cols(); ++j)
         for (Index i = 0; i < kernel.rows(); ++i)
-            kernel(i, j) = dipolar_kernel(time_us[static_cast<std::size_t>(i)], distance_nm[static_cast<std::size_t>(j)]);
+            kernel(i, j) =
+                dipolar_kernel(time_us[static_cast<std::size_t>(i)], distance_nm[static_cast<std::size_t>(j)]);
     return kernel;
 }
 

@@ -21,19 +21,27 @@ Panel weight_panel(const Study& study, const std::string& title, const Matrix<do
     return {.title = title,
             .x = axis("time, µs", study.time_us.front() - step / 2, study.time_us.back() + step / 2),
             .y = axis("link index", -0.5, static_cast<double>(weight.rows()) - 0.5),
-            .image = Image{.values = weight, .x_first = study.time_us.front(), .x_step = step, .diverging = true,
-                           .low = -top, .high = top, .label = "weight"},
+            .image = Image{.values = weight,
+                           .x_first = study.time_us.front(),
+                           .x_step = step,
+                           .diverging = true,
+                           .low = -top,
+                           .high = top,
+                           .label = "weight"},
             .curves = {}};
 }
 
 Figure weight_figure(const Study& study) {
     Figure f{.section = "layer-1",
-             .caption = "Weights of layer 1 of network 000. Look for: (a) noise-like columns before and (b) interlocking "
-                        "waves after descrambling. The pattern itself is no evidence of learning: compare it with the "
-                        "descrambled controls in the spectra below. Descrambling leaves phases and signs along the "
-                        "link free, so only the kind of pattern means something, not its position.",
+             .caption =
+                 "Weights of layer 1 of network 000. Look for: (a) noise-like columns before and (b) interlocking "
+                 "waves after descrambling. The pattern itself is no evidence of learning: compare it with the "
+                 "descrambled controls in the spectra below. Descrambling leaves phases and signs along the "
+                 "link free, so only the kind of pattern means something, not its position.",
              .alternative = "Images of first-layer weights against time and link index, raw and descrambled.",
-             .drawing = {.name = "layer_1_weights", .title = "Weights of layer 1, raw and descrambled", .columns = 2,
+             .drawing = {.name = "layer_1_weights",
+                         .title = "Weights of layer 1, raw and descrambled",
+                         .columns = 2,
                          .panel_height = 270},
              .absent = ""};
     const std::string raw = "networks/000/layer_1/weight";
@@ -66,8 +74,7 @@ Figure weight_figure(const Study& study) {
 }
 
 // |FFT2| in dB below its maximum, zero frequency in the middle, rows and columns up to the given bins.
-Image spectrum_image(const Matrix<double>& folded, Index most_rows, Index most_columns, double step_mhz,
-                     double depth) {
+Image spectrum_image(const Matrix<double>& folded, Index most_rows, Index most_columns, double step_mhz, double depth) {
     const Index n = folded.rows(), N = folded.cols();
     const Index up = std::min(most_rows, (n - 1) / 2), along = std::min(most_columns, (N - 1) / 2);
     const double top = std::max(*std::max_element(folded.values().begin(), folded.values().end()), 1e-300);
@@ -87,7 +94,9 @@ Image spectrum_image(const Matrix<double>& folded, Index most_rows, Index most_c
 }
 
 Panel spectrum_panel(const std::string& title, Image image) {
-    const auto last = [](double first, double step, Index count) { return first + step * static_cast<double>(count - 1); };
+    const auto last = [](double first, double step, Index count) {
+        return first + step * static_cast<double>(count - 1);
+    };
     const double right = last(image.x_first, image.x_step, image.values.cols());
     const double top = last(image.y_first, image.y_step, image.values.rows());
     return {.title = title,
@@ -103,13 +112,16 @@ FileArray<double> spectra(const Study& study, const std::string& group, const st
 
 Figure spectrum_figure(const Study& study) {
     Figure f{.section = "layer-1",
-             .caption = "Two-dimensional spectrum |FFT2| of the weights of layer 1 of the first network of each group, "
-                        "made symmetric in the link frequency. Look for: (b) compact structure at low link frequencies "
-                        "that is absent from (a); and for how much of it the controls show as well. Descrambling "
-                        "moves energy between rows only: the sum over each column, the frequency response, is the same "
-                        "in (a) and (b).",
+             .caption =
+                 "Two-dimensional spectrum |FFT2| of the weights of layer 1 of the first network of each group, "
+                 "made symmetric in the link frequency. Look for: (b) compact structure at low link frequencies "
+                 "that is absent from (a); and for how much of it the controls show as well. Descrambling "
+                 "moves energy between rows only: the energy of a column, the squared frequency response, is "
+                 "the same in (a) and (b).",
              .alternative = "Images of the two-dimensional spectra of layer 1: trained raw and descrambled, controls.",
-             .drawing = {.name = "layer_1_spectrum", .title = "Two-dimensional spectrum of layer 1", .columns = 2,
+             .drawing = {.name = "layer_1_spectrum",
+                         .title = "Two-dimensional spectrum of layer 1",
+                         .columns = 2,
                          .panel_height = 270},
              .absent = ""};
     const std::vector<GroupStyle> groups = study.groups_with("spectrum_descrambled");
@@ -168,13 +180,16 @@ Curve law_curve(const PowerLaw& law, std::size_t bins, double step_mhz, const st
 
 Figure zoom_figure(const Study& study) {
     Figure f{.section = "layer-1",
-             .caption = "The centre of the descrambled spectra (first network of each group). Dots: centroid c(k) of "
-                        "the link frequency in every time bin k; lines: best power law and best cube root. Look for: "
-                        "a dark column at zero frequency (the notch), and whether the dots follow a cube root "
-                        "(published claim) or hardly depend on k. A dark column in an untrained network is put there "
-                        "by descrambling itself; the frequency response below is the honest test.",
+             .caption =
+                 "The centre of the descrambled spectra (first network of each group). Dots: centroid c(k) of "
+                 "the link frequency in every time bin k; lines: best power law and best cube root. Look for: "
+                 "a dark column at zero frequency (the notch), and whether the dots follow a cube root "
+                 "(published claim) or hardly depend on k. A dark column in an untrained network is put there "
+                 "by descrambling itself; the frequency response below is the honest test.",
              .alternative = "Centre of the spectra with link centroids, fitted power law and cube root, four groups.",
-             .drawing = {.name = "layer_1_spectrum_zoom", .title = "Low frequencies of layer 1", .columns = 2,
+             .drawing = {.name = "layer_1_spectrum_zoom",
+                         .title = "Low frequencies of layer 1",
+                         .columns = 2,
                          .panel_height = 300},
              .absent = ""};
     const std::vector<GroupStyle> groups = study.groups_with("spectrum_descrambled");
@@ -195,7 +210,12 @@ Figure zoom_figure(const Study& study) {
             const std::vector<double> c = row_of(study.array(centroid_name, {stack.shape[0], -1}), 0);
             const PowerLaw best = free_power(c);
             panel.title += ", c(k) ~ k^" + number_text(best.power, 2);
-            Curve dots{.label = "centroid c(k)", .x = {}, .y = c, .colour = "#FF4040", .dash = 0, .marker = 7,
+            Curve dots{.label = "centroid c(k)",
+                       .x = {},
+                       .y = c,
+                       .colour = "#FF4040",
+                       .dash = 0,
+                       .marker = 7,
                        .marker_size = 0.45};
             for (std::size_t k = 1; k <= c.size(); ++k)
                 dots.x.push_back(static_cast<double>(k) * step);
@@ -210,12 +230,15 @@ Figure zoom_figure(const Study& study) {
 
 Figure gain_figure(const Study& study) {
     Figure f{.section = "layer-1",
-             .caption = "Frequency response H(k) = ‖W₁ e_k‖ of layer 1, read from the raw weights (descrambling cannot "
-                        "change it). Look for: (a) a fall of 25 dB or more towards high frequencies, which the control "
-                        "on shuffled targets does not reach; (b) the value at zero frequency: below 0 dB is a notch "
-                        "that rejects the baseline, above 0 dB the baseline is amplified.",
+             .caption =
+                 "Frequency response H(k) = ‖W₁ e_k‖ of layer 1, read from the raw weights (descrambling cannot "
+                 "change it). Look for: (a) a fall of 25 dB or more towards high frequencies, which the control "
+                 "on shuffled targets does not reach; (b) the value at zero frequency: below 0 dB is a notch "
+                 "that rejects the baseline, above 0 dB the baseline is amplified.",
              .alternative = "Frequency response of layer 1 for trained and control networks, and its notch at zero.",
-             .drawing = {.name = "layer_1_gain", .title = "Frequency response of layer 1", .columns = 2,
+             .drawing = {.name = "layer_1_gain",
+                         .title = "Frequency response of layer 1",
+                         .columns = 2,
                          .panel_height = 340},
              .absent = ""};
     const std::vector<GroupStyle> groups = study.groups_with("gain");
@@ -224,13 +247,20 @@ Figure gain_figure(const Study& study) {
         return f;
     }
     const double step = study.frequency_step_mhz();
+    f.caption += " One bin is " + number_text(step, 3) + " MHz.";
     const Index bins = study.times() / 2 + 1;
-    Panel all{.title = "whole band", .x = axis("frequency, MHz", 0, static_cast<double>(bins - 1) * step),
-              .y = axis("gain H"), .image = {}, .curves = {}};
+    Panel all{.title = "whole band",
+              .x = axis("frequency, MHz", 0, static_cast<double>(bins - 1) * step),
+              .y = axis("gain H"),
+              .image = {},
+              .curves = {}};
     all.y.logarithmic = true;
     const Index zoom = std::min<Index>(bins, 33);
-    Panel low{.title = "low frequencies", .x = axis("frequency, MHz", -step / 2, static_cast<double>(zoom - 1) * step),
-              .y = axis("gain relative to bins 1 to 8, dB"), .image = {}, .curves = {}};
+    Panel low{.title = "low frequencies",
+              .x = axis("frequency, MHz", -step / 2, static_cast<double>(zoom - 1) * step),
+              .y = axis("gain relative to bins 1 to 8, dB"),
+              .image = {},
+              .curves = {}};
     for (const GroupStyle& group : groups) {
         FileArray<double> gain = study.array("analysis/" + group.name + "/gain", {-1, bins});
         std::vector<double> frequency;

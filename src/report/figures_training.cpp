@@ -11,9 +11,10 @@ namespace {
 
 Figure loss_figure(const Study& study) {
     Figure f{.section = "training",
-             .caption = "Mean squared error on the training batches, each point a mean over an interval. Look for: the "
-                        "trained networks keep falling; networks trained on shuffled targets stop at the error of the "
-                        "mean distribution, because nothing but the mean can be learnt from them.",
+             .caption =
+                 "Mean squared error on the training batches, each point a mean over an interval. Look for: the "
+                 "trained networks keep falling; networks trained on shuffled targets stop at the error of the "
+                 "mean distribution, because nothing but the mean can be learnt from them.",
              .alternative = "Training loss against iteration on logarithmic axes for trained and control networks.",
              .drawing = {.name = "training_loss", .title = "Training loss", .panel_height = 330},
              .absent = ""};
@@ -49,54 +50,77 @@ Figure loss_figure(const Study& study) {
 
 // Values of one group side by side, spread evenly around x.
 Curve strip(const std::vector<double>& values, double x, const GroupStyle& style) {
-    Curve curve{.label = style.words, .x = {}, .y = values, .colour = style.colour, .dash = 0, .marker = style.marker,
+    Curve curve{.label = style.words,
+                .x = {},
+                .y = values,
+                .colour = style.colour,
+                .dash = 0,
+                .marker = style.marker,
                 .marker_size = 0.6};
     for (std::size_t i = 0; i < values.size(); ++i)
-        curve.x.push_back(values.size() < 2 ? x
-                                            : x + 0.5 * (static_cast<double>(i) / static_cast<double>(values.size() - 1) - 0.5));
+        curve.x.push_back(
+            values.size() < 2 ? x : x + 0.5 * (static_cast<double>(i) / static_cast<double>(values.size() - 1) - 0.5));
     return curve;
 }
 
 Panel error_panel(const Study& study, const Summary& summary) {
-    Panel panel{.title = "mean error of each network", .x = axis("group of networks"),
-                .y = axis("relative error ‖p̂ − p‖ / ‖p‖"), .image = {}, .curves = {}};
-    panel.y.low = 0;
-    double place = 0;
+    Panel panel{.title = "mean error of each network",
+                .x = axis("group of networks"),
+                .y = axis("relative error ‖p̂ − p‖ / ‖p‖"),
+                .image = {},
+                .curves = {}};
+    double place = 0, top = summary.predict_the_mean.value_or(0);
     for (const GroupStyle& style : group_styles) {
-        const std::string name = style.name == "trained" ? "training/relative_error_mean"
-                                                         : "training/" + style.name + "_relative_error";
+        const std::string name =
+            style.name == "trained" ? "training/relative_error_mean" : "training/" + style.name + "_relative_error";
         if (!study.has(name))
             continue;
-        panel.curves.push_back(strip(study.array(name, {-1}).values, place, style));
+        const std::vector<double> errors = study.array(name, {-1}).values;
+        top = std::max(top, *std::max_element(errors.begin(), errors.end()));
+        panel.curves.push_back(strip(errors, place, style));
         panel.x.ticks.emplace_back(place, style.name == "shuffled" ? "shuffled" : style.words);
         place += 1;
     }
     panel.x.low = -0.6;
     panel.x.high = std::max(place, 1.0) - 0.4;
-    if (summary.predict_the_mean && !panel.curves.empty())
+    panel.y.low = 0;
+    panel.y.high = 1.08 * std::max(top, 1e-3);
+    if (summary.predict_the_mean && !panel.curves.empty()) {
         panel.curves.push_back(straight_line(*panel.x.low, *summary.predict_the_mean, *panel.x.high,
                                              *summary.predict_the_mean, "predict the mean distribution"));
+        panel.curves.back().dash = 1;
+    }
     return panel;
 }
 
 Panel peer_panel(const Study& study) {
     const std::vector<double> peer = study.array("tikhonov/relative_error", {-1}).values;
-    const std::vector<double> network =
-        study.array("tikhonov/network_relative_error", {std::ssize(peer)}).values;
+    const std::vector<double> network = study.array("tikhonov/network_relative_error", {std::ssize(peer)}).values;
     const double high = 1.05 * std::max(quantile(peer, 0.99), quantile(network, 0.99));
     Panel panel{.title = "network against Tikhonov, trace by trace",
                 .x = axis("relative error, Tikhonov", 0, high),
-                .y = axis("relative error, network", 0, high), .image = {}, .curves = {}};
-    panel.curves.push_back({.label = "one validation trace", .x = peer, .y = network, .colour = peer_colour, .dash = 0,
-                            .marker = 7, .marker_size = 0.35, .most_points = 500});
+                .y = axis("relative error, network", 0, high),
+                .image = {},
+                .curves = {}};
+    panel.curves.push_back({.label = "one validation trace",
+                            .x = peer,
+                            .y = network,
+                            .colour = peer_colour,
+                            .dash = 0,
+                            .marker = 7,
+                            .marker_size = 0.35,
+                            .most_points = 500});
     panel.curves.push_back(straight_line(0, 0, high, high, "equal errors"));
     return panel;
 }
 
 Panel lambda_panel(const Study& study) {
     const std::vector<double> lambda = study.array("tikhonov/lambda", {-1}).values;
-    Panel panel{.title = "regularisation chosen for Tikhonov", .x = axis("λ (generalised cross validation)"),
-                .y = axis("share of traces with a smaller λ", 0, 1.02), .image = {}, .curves = {}};
+    Panel panel{.title = "regularisation chosen for Tikhonov",
+                .x = axis("λ (generalised cross validation)"),
+                .y = axis("share of traces with a smaller λ", 0, 1.02),
+                .image = {},
+                .curves = {}};
     panel.x.logarithmic = true;
     Curve curve{.label = "", .x = lambda, .y = {}, .colour = peer_colour, .dash = 1, .width = 2};
     std::sort(curve.x.begin(), curve.x.end());
@@ -108,8 +132,9 @@ Panel lambda_panel(const Study& study) {
 
 Figure error_figure(const Study& study, const Summary& summary) {
     Figure f{.section = "training",
-             .caption = "Errors on validation traces that no network has seen. Look for: (a) trained networks far below "
-                        "the line of the mean distribution, the shuffled control on it; ",
+             .caption =
+                 "Errors on validation traces that no network has seen. Look for: (a) trained networks far below "
+                 "the line of the mean distribution, the shuffled control on it; ",
              .alternative = "Relative errors of networks by group, and network error against Tikhonov error.",
              .drawing = {.name = "relative_error", .title = "Relative error", .columns = 3, .panel_height = 330},
              .absent = ""};
@@ -121,12 +146,14 @@ Figure error_figure(const Study& study, const Summary& summary) {
     if (study.has("tikhonov")) {
         f.drawing.panels.push_back(peer_panel(study));
         f.drawing.panels.push_back(lambda_panel(study));
-        f.caption += "(b) points below the dashed line are traces on which the network of median error is better than "
-                     "Tikhonov regularisation with non-negativity and fitted background; (c) the choice of λ must not "
-                     "pile up at either end of its grid, or the peer is handicapped.";
+        f.caption +=
+            "(b) points below the dashed line are traces on which the network of median error is better than "
+            "Tikhonov regularisation with non-negativity and fitted background; (c) the choice of λ must not "
+            "pile up at either end of its grid, or the peer is handicapped.";
     } else {
-        f.absent += "No Tikhonov comparison is stored in this study (/tikhonov), so nothing is said about accuracy "
-                    "against regularisation.";
+        f.absent +=
+            "No Tikhonov comparison is stored in this study (/tikhonov), so nothing is said about accuracy "
+            "against regularisation.";
         f.caption += "nothing else is shown.";
     }
     f.drawing.columns = static_cast<int>(std::max<std::size_t>(f.drawing.panels.size(), 1));
@@ -135,10 +162,11 @@ Figure error_figure(const Study& study, const Summary& summary) {
 
 Figure example_figure(const Study& study) {
     Figure f{.section = "training",
-             .caption = "Held-out traces and what the ensemble makes of them (distributions scaled to a maximum of 1; "
-                        "the band is the mean ± 2 standard deviations over the networks). Look for: the true "
-                        "distribution inside the band, and where Tikhonov regularisation errs differently. The band "
-                        "shows how far networks disagree; it does not contain the error that they share.",
+             .caption =
+                 "Held-out traces and what the ensemble makes of them (distributions scaled to a maximum of 1; "
+                 "the band is the mean ± 2 standard deviations over the networks). Look for: the true "
+                 "distribution inside the band, and where Tikhonov regularisation errs differently. The band "
+                 "shows how far networks disagree; it does not contain the error that they share.",
              .alternative = "Six noisy traces and, beside each, true and estimated distance distributions.",
              .drawing = {.name = "examples", .title = "Examples", .columns = 4, .panel_height = 215},
              .absent = ""};
@@ -155,29 +183,51 @@ Figure example_figure(const Study& study) {
     const FileArray<double> target = table("target", study.distances()), mean = table("mean", study.distances()),
                             lower = table("lower", study.distances()), upper = table("upper", study.distances());
     const bool has_peer = study.has("examples/tikhonov");
-    const FileArray<double> peer = has_peer ? table("tikhonov", study.distances()) : FileArray<double>{};
-    if (!has_peer)
-        f.absent = "No Tikhonov result is stored for these traces.";
+    // The peer may have been run on fewer traces.
+    const FileArray<double> peer =
+        has_peer ? study.array("examples/tikhonov", {-1, study.distances()}) : FileArray<double>{{0, 0}, {}};
+    if (peer.shape[0] < count)
+        f.absent = peer.shape[0] == 0 ? "No Tikhonov result is stored for these traces."
+                                      : "Tikhonov results are stored for the first " + std::to_string(peer.shape[0]) +
+                                            " of these traces only.";
     for (Index i = 0; i < std::min<Index>(count, 6); ++i) {
         const std::string number = "trace " + std::to_string(i + 1);
-        Panel left{.title = number, .x = axis("time, µs", study.time_us.front(), study.time_us.back()),
-                   .y = axis("signal"), .image = {}, .curves = {}};
-        left.curves.push_back({.label = "noisy trace", .x = study.time_us, .y = row_of(trace, i), .colour = "#888888",
-                               .dash = 0, .marker = 7, .marker_size = 0.15});
-        left.curves.push_back({.label = "without noise", .x = study.time_us, .y = row_of(clean, i),
-                               .colour = "#CC79A7", .width = 1.4});
+        Panel left{.title = number,
+                   .x = axis("time, µs", study.time_us.front(), study.time_us.back()),
+                   .y = axis("signal"),
+                   .image = {},
+                   .curves = {}};
+        left.curves.push_back({.label = "noisy trace",
+                               .x = study.time_us,
+                               .y = row_of(trace, i),
+                               .colour = "#888888",
+                               .dash = 0,
+                               .marker = 7,
+                               .marker_size = 0.15});
+        left.curves.push_back(
+            {.label = "without noise", .x = study.time_us, .y = row_of(clean, i), .colour = "#CC79A7", .width = 1.4});
         Panel right{.title = "distances of " + number,
                     .x = axis("distance, nm", study.distance_nm.front(), study.distance_nm.back()),
-                    .y = axis("density / maximum"), .image = {}, .curves = {}};
+                    .y = axis("density / maximum"),
+                    .image = {},
+                    .curves = {}};
         right.y.low = 0;
-        right.curves.push_back({.label = "ensemble, mean and band", .x = study.distance_nm, .y = row_of(mean, i),
-                                .lower = row_of(lower, i), .upper = row_of(upper, i),
-                                .colour = group_styles[0].colour, .width = 2});
-        if (has_peer)
-            right.curves.push_back({.label = "Tikhonov", .x = study.distance_nm, .y = row_of(peer, i),
-                                    .colour = peer_colour, .dash = 4});
-        right.curves.push_back({.label = "truth", .x = study.distance_nm, .y = row_of(target, i),
-                                .colour = truth_colour, .dash = 2, .width = 1.4});
+        right.curves.push_back({.label = "ensemble, mean and band",
+                                .x = study.distance_nm,
+                                .y = row_of(mean, i),
+                                .lower = row_of(lower, i),
+                                .upper = row_of(upper, i),
+                                .colour = group_styles[0].colour,
+                                .width = 2});
+        if (i < peer.shape[0])
+            right.curves.push_back(
+                {.label = "Tikhonov", .x = study.distance_nm, .y = row_of(peer, i), .colour = peer_colour, .dash = 4});
+        right.curves.push_back({.label = "truth",
+                                .x = study.distance_nm,
+                                .y = row_of(target, i),
+                                .colour = truth_colour,
+                                .dash = 2,
+                                .width = 1.4});
         f.drawing.panels.push_back(left);
         f.drawing.panels.push_back(right);
     }

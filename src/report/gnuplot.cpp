@@ -30,7 +30,7 @@ constexpr std::array<const char*, 9> magnitude_colours = {"#440154", "#472d7b", 
 constexpr std::array<const char*, 9> signed_colours = {"#053061", "#2166ac", "#4393c3", "#a6cee3", "#f7f7f7",
                                                        "#f4b79a", "#d6604d", "#b2182b", "#67001f"};
 
-constexpr double margin_left = 66, margin_right = 16, margin_top = 30, margin_bottom = 50;  // px around a panel
+constexpr double margin_left = 72, margin_right = 16, margin_top = 30, margin_bottom = 50;  // px around a panel
 constexpr double colour_scale_room = 74, colour_scale_width = 12;
 constexpr double legend_line = 22, character = 6.6;
 
@@ -44,7 +44,9 @@ std::string quoted(const std::string& text) {  // gnuplot: '' is a quote inside 
     return out + "'";
 }
 
-std::string num(double value) { return number_text(value, 6); }
+std::string num(double value) {
+    return number_text(value, 6);
+}
 
 std::size_t characters(const std::string& utf8) {
     std::size_t count = 0;
@@ -106,7 +108,9 @@ std::string point_style(const Curve& curve) {
 
 std::string legend_script(const std::vector<LegendEntry>& entries, const Page& page) {
     std::string out;
+    double wider = 0;  // gnuplot takes the dashes of the arrow before for one of equal colour and width
     for (const auto& [curve, left, line] : entries) {
+        wider += 0.01;
         const double y = 14 + legend_line * line;
         if (!curve->lower.empty())
             out += "set object rectangle from " + page.at(left, y - 6) + " to " + page.at(left + 32, y + 6) +
@@ -115,7 +119,8 @@ std::string legend_script(const std::vector<LegendEntry>& entries, const Page& p
             out += "set arrow from " + page.at(left, y) + " to " + page.at(left + 32, y) + " nohead" +
                    line_style(*curve) + "\n";
         if (curve->marker != 0)
-            out += "set label '' at " + page.at(left + 16, y) + " point" + point_style(*curve) + "\n";
+            out += "set label '' at " + page.at(left + 16, y) + " point pt " + std::to_string(curve->marker) +
+                   " ps 0.6 lc rgb '" + curve->colour + "'\n";
         out += "set label " + quoted(curve->label) + " at " + page.at(left + 40, y) + " left\n";
     }
     return out;
@@ -125,17 +130,29 @@ std::string range_of(const std::optional<double>& low, const std::optional<doubl
     return "[" + (low ? num(*low) : "*") + ":" + (high ? num(*high) : "*") + "]";
 }
 
-std::string axis_script(const std::string& name, const Axis& axis) {
+// Distance between ticks, 1, 2 or 5 times a power of ten, so that at most `most` of them fit.
+double tick_step(double range, double most) {
+    const double least = range / most, decade = std::pow(10, std::floor(std::log10(least)));
+    for (const double factor : {1.0, 2.0, 5.0})
+        if (factor * decade >= least)
+            return factor * decade;
+    return 10 * decade;
+}
+
+// most_ticks: how many labels fit beside each other.
+std::string axis_script(const std::string& name, const Axis& axis, double most_ticks) {
     std::string out = axis.logarithmic ? "set logscale " + name + "\n" : "unset logscale " + name + "\n";
     out += "set " + name + "range " + range_of(axis.low, axis.high) + " noextend\n";
-    out += "unset " + name + "tics\nset " + name + "tics out nomirror scale 0.6";
+    out += "set format " + name + " '%g'\nunset " + name + "tics\nset " + name + "tics out nomirror scale 0.6";
     if (!axis.ticks.empty()) {
         out += " (";
         for (std::size_t i = 0; i < axis.ticks.size(); ++i)
             out += (i ? ", " : "") + quoted(axis.ticks[i].second) + " " + num(axis.ticks[i].first);
         out += ")";
+    } else if (axis.low && axis.high && *axis.high > *axis.low && !axis.logarithmic) {
+        out += " " + num(tick_step(*axis.high - *axis.low, most_ticks));
     }
-    return out + "\n";
+    return out + (name == "x" ? " offset 0,0.3\n" : "\n");
 }
 
 // Indices of the points that are drawn.
@@ -176,7 +193,8 @@ void add_curve(Plot& plot, const Curve& curve, const std::string& block) {
         const auto drawn = [&](const std::vector<double>& y) {
             return y.empty() ? std::string("NaN") : num(curve.offset + curve.scale * y[i]);
         };
-        plot.data += num(curve.x[i]) + " " + drawn(curve.y) + " " + drawn(curve.lower) + " " + drawn(curve.upper) + "\n";
+        plot.data +=
+            num(curve.x[i]) + " " + drawn(curve.y) + " " + drawn(curve.lower) + " " + drawn(curve.upper) + "\n";
     }
     plot.data += "EOD\n";
     if (band)
@@ -262,7 +280,8 @@ int run_gnuplot(const std::string& script, const std::string& output, const std:
     const int failed = ::posix_spawnp(&child, "gnuplot", &actions, nullptr, arguments, environment.data());
     posix_spawn_file_actions_destroy(&actions);
     if (failed == ENOENT)
-        throw Error("gnuplot is not on the PATH; it draws the figures: install it with ./dev deps (Debian: gnuplot-nox)");
+        throw Error(
+            "gnuplot is not on the PATH; it draws the figures: install it with ./dev deps (Debian: gnuplot-nox)");
     if (failed)
         throw Error(std::string("cannot start gnuplot: ") + std::strerror(failed));
     int status = 0;
@@ -299,11 +318,21 @@ std::string escape_markup(const std::string& text) {
     std::string out;
     for (const char c : text)
         switch (c) {
-            case '&': out += "&amp;"; break;
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '"': out += "&quot;"; break;
-            case '\'': out += "&#39;"; break;
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
             default:  // other control characters are not allowed in SVG at all
                 if (static_cast<unsigned char>(c) >= 32 || c == '\n' || c == '\t')
                     out += c;
@@ -321,7 +350,8 @@ std::string gnuplot_script(const Drawing& drawing) {
 
     std::string out = "set encoding utf8\nset decimalsign '.'\nset terminal svg noenhanced font 'Arial,12' size " +
                       num(page.width) + "," + num(page.height) + " dynamic background rgb 'white' name '" +
-                      drawing.name + "'\nset multiplot\nset border 3 lw 0.8\nset tics font 'Arial,11'\nunset key\n"
+                      drawing.name +
+                      "'\nset multiplot\nset border 3 lw 0.8\nset tics font 'Arial,11'\nunset key\n"
                       "set samples 2\nset datafile missing '?'\n";
     for (std::size_t p = 0; p < drawing.panels.size(); ++p) {
         const Panel& panel = drawing.panels[p];
@@ -335,23 +365,24 @@ std::string gnuplot_script(const Drawing& drawing) {
             out += legend_script(legend, page);
         out += "set lmargin at screen " + page.x(x0) + "\nset rmargin at screen " + page.x(x1) +
                "\nset tmargin at screen " + page.y(y0) + "\nset bmargin at screen " + page.y(y1) + "\n";
-        out += "set label " + quoted(panel_name(drawing, p)) + " at " + page.at(x0, y0 - 13) +
-               " left font 'Arial,13'\n";
+        out +=
+            "set label " + quoted(panel_name(drawing, p)) + " at " + page.at(x0, y0 - 13) + " left font 'Arial,13'\n";
         // Placed by hand: the automatic place depends on the width of the tick labels and may leave the figure.
         out += "set label " + quoted(panel.y.label) + " at " + page.at(left + 12, (y0 + y1) / 2) +
                " rotate by 90 center\n";
         out += "set label " + quoted(panel.x.label) + " at " + page.at((x0 + x1) / 2, y1 + 36) + " center\n";
-        out += axis_script("x", panel.x) + axis_script("y", panel.y);
+        out += axis_script("x", panel.x, (x1 - x0) / 36) + axis_script("y", panel.y, (y1 - y0) / 24);
 
         Plot plot;
         const std::string block = "p" + std::to_string(p);
         if (panel.image) {
             const Image& image = *panel.image;
             out += palette(image.diverging);
-            out += "set cbrange [" + num(image.low) + ":" + num(image.high) + "]\nset cbtics font 'Arial,11' scale 0.5\n";
+            out += "set cbrange [" + num(image.low) + ":" + num(image.high) +
+                   "]\nset format cb '%g'\nset cbtics font 'Arial,11' scale 0.5\n";
             out += "set colorbox vertical user origin screen " + page.x(x1 + 8) + ", screen " + page.y(y1) +
-                   " size screen " + num(colour_scale_width / page.width) + ", screen " +
-                   num((y1 - y0) / page.height) + "\n";
+                   " size screen " + num(colour_scale_width / page.width) + ", screen " + num((y1 - y0) / page.height) +
+                   "\n";
             out += "set label " + quoted(image.label) + " at " + page.at(x1 + colour_scale_room - 8, (y0 + y1) / 2) +
                    " rotate by 90 center font 'Arial,11'\n";
             add_image(plot, image, block + "i");
@@ -412,9 +443,7 @@ std::string curve_table(const Drawing& drawing) {
         const Panel& panel = drawing.panels[p];
         for (const Curve& curve : panel.curves)
             for (std::size_t i = 0; i < curve.x.size(); ++i) {
-                const auto value = [&](const std::vector<double>& y) {
-                    return y.empty() ? std::string() : num(y[i]);
-                };
+                const auto value = [&](const std::vector<double>& y) { return y.empty() ? std::string() : num(y[i]); };
                 out += csv_field(panel_name(drawing, p)) + "," + csv_field(curve.label) + "," + num(curve.x[i]) + "," +
                        value(curve.y) + "," + value(curve.lower) + "," + value(curve.upper) + "," +
                        csv_field(panel.x.label) + "," + csv_field(panel.y.label) + "\n";

@@ -65,28 +65,41 @@ void draw_prediction(const std::filesystem::path& svg, const PredictionFigure& f
     trace.title = figure.title;
     trace.x = {.label = "time, µs", .low = figure.time_us.front(), .high = figure.time_us.back(), .ticks = {}};
     trace.y.label = "signal";
-    trace.curves.push_back({.label = "input", .x = figure.time_us, .y = figure.signal, .colour = "#888888", .dash = 0,
-                            .marker = 7, .marker_size = 0.2});
+    trace.curves.push_back({.label = "input",
+                            .x = figure.time_us,
+                            .y = figure.signal,
+                            .colour = "#888888",
+                            .dash = 0,
+                            .marker = 7,
+                            .marker_size = 0.2});
     if (!figure.fit.empty())
         trace.curves.push_back({.label = "fit", .x = figure.time_us, .y = figure.fit, .colour = "#CC79A7"});
     Panel distances;
     distances.title = "distance distribution";
-    distances.x = {.label = "distance, nm", .low = figure.distance_nm.front(), .high = figure.distance_nm.back(),
-                   .ticks = {}};
+    distances.x = {
+        .label = "distance, nm", .low = figure.distance_nm.front(), .high = figure.distance_nm.back(), .ticks = {}};
     distances.y = {.label = "density, 1/nm", .low = 0, .ticks = {}};
-    distances.curves.push_back({.label = "mean and band", .x = figure.distance_nm, .y = figure.mean,
-                                .lower = figure.lower, .upper = figure.upper, .colour = "#0072B2", .width = 2});
+    distances.curves.push_back({.label = "mean and band",
+                                .x = figure.distance_nm,
+                                .y = figure.mean,
+                                .lower = figure.lower,
+                                .upper = figure.upper,
+                                .colour = "#0072B2",
+                                .width = 2});
     if (std::isfinite(figure.peak_nm)) {
         double top = 0;
         for (const auto* values : {&figure.mean, &figure.upper})
             for (const double v : *values)
                 top = std::max(top, v);
         distances.curves.push_back({.label = "peak at " + number_text(figure.peak_nm, 3) + " nm",
-                                    .x = {figure.peak_nm, figure.peak_nm}, .y = {0, top}, .colour = "#D55E00",
-                                    .dash = 2, .width = 1.4});
+                                    .x = {figure.peak_nm, figure.peak_nm},
+                                    .y = {0, top},
+                                    .colour = "#D55E00",
+                                    .dash = 2,
+                                    .width = 1.4});
     }
-    Drawing drawing{.name = "prediction", .title = figure.title, .columns = 2, .panel_height = 320,
-                    .panels = {trace, distances}};
+    Drawing drawing{
+        .name = "prediction", .title = figure.title, .columns = 2, .panel_height = 320, .panels = {trace, distances}};
     write_file(svg, draw(drawing));
 }
 

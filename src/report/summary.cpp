@@ -125,10 +125,12 @@ FindingLine finding(const std::string& name, const Field& at) {
 }
 
 LayerLine layer(const Field& at) {
-    return {at.at("layer").plain(),      at.at("tap").text(),          at.at("criterion").text(),
-            at.at("stencil").text(),     at.at("method").text(),       at.at("eta_raw").range(),
-            at.at("eta").range(),        at.at("eta_bound").range(),   at.at("gap").range(),
-            at.at("offdiagonal").range(), at.at("orthogonality").range(), at.at("rank").range()};
+    return {at.at("layer").plain(),         at.at("tap").text(),
+            at.at("criterion").text(),      at.at("stencil").text(),
+            at.at("method").text(),         at.at("eta_raw").range(),
+            at.at("eta").range(),           at.at("eta_bound").range(),
+            at.at("gap").range(),           at.at("offdiagonal").range(),
+            at.at("orthogonality").range(), at.at("rank").range()};
 }
 
 Peer peer(const Field& at) {
@@ -184,8 +186,10 @@ Summary read_summary(const std::filesystem::path& path) {
     if (root.has("extras"))
         for (const auto& [name, at] : root.at("extras").members()) {
             ExtraLine line{name, {}, {}, {}, {}};
-            for (const auto& [group, range] : {std::pair{"trained", &line.trained}, {"untrained", &line.untrained},
-                                               {"shuffled", &line.shuffled}, {"no_decay", &line.no_decay}})
+            for (const auto& [group, range] : {std::pair{"trained", &line.trained},
+                                               {"untrained", &line.untrained},
+                                               {"shuffled", &line.shuffled},
+                                               {"no_decay", &line.no_decay}})
                 if (at.has(group))
                     *range = at.at(group).range();
             summary.extras.push_back(std::move(line));

@@ -162,7 +162,7 @@ void validate_networks(StudyData& study, const DeerLibrary& validation, int thre
         study.peer_network_error.push_back(
             peer_traces > 0 ? mean_of(std::span(error).first(peer_traces)) : std::numeric_limits<double>::quiet_NaN());
 
-    const Index shown = std::min<Index>(6, target.cols());
+    const Index shown = std::min({Index{6}, target.cols(), study.config.tikhonov > 0 ? study.config.tikhonov : 6});
     const auto first_columns = [&](const Matrix<double>& from) {
         Matrix<double> part(from.rows(), shown);
         std::copy_n(from.data(), part.size(), part.data());
@@ -203,7 +203,7 @@ void run_peer(StudyData& study, const DeerLibrary& validation, int threads) {
             x /= largest;
     }
     study.peer = tikhonov_peer(study.tables, traces, targets, threads);
-    const Index shown = std::min(study.examples.target.cols(), count);
+    const Index shown = study.examples.target.cols();
     study.examples.tikhonov = Matrix<double>(targets.rows(), shown);
     for (Index j = 0; j < shown; ++j)
         std::copy(study.peer.fits[static_cast<std::size_t>(j)].distribution.begin(),

@@ -20,7 +20,9 @@ using Vector = std::vector<double>;
 const std::vector<Band> high_pass{{0, 0.001, 0}, {0.008, 1, 1}};
 const std::vector<Band> low_pass{{0, 0.01, 1}, {0.3, 1, 0}};
 
-double decibel(double amplitude) { return 20 * std::log10(std::abs(amplitude)); }
+double decibel(double amplitude) {
+    return 20 * std::log10(std::abs(amplitude));
+}
 
 struct Ripple {
     double largest = 0;
@@ -30,7 +32,8 @@ Ripple ripple_of(const Vector& taps, const std::vector<Band>& bands) {
     Vector error;
     for (const Band& band : bands) {
         // 200 points per ripple: an extremum is missed by (pi / 200)^2 / 8 = 3e-5 of its height
-        const auto points = std::max(200.0, std::ceil(100.0 * static_cast<double>(taps.size()) * (band.last - band.first)));
+        const auto points =
+            std::max(200.0, std::ceil(100.0 * static_cast<double>(taps.size()) * (band.last - band.first)));
         for (double i = 0; i <= points; ++i)
             error.push_back(band.weight *
                             (band.gain - response(taps, band.first + (band.last - band.first) * i / points)));
@@ -217,7 +220,8 @@ TEST(Replica, IsTwiceAsBadAsANetworkOnDeerTraces) {
     // more, easy set; fresh sets and a smaller library cost some percent.
     const auto on = make_cpu_backend<double>(1);
     const DeerTables tables = make_deer_tables(DeerDatabase{});
-    const Set training = deer_set(tables, stream::library, 4000), validation = deer_set(tables, stream::validation, 1000);
+    const Set training = deer_set(tables, stream::library, 4000),
+              validation = deer_set(tables, stream::validation, 1000);
     const Replica replica = fit_replica(*on, training.X, training.Y, validation.X, validation.Y);
     EXPECT_NEAR(replica.relative_error_mean, 0.59, 0.05);
     EXPECT_NEAR(replica.relative_error_median, 0.50, 0.05);

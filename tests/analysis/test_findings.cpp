@@ -156,16 +156,21 @@ TEST_F(Findings, NotchDepthsByHand) {
     EXPECT_NEAR(v.at("DCmarg").raw, 10 * std::log10(256.0 * 256 * 40 * a * a / (128.0 * 128 * 80 * b * b / 8)), 1e-9);
 }
 
+double sine(Index k, Index size) {
+    return std::sin(2 * pi * static_cast<double>(k % size) / static_cast<double>(size));
+}
+
 TEST_F(Findings, CubeRootIsFoundWhereItIsPlanted) {
     Matrix<double> W1(n, N);
+    W1(0, 0) = 2000;                   // white power: real, so that it adds to that of sine waves, and to be subtracted
     for (Index k = 1; k <= 32; ++k) {  // two neighbouring link bins with the centroid 6 k^(1/3)
         const double centre = 6 * std::cbrt(static_cast<double>(k));
         const Index low = static_cast<Index>(centre);
         const double part = centre - static_cast<double>(low);
         for (Index t = 0; t < N; ++t)
             for (Index i = 0; i < n; ++i)
-                W1(i, t) += std::sqrt(1 - part) * cosine(low * N * i + k * n * t, 1, n * N) +
-                            std::sqrt(part) * cosine((low + 1) * N * i + k * n * t, 1, n * N);
+                W1(i, t) += std::sqrt(1 - part) * sine(low * N * i + k * n * t, n * N) +
+                            std::sqrt(part) * sine((low + 1) * N * i + k * n * t, n * N);
     }
     const NetworkReading r = read_first(W1);
     EXPECT_NEAR(r.values.at("cube_root_exponent").descrambled, 1.0 / 3, 1e-9);

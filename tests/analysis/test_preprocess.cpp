@@ -21,9 +21,9 @@ using Vector = std::vector<double>;
 struct Planted {
     Index points = 400;
     double step_us = 0.008;
-    Index zero = 14;       // point of the zero time
+    Index zero = 14;  // point of the zero time
     double depth = 0.3, rate = 0.05, distance_nm = 4;
-    double noise = 0;      // per quadrature
+    double noise = 0;  // per quadrature
     double phase = 0;
     double scale = 1;
     std::uint64_t seed = 1;
@@ -66,7 +66,9 @@ void expect_refused(const Trace& trace, const std::string& part) {
     }
 }
 
-Trace measured(const std::string& file) { return read_trace(test::data("traces/" + file)); }
+Trace measured(const std::string& file) {
+    return read_trace(test::data("traces/" + file));
+}
 
 }  // namespace
 
@@ -156,7 +158,8 @@ TEST(ZeroTime, OfTheSimulatedSetsIsThatOfTheLowNoiseTraces) {
         for (const char* level : {"100", "50"})
             EXPECT_NEAR(zero_ns("SNR_" + std::string(level) + "_set_" + k), reference, 8 + 1e-9) << level << " " << set;
         for (const char* level : {"32", "16"})
-            EXPECT_NEAR(zero_ns("SNR_" + std::string(level) + "_set_" + k), reference, 16 + 1e-9) << level << " " << set;
+            EXPECT_NEAR(zero_ns("SNR_" + std::string(level) + "_set_" + k), reference, 16 + 1e-9)
+                << level << " " << set;
     }
 }
 
@@ -168,11 +171,16 @@ TEST(ZeroTime, OfTheMeasurementsGivesTheKnownLengths) {
         double length_us, step_us;
     };
     // lengths after cropping at the maximum of the raw trace, README of the data; two steps for its noise
-    for (const Row& row : {Row{"deer_bi_19_50K", 2.904, 0.008}, {"deer_bi_28_50K", 3.904, 0.008},
-                           {"deer_bi_36_50K", 3.912, 0.008}, {"deer_bi_50_50K", 5.880, 0.008},
-                           {"deer_tri_36_50K", 3.904, 0.008}, {"dOTP_5nm", 19.840, 0.032},
-                           {"CT_DEER_5nm", 5.912, 0.008}, {"CT_DEER_mix_28_36", 2.880, 0.008},
-                           {"deer_mixture_80K_m_8_5scans", 2.904, 0.008}, {"CT_deer_broad", 2.392, 0.008},
+    for (const Row& row : {Row{"deer_bi_19_50K", 2.904, 0.008},
+                           {"deer_bi_28_50K", 3.904, 0.008},
+                           {"deer_bi_36_50K", 3.912, 0.008},
+                           {"deer_bi_50_50K", 5.880, 0.008},
+                           {"deer_tri_36_50K", 3.904, 0.008},
+                           {"dOTP_5nm", 19.840, 0.032},
+                           {"CT_DEER_5nm", 5.912, 0.008},
+                           {"CT_DEER_mix_28_36", 2.880, 0.008},
+                           {"deer_mixture_80K_m_8_5scans", 2.904, 0.008},
+                           {"CT_deer_broad", 2.392, 0.008},
                            {"deer_252cl_113scans", 2.148, 0.012}}) {
         const PreparedTrace prepared = prepare(measured("data_deeran/" + std::string(row.file) + ".DTA"));
         EXPECT_NEAR(prepared.time_us.back(), row.length_us, 2 * row.step_us + 1e-9) << row.file;
@@ -184,14 +192,14 @@ TEST(Modulation, SeparatesEmptyTracesFromMeasurements) {
     if (!test::has_data("traces/data_empty"))
         GTEST_SKIP() << test::no_data("traces/data_empty");
     for (int k = 1; k <= 10; ++k) {
-        const PreparedTrace prepared = prepare(measured("data_empty/" + std::string(k < 10 ? "0" : "") +
-                                                        std::to_string(k) + "_input.dat"));
+        const PreparedTrace prepared =
+            prepare(measured("data_empty/" + std::string(k < 10 ? "0" : "") + std::to_string(k) + "_input.dat"));
         EXPECT_TRUE(has_flag(prepared, "no dipolar modulation")) << k;
         EXPECT_NEAR(prepared.zero_time_us, 0, 0.032 + 1e-9) << k;
     }
     for (const char* sample : {"I", "II", "III", "IV", "V", "VI"}) {
-        const PreparedTrace prepared = prepare(measured("data_kuprov/sample_" + std::string(sample) +
-                                                        "_DEERNet_input.dat"));
+        const PreparedTrace prepared =
+            prepare(measured("data_kuprov/sample_" + std::string(sample) + "_DEERNet_input.dat"));
         EXPECT_FALSE(has_flag(prepared, "no dipolar modulation")) << sample;
         EXPECT_EQ(prepared.zero_time_us, 0) << sample;
         EXPECT_GT(prepared.depth, 0.1) << sample;
@@ -205,16 +213,17 @@ TEST(Modulation, FlagsPlantedBackgroundsAndKeepsPlantedDepths) {
         empty += has_flag(prepare(make({.depth = 0, .rate = rate, .noise = 0.01, .seed = seed})), "no dipolar");
         modulated += has_flag(prepare(make({.depth = 0.2, .rate = rate, .noise = 0.01, .seed = seed})), "no dipolar");
     }
-    // The noise estimate is off by 1.2 / sqrt(400) = 6 % (one standard deviation), and 0.3 noises of excess are 4.4 %.
-    EXPECT_GE(empty, 24);
+    // Empty: an excess below 0.5 % of the amplitude, half the noise, is asked for: the noise estimate, whose standard
+    // deviation is 8 % (a median of 397 correlated differences), may be low by 11 %. 1 in 12 is; allow 1 in 4.
+    EXPECT_GE(empty, 30);
     EXPECT_EQ(modulated, 0);
 }
 
 TEST(Modulation, DepthNoiseAndAmplitudeAreThoseOfThePlantedTrace) {
     const PreparedTrace prepared = prepare(make({.depth = 0.4, .distance_nm = 3, .noise = 0.01, .scale = 1e6}));
-    EXPECT_NEAR(prepared.depth, 0.4, 0.04);               // rough: the tail still oscillates
-    EXPECT_NEAR(prepared.noise / 1e4, 1, 0.25);           // four standard deviations of a median of 397 differences
-    EXPECT_NEAR(prepared.amplitude / 1e6, 1, 0.03);       // three noises
+    EXPECT_NEAR(prepared.depth, 0.4, 0.04);          // rough: the tail still oscillates
+    EXPECT_NEAR(prepared.noise / 1e4, 1, 0.25);      // four standard deviations of a median of 397 differences
+    EXPECT_NEAR(prepared.amplitude / 1e6, 1, 0.03);  // three noises
     EXPECT_FALSE(has_flag(prepared, "modulation depth small"));
     EXPECT_TRUE(has_flag(prepare(make({.depth = 0, .rate = 0, .noise = 0.001})), "no decay visible"));
     EXPECT_TRUE(has_flag(prepare(make({.depth = 0.01, .noise = 0.0005})), "modulation depth small"));

@@ -18,7 +18,9 @@ using Vector = std::vector<double>;
 using Solver = Vector (*)(Backend<double>&, const Matrix<double>&, const Vector&);
 constexpr Solver solvers[] = {nonnegative_quadratic, nonnegative_active_set};
 
-std::unique_ptr<Backend<double>> cpu() { return make_cpu_backend<double>(1); }
+std::unique_ptr<Backend<double>> cpu() {
+    return make_cpu_backend<double>(1);
+}
 
 struct Problem {
     Matrix<double> H;
@@ -71,8 +73,8 @@ double objective(const Problem& p, const Vector& x) {
     return value;
 }
 
-// Residuals of a Cholesky solution are below n u |R^T| |R| |x| with (|R^T| |R|)_ij <= sqrt(H_ii H_jj) (Higham, chapter 10);
-// 32: the constant there, 4, and the solver's own threshold of 8 n u for signs, taken twice.
+// Residuals of a Cholesky solution are below n u |R^T| |R| |x| with (|R^T| |R|)_ij <= sqrt(H_ii H_jj) (Higham, chapter
+// 10); 32: the constant there, 4, and the solver's own threshold of 8 n u for signs, taken twice.
 void expect_kkt(const Problem& p, const Vector& x) {
     const Vector y = multipliers(p, x);
     const double n = static_cast<double>(x.size());
@@ -350,8 +352,10 @@ TEST(TikhonovPeer, HasTheErrorAndTheLambdasOfTheReference) {
         mean += peer.relative_error[i] / 60;
         interior += peer.fits[i].lambda_interior ? 1.0 / 60 : 0;
     }
-    EXPECT_LE(mean, 0.36);   // acceptance of docs/findings.md, measured there 0.319
-    EXPECT_GE(mean, 0.15);   // even with the true background known: 0.19
+    // docs/findings.md: 0.319 on 200 traces; one trace scatters by 0.31, so three standard errors of 60 are 0.12. With
+    // a lambda grid that is too short it is 0.49, and 0.19 with the true background known.
+    EXPECT_LE(mean, 0.319 + 0.12);
+    EXPECT_GE(mean, 0.319 - 0.12);
     EXPECT_GE(interior, 0.9);
 }
 

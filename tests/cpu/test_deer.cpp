@@ -21,12 +21,17 @@ struct Library {
     Matrix<T> input, target, trace, clean, form_factor, background, distribution;
 
     Library(const DeerDatabase& d, Index n)
-        : input(d.times, n), target(d.distances, n), trace(d.times, n), clean(d.times, n), form_factor(d.times, n),
-          background(d.times, n), distribution(d.distances, n) {}
+        : input(d.times, n),
+          target(d.distances, n),
+          trace(d.times, n),
+          clean(d.times, n),
+          form_factor(d.times, n),
+          background(d.times, n),
+          distribution(d.distances, n) {}
     [[nodiscard]] DeerSamples<T> columns(Index first, Index count) {
         const auto part = [&](Matrix<T>& m) { return m.view().columns(first, count); };
-        return {part(input), part(target), part(trace), part(clean), part(form_factor), part(background),
-                part(distribution)};
+        return {part(input),       part(target),     part(trace),       part(clean),
+                part(form_factor), part(background), part(distribution)};
     }
     bool operator==(const Library&) const = default;
 };
@@ -53,6 +58,16 @@ const DeerTables& odd() {  // sizes that fill no vector, the other scalings
         d.peaks_max = deer_peaks_limit;
         d.input = InputScaling::clean;
         d.target = TargetScaling::mean;
+        return make_deer_tables(d);
+    }();
+    return tables;
+}
+
+const DeerTables& odd_boxed() {
+    static const DeerTables tables = [] {
+        DeerDatabase d = odd().database;
+        d.input = InputScaling::boxed;
+        d.target = TargetScaling::maximum;
         return make_deer_tables(d);
     }();
     return tables;
@@ -105,7 +120,7 @@ TYPED_TEST(Deer, LeavesOutWhatIsNotWanted) {
 TYPED_TEST(Deer, SatisfiesItsEquations) {
     using T = TypeParam;
     constexpr double u = std::numeric_limits<T>::epsilon() / 2;
-    for (const DeerTables* tables : {&pnas(), &odd()}) {
+    for (const DeerTables* tables : {&pnas(), &odd(), &odd_boxed()}) {
         const DeerDatabase& d = tables->database;
         const Index n = 100;
         const Library<T> x = draw<T>(*tables, 5, 37, n);
@@ -169,8 +184,8 @@ TYPED_TEST(Deer, FollowsTheDocumentedWords) {
         for (Index s = 0; s < n; ++s) {
             const std::uint64_t block = static_cast<std::uint64_t>((first + s) * deer_blocks(d.times));
             const auto U = [&](int word) {
-                return static_cast<double>(
-                    uniform_f32(philox(seed, 9, block + static_cast<std::uint64_t>(word / 4))[static_cast<std::size_t>(word % 4)]));
+                return static_cast<double>(uniform_f32(
+                    philox(seed, 9, block + static_cast<std::uint64_t>(word / 4))[static_cast<std::size_t>(word % 4)]));
             };
             const int peaks = d.peaks_min + static_cast<int>(std::floor(U(0) * (d.peaks_max - d.peaks_min + 1)));
             const double m = d.depth_min + (d.depth_max - d.depth_min) * U(1);
@@ -189,8 +204,8 @@ TYPED_TEST(Deer, FollowsTheDocumentedWords) {
                     p[j] += U(w + 4) / sigma * std::exp(-std::pow((tables->distance_nm[j] - mu) / sigma, 2) / 2);
             }
             const double total = std::accumulate(p.begin(), p.end(), 0.0);
-            // An exponent -y has an absolute error of a few u y, so e^-y is off by a few u y e^-y <= 2 u; the largest p is
-            // a bound for what is left. In double precision the nearest grid point is found with an error of 256 u.
+            // An exponent -y has an absolute error of a few u y, so e^-y is off by a few u y e^-y <= 2 u; the largest p
+            // is a bound for what is left. In double precision the nearest grid point is found with an error of 256 u.
             const double tolerance = (sizeof(T) == 4 ? 8 * 0x1p-24 : 2000 * 0x1p-53);
             const double most = *std::max_element(p.begin(), p.end()) / total;
             for (std::size_t j = 0; j < p.size(); ++j)
@@ -211,7 +226,8 @@ TYPED_TEST(Deer, FollowsTheDocumentedWords) {
                 ASSERT_NEAR(x.trace(i, s), v + noise * static_cast<double>(g[at]), 2 * tolerance);
                 const double scaled =
                     d.input == InputScaling::clean ? v : (v - *low) / (static_cast<double>(*high) - *low);
-                ASSERT_NEAR(x.clean(i, s), scaled, 2 * tolerance / std::min<double>(1, static_cast<double>(*high) - *low));
+                ASSERT_NEAR(x.clean(i, s), scaled,
+                            2 * tolerance / std::min<double>(1, static_cast<double>(*high) - *low));
             }
         }
     }
@@ -271,7 +287,8 @@ TEST(DeerGenerator, NoiseAndDepthHaveTheirDistributions) {
     const DeerTables tables = make_deer_tables(d);
     const Index n = 2000;
     const Library<double> x = draw<double>(tables, 1, 0, n);
-    double depth_sum = 0, level_sum = 0, level_squares = 0, lowest = 1, highest = 0, lowest_level = 1, highest_level = 0;
+    double depth_sum = 0, level_sum = 0, level_squares = 0, lowest = 1, highest = 0, lowest_level = 1,
+           highest_level = 0;
     for (Index s = 0; s < n; ++s) {
         for (const double b : x.background.column(s))
             ASSERT_EQ(b, 1);
@@ -346,7 +363,8 @@ TEST(DeerGenerator, PeaksHaveTheirRanges) {
         for (Index j = 0; j < 256; ++j)
             mean += p[static_cast<std::size_t>(j)] * tables.distance_nm[static_cast<std::size_t>(j)];
         for (Index j = 0; j < 256; ++j)
-            variance += p[static_cast<std::size_t>(j)] * std::pow(tables.distance_nm[static_cast<std::size_t>(j)] - mean, 2);
+            variance +=
+                p[static_cast<std::size_t>(j)] * std::pow(tables.distance_nm[static_cast<std::size_t>(j)] - mean, 2);
         if (peak < 60 || peak > 195)
             continue;  // cut off at an end
         const double fwhm = std::sqrt(8 * std::log(2) * variance);

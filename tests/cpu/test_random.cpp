@@ -157,8 +157,9 @@ TYPED_TEST(RandomNumbers, NormalsAreNormal) {
 TEST(Random, StreamsAndSeedsDiffer) {
     std::vector<float> x(4096), y(4096);
     cpu::random_normal(seed, 1, 0, x.data(), std::ssize(x));
-    for (const auto& [other_seed, other_stream] : {std::pair{seed, std::uint64_t{2}}, std::pair{seed + 1, std::uint64_t{1}},
-                                                   std::pair{seed, 1 + (std::uint64_t{1} << 32)}}) {
+    for (const auto& [other_seed, other_stream] :
+         {std::pair{seed, std::uint64_t{2}}, std::pair{seed + 1, std::uint64_t{1}},
+          std::pair{seed, 1 + (std::uint64_t{1} << 32)}}) {
         cpu::random_normal(other_seed, other_stream, 0, y.data(), std::ssize(y));
         double dot = 0;
         for (std::size_t i = 0; i < x.size(); ++i)

@@ -254,5 +254,21 @@ TEST(Gram, RefusesValuesThatAreNotFinite) {
         }
 }
 
+TEST(Gram, StopsAtTheFirstBlockThatIsNotFinite) {
+    const std::vector<Network> networks = {network_of({30, 12, 9}, 1)};
+    Matrix<double> X = normal(30, 4 * library_block, 17);
+    X(3, library_block + 1) = std::nan("");
+    for (const TapRequest& request : requests) {
+        Index reads = 0;
+        const Library source = library_of(X);
+        const Library watched{X.rows(), X.cols(), [&](Index first, Batch<double> block) {
+                                  ++reads;
+                                  source.read(first, block);
+                              }};
+        EXPECT_THROW((void)tap_grams(networks, request, watched, 1), InputError);
+        EXPECT_EQ(reads, 2);
+    }
+}
+
 }  // namespace
 }  // namespace descrambler

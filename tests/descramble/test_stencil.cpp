@@ -124,6 +124,20 @@ TEST(Stencil, SecondDifferenceStartsWithConstantAndRisingLine) {
     }
 }
 
+TEST(Stencil, SecondDifferenceModesAreFreeOfTheNullSpace) {
+    // The SVD of D leaves an overlap of u ||D|| / s = 2e-12 here; n u is the rounding of one inner product.
+    const auto on = make_cpu_backend<double>(1);
+    const Index n = 512;
+    const Stencil stencil = make_stencil(*on, StencilKind::diff2, n);
+    for (Index null = 0; null < 2; ++null)
+        for (Index j = 2; j < n; ++j) {
+            double overlap = 0;
+            for (Index l = 0; l < n; ++l)
+                overlap += stencil.T(l, null) * stencil.T(l, j);
+            EXPECT_LE(std::abs(overlap), static_cast<double>(n) * u) << j;
+        }
+}
+
 TEST(Stencil, NamesGoBothWays) {
     for (const StencilKind kind : kinds)
         EXPECT_EQ(stencil_from(to_string(kind)), kind);

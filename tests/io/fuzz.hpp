@@ -15,6 +15,7 @@
 namespace descrambler::test {
 
 inline void put(const std::filesystem::path& path, const std::string& bytes) {
+    std::filesystem::remove(path);  // a new file is not forced to disk, one cut short is on some file systems
     std::ofstream(path, std::ios::binary | std::ios::trunc)
         .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }

@@ -96,7 +96,8 @@ TEST(DeerTables, HoldGridsAndKernel) {
     ASSERT_EQ(tables.kernel.cols(), 32);
     for (Index j = 0; j < 32; ++j) {
         EXPECT_EQ(tables.kernel(0, j), 1);
-        EXPECT_EQ(tables.kernel(29, j), dipolar_kernel(tables.time_us[29], tables.distance_nm[static_cast<std::size_t>(j)]));
+        EXPECT_EQ(tables.kernel(29, j),
+                  dipolar_kernel(tables.time_us[29], tables.distance_nm[static_cast<std::size_t>(j)]));
     }
 }
 

@@ -56,12 +56,16 @@ public:
         Json findings = Json::object();
         const auto finding = [&](const char* name, const char* unit, const char* claim, bool invariant,
                                  const char* verdict, double raw, double value, double control) {
-            findings[name] = {{"unit", unit}, {"claim", claim},
+            findings[name] = {{"unit", unit},
+                              {"claim", claim},
                               {"reading", "The number is " + std::to_string(value) + "; controls <differ> & vary."},
-                              {"invariant", invariant}, {"raw", range(raw, raw - 1, raw + 1)},
+                              {"invariant", invariant},
+                              {"raw", range(raw, raw - 1, raw + 1)},
                               {"descrambled", range(value, value - 1, value + 1)},
-                              {"untrained", range(control, control, control)}, {"shuffled", range(0.9 * value, 1, 2)},
-                              {"no_decay", nullptr}, {"verdict", verdict}};
+                              {"untrained", range(control, control, control)},
+                              {"shuffled", range(0.9 * value, 1, 2)},
+                              {"no_decay", nullptr},
+                              {"verdict", verdict}};
         };
         finding("HFrej", "dB", "Layer 1 is a low-pass filter that removes high-frequency noise.", true,
                 "reproduced and discriminating", 32.3, 32.3, 0.56);
@@ -71,30 +75,51 @@ public:
                 "not reproduced", 0.3, 0.08, 0.5);
         finding("legendre_r2", "1", "Alternative to Chebyshev, not published: Legendre polynomials.", true,
                 "not reproduced", 0.8, 0.8, 0.01);
-        Json scores{{"s", range(0.97, 0.96, 0.98)}, {"s_octave", range(0.98, 0.97, 0.99)},
-                    {"s_nuc", range(0.99, 0.98, 1)}, {"fft_correlation", range(0.99, 0.98, 0.995)}};
-        Json result{{"version", "0.1.0"}, {"commit", "abcdef0"}, {"device", "cpu (8 threads)"}, {"precision", "f32"},
-                    {"seed", 7}, {"ranks", 1}, {"networks", s_.networks},
-                    {"training", {{"samples_per_network", 7680000}, {"seconds", 100.5}, {"samples_per_second", 8e4},
-                                  {"relative_error", {{"mean", 0.302}, {"median", 0.22}}},
-                                  {"ensemble_relative_error", 0.29}, {"shuffled_relative_error", 0.863},
-                                  {"predict_the_mean", 0.865}}},
-                    {"tikhonov", nullptr},
-                    {"layers", Json::array({{{"layer", 1}, {"tap", "before"}, {"criterion", "smoothness"},
-                                             {"stencil", "fourier2"}, {"method", "closed"}, {"eta_raw", range(3e6, 2e6, 4e6)},
-                                             {"eta", range(55.2, 51, 60)}, {"eta_bound", range(55.2, 51, 60)},
-                                             {"gap", range(1e-12, 1e-13, 3e-12)}, {"offdiagonal", range(0, 0, 0)},
-                                             {"orthogonality", range(1e-15, 1e-15, 2e-15)}, {"rank", range(80, 80, 80)}}})},
-                    {"findings", findings},
-                    {"extras", {{"DC16_white_noise_library", {{"trained", range(-14.5, -15, -13)}, {"untrained", nullptr}}}}},
-                    {"alignment", {{"raw", scores}, {"descrambled", scores}, {"shuffled", scores}}},
-                    {"configuration", "[data]\npreset = \"deernet\"\n"},
-                    {"controls", {{"untrained", s_.controls}, {"shuffled", s_.controls}, {"no_decay", 1}}},
-                    {"timing", {{"training", 100.5}, {"total", 120.0}}}};
+        Json scores{{"s", range(0.97, 0.96, 0.98)},
+                    {"s_octave", range(0.98, 0.97, 0.99)},
+                    {"s_nuc", range(0.99, 0.98, 1)},
+                    {"fft_correlation", range(0.99, 0.98, 0.995)}};
+        Json result{
+            {"version", "0.1.0"},
+            {"commit", "abcdef0"},
+            {"device", "cpu (8 threads)"},
+            {"precision", "f32"},
+            {"seed", 7},
+            {"ranks", 1},
+            {"networks", s_.networks},
+            {"training",
+             {{"samples_per_network", 7680000},
+              {"seconds", 100.5},
+              {"samples_per_second", 8e4},
+              {"relative_error", {{"mean", 0.302}, {"median", 0.22}}},
+              {"ensemble_relative_error", 0.29},
+              {"shuffled_relative_error", 0.863},
+              {"predict_the_mean", 0.865}}},
+            {"tikhonov", nullptr},
+            {"layers", Json::array({{{"layer", 1},
+                                     {"tap", "before"},
+                                     {"criterion", "smoothness"},
+                                     {"stencil", "fourier2"},
+                                     {"method", "closed"},
+                                     {"eta_raw", range(3e6, 2e6, 4e6)},
+                                     {"eta", range(55.2, 51, 60)},
+                                     {"eta_bound", range(55.2, 51, 60)},
+                                     {"gap", range(1e-12, 1e-13, 3e-12)},
+                                     {"offdiagonal", range(0, 0, 0)},
+                                     {"orthogonality", range(1e-15, 1e-15, 2e-15)},
+                                     {"rank", range(80, 80, 80)}}})},
+            {"findings", findings},
+            {"extras", {{"DC16_white_noise_library", {{"trained", range(-14.5, -15, -13)}, {"untrained", nullptr}}}}},
+            {"alignment", {{"raw", scores}, {"descrambled", scores}, {"shuffled", scores}}},
+            {"configuration", "[data]\npreset = \"deernet\"\n"},
+            {"controls", {{"untrained", s_.controls}, {"shuffled", s_.controls}, {"no_decay", 1}}},
+            {"timing", {{"training", 100.5}, {"total", 120.0}}}};
         if (s_.with("tikhonov"))
-            result["tikhonov"] = {{"relative_error", {{"mean", 0.319}, {"median", 0.243}}}, {"lambda_interior", 0.96},
+            result["tikhonov"] = {{"relative_error", {{"mean", 0.319}, {"median", 0.243}}},
+                                  {"lambda_interior", 0.96},
                                   {"lambda_quantiles", {{"10", 17.8}, {"50", 178}, {"90", 1000}}},
-                                  {"network_relative_error", range(0.283, 0.28, 0.29)}, {"ratio", range(0.89, 0.87, 0.91)},
+                                  {"network_relative_error", range(0.283, 0.28, 0.29)},
+                                  {"ratio", range(0.89, 0.87, 0.91)},
                                   {"traces", s_.traces}};
         return result;
     }
@@ -131,7 +156,8 @@ private:
             put(root, "training/shuffled_relative_error", {s_.controls}, [](Index) { return 0.863; });
         }
         put(root, "training/relative_error_mean", {s_.networks}, [&](Index) { return 0.3 + 0.004 * random_.normal(); });
-        put(root, "training/relative_error_median", {s_.networks}, [&](Index) { return 0.2 + 0.004 * random_.normal(); });
+        put(root, "training/relative_error_median", {s_.networks},
+            [&](Index) { return 0.2 + 0.004 * random_.normal(); });
     }
 
     void examples(const Hdf5Group& root) {
@@ -143,10 +169,14 @@ private:
         put(root, "examples/trace", {count, s_.times}, [&](Index i) { return trace(i, 0.01); });
         put(root, "examples/clean", {count, s_.times}, [&](Index i) { return trace(i, 0); });
         const auto distribution = [&](Index i, double shift, double add) {
-            return std::max(0.0, add + peak(distance(i % s_.distances), 2 + 0.5 * static_cast<double>(i / s_.distances) + shift, 0.3));
+            return std::max(0.0, add + peak(distance(i % s_.distances),
+                                            2 + 0.5 * static_cast<double>(i / s_.distances) + shift, 0.3));
         };
-        for (const auto& [name, shift, add] : {std::tuple{"target", 0.0, 0.0}, {"mean", 0.04, 0.01}, {"lower", 0.04, -0.05},
-                                               {"upper", 0.04, 0.08}, {"tikhonov", -0.06, 0.02}})
+        for (const auto& [name, shift, add] : {std::tuple{"target", 0.0, 0.0},
+                                               {"mean", 0.04, 0.01},
+                                               {"lower", 0.04, -0.05},
+                                               {"upper", 0.04, 0.08},
+                                               {"tikhonov", -0.06, 0.02}})
             put(root, std::string("examples/") + name, {count, s_.distances},
                 [&](Index i) { return distribution(i, shift, add); });
     }
@@ -166,12 +196,10 @@ private:
             }
         if (!s_.with("layers"))
             return;
-        put(root, "layers/layer_1_before_smoothness/descrambled_weight", {s_.networks, s_.link, s_.times}, [&](Index i) {
-            return wave(i / s_.times % s_.link, s_.link, i % s_.times, s_.times);
-        });
-        put(root, "layers/layer_1_after_joint/descrambled_weight", {s_.networks, s_.distances, s_.link}, [&](Index i) {
-            return wave(i % s_.link, s_.link, i / s_.link % s_.distances, s_.distances);
-        });
+        put(root, "layers/layer_1_before_smoothness/descrambled_weight", {s_.networks, s_.link, s_.times},
+            [&](Index i) { return wave(i / s_.times % s_.link, s_.link, i % s_.times, s_.times); });
+        put(root, "layers/layer_1_after_joint/descrambled_weight", {s_.networks, s_.distances, s_.link},
+            [&](Index i) { return wave(i % s_.link, s_.link, i / s_.link % s_.distances, s_.distances); });
     }
 
     void analysis(const Hdf5Group& at, const std::string& group) {
@@ -184,7 +212,8 @@ private:
             return shape * (1 + 0.1 * random_.uniform());
         });
         put(at, "centroid", {g, 32}, [&](Index i) {
-            return 3.2 * std::pow(static_cast<double>(i % 32 + 1), learnt_nothing ? 0.5 : 0.08) + 0.1 * random_.normal();
+            return 3.2 * std::pow(static_cast<double>(i % 32 + 1), learnt_nothing ? 0.5 : 0.08) +
+                   0.1 * random_.normal();
         });
         const auto spectrum = [&](bool descrambled) {
             return [this, descrambled, learnt_nothing](Index i) {
@@ -200,7 +229,8 @@ private:
         const Index M = s_.distances;
         put(at, "jacobian_response", {g, M, M}, [&](Index i) {
             const double out = distance(i / M % M), in = distance(i % M);
-            return trained ? peak(out, in, 0.3) - 0.4 * peak(out, in + 0.8, 0.5) : 0.3 * std::sin(3 * out) * std::cos(2 * in);
+            return trained ? peak(out, in, 0.3) - 0.4 * peak(out, in + 0.8, 0.5)
+                           : 0.3 * std::sin(3 * out) * std::cos(2 * in);
         });
         put(at, "jacobian_peak_nm", {g, M}, [&](Index i) {
             const Index j = i % M;
@@ -217,12 +247,15 @@ private:
         for (const char* name : {"singular_1", "singular_2"})
             put(at, name, {g, s_.link}, [&](Index i) {
                 const double j = static_cast<double>(i % s_.link);
-                return learnt_nothing ? 2 - j / static_cast<double>(s_.link) : std::pow(10, -4 * j / static_cast<double>(s_.link));
+                return learnt_nothing ? 2 - j / static_cast<double>(s_.link)
+                                      : std::pow(10, -4 * j / static_cast<double>(s_.link));
             });
         for (const char* name : {"link_gram_raw", "link_gram_descrambled"})
             put(at, name, {g, s_.link, s_.link}, [&](Index i) {
                 const double d = static_cast<double>(i / s_.link % s_.link - i % s_.link);
-                return d == 0 ? 1.0 : name == std::string("link_gram_raw") ? 0.8 * std::tanh(random_.normal()) : peak(d, 0, 4);
+                return d == 0                                 ? 1.0
+                       : name == std::string("link_gram_raw") ? 0.8 * std::tanh(random_.normal())
+                                                              : peak(d, 0, 4);
             });
     }
 
