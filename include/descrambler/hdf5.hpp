@@ -56,6 +56,8 @@ public:
     [[nodiscard]] Matrix<T> read_matrix(const std::string& name, Index limit = Index{1} << 31) const;  // rank 2
     template <class T>
     [[nodiscard]] std::vector<T> read_vector(const std::string& name, Index limit = Index{1} << 31) const;  // rank 1
+    // Texts of fixed or variable length, also in attributes. Known limit: HDF5 1.10 itself may crash on a file that was
+    // damaged in texts of variable length; what is written here has a fixed length.
     [[nodiscard]] std::vector<std::string> read_text(const std::string& name) const;
     [[nodiscard]] std::vector<Index> shape(const std::string& name) const;
 

@@ -81,11 +81,11 @@ private:
     }
     void do_deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t stream, Index first,
                         const DeerSamples<T>& out) override {
-        cpu::DeerScratch<T> scratch;
-        cpu::deer_traces(tables, seed, stream, first, out, scratch);
+        cpu::deer_traces(tables, seed, stream, first, out, deer_scratch_);
     }
 
     int threads_;
+    cpu::DeerScratch<T> deer_scratch_;
 };
 
 }  // namespace

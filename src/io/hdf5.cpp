@@ -160,9 +160,22 @@ std::string unpadded(std::string_view view, H5T_str_t pad) {
     return std::string(view.substr(0, last == view.npos ? 0 : last + 1));
 }
 
+// Numbers whose bit fields lie inside their bytes: HDF5 converts any others without a look at the end of its buffers.
 bool numeric(hid_t type) {
     const H5T_class_t kind = H5Tget_class(type);
-    return (kind == H5T_INTEGER || kind == H5T_FLOAT) && H5Tget_size(type) <= 16;
+    const H5T_order_t order = kind == H5T_INTEGER || kind == H5T_FLOAT ? H5Tget_order(type) : H5T_ORDER_ERROR;
+    if (order != H5T_ORDER_LE && order != H5T_ORDER_BE)
+        return false;
+    const std::size_t bits = 8 * H5Tget_size(type), precision = H5Tget_precision(type);
+    const int offset = H5Tget_offset(type);
+    if (bits > 128 || precision < 1 || offset < 0 || static_cast<std::size_t>(offset) + precision > bits)
+        return false;
+    if (kind == H5T_INTEGER)
+        return bits <= 64;
+    std::size_t sign = 0, exponent = 0, exponent_size = 0, mantissa = 0, mantissa_size = 0;
+    return H5Tget_fields(type, &sign, &exponent, &exponent_size, &mantissa, &mantissa_size) >= 0 && sign < bits &&
+           exponent_size >= 1 && exponent_size <= 15 && exponent + exponent_size <= bits && mantissa_size >= 1 &&
+           mantissa_size <= 112 && mantissa + mantissa_size <= bits;
 }
 
 struct FileHandle {

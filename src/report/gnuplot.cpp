@@ -98,8 +98,8 @@ std::vector<LegendEntry> place_legend(const Drawing& drawing) {
     return entries;
 }
 
-std::string line_style(const Curve& curve) {
-    return " lc rgb '" + curve.colour + "' lw " + num(curve.width) + " dt " + std::to_string(curve.dash);
+std::string line_style(const Curve& curve, double wider = 0) {
+    return " lc rgb '" + curve.colour + "' lw " + num(curve.width + wider) + " dt " + std::to_string(curve.dash);
 }
 
 std::string point_style(const Curve& curve) {
@@ -117,7 +117,7 @@ std::string legend_script(const std::vector<LegendEntry>& entries, const Page& p
                    " fc rgb '" + curve->colour + "' fs transparent solid 0.2 noborder\n";
         if (curve->dash != 0 && !curve->y.empty())
             out += "set arrow from " + page.at(left, y) + " to " + page.at(left + 32, y) + " nohead" +
-                   line_style(*curve) + "\n";
+                   line_style(*curve, wider) + "\n";
         if (curve->marker != 0)
             out += "set label '' at " + page.at(left + 16, y) + " point pt " + std::to_string(curve->marker) +
                    " ps 0.6 lc rgb '" + curve->colour + "'\n";

@@ -230,7 +230,7 @@ TEST(Replica, IsTwiceAsBadAsANetworkOnDeerTraces) {
 
 TEST(Replica, RefusesArraysThatDoNotFit) {
     const auto on = make_cpu_backend<double>(1);
-    EXPECT_THROW((void)fit_replica(*on, Matrix<double>(256, 4), Matrix<double>(3, 5), Matrix<double>(256, 2),
-                                   Matrix<double>(3, 2)),
-                 std::invalid_argument);
+    const Matrix<double> X = random_matrix(1, 256, 4), Y = random_matrix(2, 3, 4), shorter = random_matrix(3, 2, 4);
+    EXPECT_THROW((void)fit_replica(*on, X, Y, X, shorter), std::invalid_argument);
+    EXPECT_THROW((void)fit_replica(*on, X, Y, X, random_matrix(3, 3, 3)), std::invalid_argument);
 }

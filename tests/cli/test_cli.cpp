@@ -90,7 +90,7 @@ TEST_F(CliTest, HelpTellsEveryCommand) {
 }
 
 TEST_F(CliTest, BadUsageIsRefusedInOneLine) {
-    expect_refusal({}, "subcommand");
+    expect_refusal({}, "A subcommand is required");
     expect_refusal({"fly"}, "fly");
     expect_refusal({"info", "--speed", "9"}, "--speed");
     expect_refusal({"study", "x.toml"}, "--out");
@@ -106,7 +106,7 @@ TEST_F(CliTest, BadUsageIsRefusedInOneLine) {
     expect_refusal({"layer", write("net.h5", "not HDF5"), "--inputs", "deer:10", "--layer", "1", "--out", folder / "o.h5"},
                    "net.h5");
     expect_refusal({"predict", folder / "none.h5", "trace.dat", "--out", folder / "p"}, "none.h5");
-    expect_refusal({"report", folder / "empty"}, "study.h5");
+    expect_refusal({"report", folder / "empty"}, "summary.json");
 }
 
 TEST_F(CliTest, InfoSpeaksJson) {
@@ -175,8 +175,9 @@ TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
         ASSERT_TRUE(summary["findings"].contains(name)) << name;
         const auto& finding = summary["findings"][name];
         EXPECT_TRUE(finding["raw"].contains("median")) << name;
-        if (finding["invariant"])
+        if (finding["invariant"]) {
             EXPECT_EQ(finding["raw"], finding["descrambled"]) << name;
+        }
     }
     for (const auto& layer : summary["layers"]) {
         EXPECT_LE(layer["gap"]["max"], 1e-8);

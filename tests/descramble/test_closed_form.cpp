@@ -272,6 +272,16 @@ TEST(ClosedForm, PhaseIsFreeWithinTheStatisticalErrorOnly) {
         EXPECT_NEAR(many.relative_gap[i], gaps[i], 1e-13);
 }
 
+TEST(ClosedForm, PhaseIsFreeInTheNullBlock) {
+    // n = 7, rank 4: frequency 2 (components 3, 4) is half null and ordered by it, frequency 3 is null altogether
+    const auto on = make_cpu_backend<double>(1);
+    const Stencil stencil = make_stencil(*on, StencilKind::fourier2, 7);
+    const Matrix<double> R = factor_with(*on, {1, 0.5, 0.25, 0.125, 0, 0, 0}, 14);
+    const ClosedForm found = closed_form_from_factor(*on, stencil, R, 1000000000, {});
+    ASSERT_EQ(found.rank, 4);
+    EXPECT_EQ(found.phase_free, (std::vector<bool>{false, false, false, true}));
+}
+
 TEST(ClosedForm, LargerGammaGoesToTheCosine) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = 7;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "data.hpp"
+#include "descrambler/dense.hpp"
 #include "descrambler/ensemble.hpp"
 #include "descrambler/hdf5.hpp"
 #include "descrambler/random.hpp"

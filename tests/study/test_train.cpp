@@ -64,9 +64,9 @@ TEST(Train, DoublePrecisionStartsLikeSinglePrecision) {
     const std::vector<MemberState> f32 = trained(config, 1);
     config.precision = "f64";
     const std::vector<MemberState> f64 = trained(config, 1);
-    // same uniform bits; noise and weights agree to single precision, and 20 steps amplify little
+    // the same distributions, modulation and backgrounds; the noise (5 % of the modulation at most) is drawn differently
     for (std::size_t i = 0; i < f32[0].loss.size(); ++i)
-        EXPECT_NEAR(f32[0].loss[i], f64[0].loss[i], 1e-3 * f64[0].loss[i]);
+        EXPECT_NEAR(f32[0].loss[i], f64[0].loss[i], 0.03 * f64[0].loss[i]);
 }
 
 TEST(Train, GradientOfTheWholeStepMatchesFiniteDifferences) {
