@@ -62,7 +62,7 @@ Matrix<double> item_of(const FileArray<double>& stack, Index item) {
     const double* from = stack.values.data() + item * m.size();
     for (Index i = 0; i < m.rows(); ++i)
         for (Index j = 0; j < m.cols(); ++j)
-            m(i, j) = from[j * m.cols() + i];
+            m(i, j) = from[i * m.cols() + j];
     return m;
 }
 

@@ -83,6 +83,9 @@ std::string shortest(double value) {
     return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
 }
 
+// Three decimals, without the sign of a rounded zero.
+std::string rounded(double value) { return shortest(std::round(1000 * value) / 1000 + 0.0); }
+
 std::string csv(const Prediction& p) {
     std::string text = "distance_nm,p_mean,p_lower,p_upper\n";
     for (std::size_t i = 0; i < p.mean.size(); ++i)
@@ -192,11 +195,11 @@ Prediction predict(Backend<double>& on, const Ensemble& ensemble, const DeerTabl
                                  std::exp(-std::pow(best.rate * result.time_us[i], best.dimension / 3)));
     }
     if (!(result.depth > 0.02))
-        result.flags.push_back("modulation depth " + shortest(std::round(1000 * result.depth) / 1000) +
+        result.flags.push_back("modulation depth " + rounded(result.depth) +
                                " is too small to carry a distribution");
     else if (result.residual > 2 * database.noise_max)
         result.flags.push_back("the distribution leaves a residual of " +
-                               shortest(std::round(1000 * result.residual) / 1000) +
+                               rounded(result.residual) +
                                " of the modulation depth, beyond the noise of the training data");
     if (std::sqrt(band / norm) >= 0.6)  // the limit of DEERNet's quality control
         result.flags.push_back("the networks disagree: the band is 60 % of the mean or more");
