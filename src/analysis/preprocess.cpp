@@ -121,11 +121,12 @@ struct ZeroTime {
 };
 
 // The smallest window at which the maximum stands out: every point that comes within the noise of it lies nearby.
+constexpr double significance = 3;  // standard deviations
 struct Peak {
     Index point = 0, half = 1;
+    bool stands_out = false;
 };
 Peak smoothed_maximum(const Vector& v, double noise) {
-    constexpr double significance = 3;  // standard deviations
     const Index n = std::ssize(v);
     Peak peak;
     for (Index half = 1; half <= std::max<Index>(1, n / 16); half *= 2) {
@@ -136,14 +137,13 @@ Peak smoothed_maximum(const Vector& v, double noise) {
             if (lines[c].at_point > lines[top].at_point)
                 top = c;
         }
-        peak = {top, half};
-        bool stands_out = true;
+        peak = {top, half, true};
         for (Index c = 0; c < n; ++c)
             if (std::abs(c - top) > 2 * half &&
                 lines[top].at_point - lines[c].at_point <
                     significance * noise * std::sqrt(lines[top].variance + lines[c].variance))
-                stands_out = false;
-        if (stands_out)
+                peak.stands_out = false;
+        if (peak.stands_out)
             break;
     }
     return peak;
@@ -167,8 +167,10 @@ ZeroTime find_zero_time(const Vector& v, double noise) {
     const Index raw = std::max_element(v.begin(), v.end()) - v.begin();
     const Line top = local_line(v, peak.point, peak.half), start = local_line(v, 0, peak.half);
     const bool start_is_top =
-        top.at_point - start.at_point <= 2 * noise * std::sqrt(top.variance + start.variance) + 1e-12;
-    if (peak.point < 2 || (raw == 0 && start_is_top))
+        top.at_point - start.at_point <=
+        significance * noise * std::sqrt(top.variance + start.variance) + 1e-12 * std::abs(top.at_point);
+    // A trace so flat that its maximum may be anywhere starts where it starts.
+    if (peak.point < 2 || (start_is_top && (raw == 0 || !peak.stands_out)))
         return {0, amplitude_at(0)};
 
     // The odd part falls through zero at the point of symmetry: its running sum is largest there. Where few points lie

@@ -24,9 +24,10 @@ struct Common {
     [[nodiscard]] Execution execution() const { return {device, threads}; }
 };
 
-// A bar with an estimate of the time left on standard error when that is a terminal and --quiet is not given, and a
-// stop on SIGTERM, SIGINT or SIGUSR1.
-[[nodiscard]] Progress progress_for(const Common& common);
+// A bar with an estimate of the time left on standard error when that is a terminal and --quiet is not given.
+[[nodiscard]] Progress progress_bar(const Common& common);
+// The same, and a stop on SIGTERM, SIGINT or SIGUSR1, for what can write a checkpoint.
+[[nodiscard]] Progress stoppable_progress(const Common& common);
 // Ends the line of the bar.
 void end_progress();
 

@@ -61,15 +61,20 @@ void Common::add_to(CLI::App& command) {
     command.add_flag("--quiet", quiet, "no progress, no messages");
 }
 
-Progress progress_for(const Common& common) {
+Progress progress_bar(const Common& common) {
+    Progress progress;
+    if (!common.quiet && isatty(STDERR_FILENO) != 0)
+        progress.report = Bar();
+    return progress;
+}
+
+Progress stoppable_progress(const Common& common) {
     struct sigaction action = {};
     action.sa_handler = request_stop;
     for (const int signal : {SIGTERM, SIGINT, SIGUSR1})
         sigaction(signal, &action, nullptr);
-    Progress progress;
+    Progress progress = progress_bar(common);
     progress.stop = [] { return stop_requested != 0; };
-    if (!common.quiet && isatty(STDERR_FILENO) != 0)
-        progress.report = Bar();
     return progress;
 }
 

@@ -1,4 +1,5 @@
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -55,10 +56,12 @@ void open_inputs(Inputs& inputs, const Options& o, const Ensemble& ensemble) {
     inputs.library.features = width;
     inputs.library.samples = static_cast<Index>(count);
     inputs.library.read = [tables = inputs.tables, on = inputs.generator,
-                           seed = o.common.seed.value_or(1)](Index first, Batch<double> X) {
+                           seed = o.common.seed.value_or(1), progress = progress_bar(o.common),
+                           count](Index first, Batch<double> X) {
         Matrix<float> block(X.rows, X.cols);
         on->deer_traces(*tables, seed, stream::library, first, {.input = block.view()});
         std::copy(block.values().begin(), block.values().end(), X.data);
+        progress("reading traces", static_cast<double>(first + X.cols), count);
     };
 }
 

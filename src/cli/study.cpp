@@ -44,7 +44,7 @@ Command add_study(CLI::App& app) {
                 throw InputError("--members " + o->members + ": expected A:B, two whole numbers");
             options.members = {first, last};
         }
-        run_study(options, progress_for(o->common));
+        run_study(options, stoppable_progress(o->common));
         end_progress();
         if (options.members)
             return;

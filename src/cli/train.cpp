@@ -34,7 +34,7 @@ Command add_train(CLI::App& app) {
         for (MemberState& member : members)
             if (auto stored = read_member(folder, config, member.name, member.plan))
                 member = std::move(*stored);
-        train_members(members, config, o->common.execution(), folder, progress_for(o->common));
+        train_members(members, config, o->common.execution(), folder, stoppable_progress(o->common));
         Ensemble ensemble;
         nlohmann::ordered_json losses = nlohmann::ordered_json::array();
         for (const MemberState& member : members) {
