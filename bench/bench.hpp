@@ -19,20 +19,21 @@ struct Case {
     std::string kernel;
     Index n = 0, d = 0, batch = 1;
     std::string dtype = "f64";
-    cost::Cost work;              // of one iteration, whole batch
-    double residual = 0;          // what the result leaves, relative; checked outside the timed loop
+    cost::Cost work;      // of one iteration, whole batch
+    double residual = 0;  // what the result leaves, relative; checked outside the timed loop
 };
 
 inline void describe(benchmark::State& state, const Case& c) {
-    state.SetLabel(nlohmann::json{{"kernel", c.kernel},
-                                  {"n", c.n},
-                                  {"d", c.d},
-                                  {"batch", c.batch},
-                                  {"dtype", c.dtype},
-                                  {"flops", c.work.flops},
-                                  {"bytes", c.work.bytes},
-                                  {"residual", c.residual}}
-                       .dump());
+    state.SetLabel(nlohmann::json{
+        {"kernel", c.kernel},
+        {"n", c.n},
+        {"d", c.d},
+        {"batch", c.batch},
+        {"dtype", c.dtype},
+        {"flops", c.work.flops},
+        {"bytes", c.work.bytes},
+        {"residual",
+         c.residual}}.dump());
 }
 
 // Threads of every benchmark: --threads of the program.

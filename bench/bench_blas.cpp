@@ -16,7 +16,8 @@ void gemm(benchmark::State& state) {
     const std::vector<T> A = normals<T>(n * n * batch, 1), B = normals<T>(n * n * batch, 2);
     std::vector<T> C(A.size());
     for (auto _ : state)
-        on->gemm(Op::none, Op::none, T{1}, {A.data(), n, n, batch}, {B.data(), n, n, batch}, T{0}, {C.data(), n, n, batch});
+        on->gemm(Op::none, Op::none, T{1}, {A.data(), n, n, batch}, {B.data(), n, n, batch}, T{0},
+                 {C.data(), n, n, batch});
     describe(state, {"gemm", n, n, batch, dtype<T>(), cost::gemm(n, n, n, sizeof(T)) * static_cast<double>(batch)});
 }
 BENCHMARK(gemm<float>)->Arg(80)->Arg(256)->Arg(512)->Arg(1024)->UseRealTime();

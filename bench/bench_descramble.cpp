@@ -22,7 +22,8 @@ void closed_form(benchmark::State& state) {
             if (i == 0)
                 gap = found.gap;
         });
-    describe(state, {"closed_form", n, 0, networks, "f64", cost::closed_form(n, 8) * static_cast<double>(networks), gap});
+    describe(state,
+             {"closed_form", n, 0, networks, "f64", cost::closed_form(n, 8) * static_cast<double>(networks), gap});
 }
 BENCHMARK(closed_form)->Arg(80)->Arg(256)->UseRealTime();
 

@@ -22,7 +22,9 @@ bool is(const Batch<T>& a, Index rows, Index cols, Index batch) {
     return a.rows == rows && a.cols == cols && a.batch == batch;
 }
 
-Index rows_of(Op op, Index rows, Index cols) { return op == Op::none ? rows : cols; }
+Index rows_of(Op op, Index rows, Index cols) {
+    return op == Op::none ? rows : cols;
+}
 
 }  // namespace
 
@@ -120,7 +122,8 @@ void Backend<T>::fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y) {
 
 template <class T>
 void Backend<T>::dense_forward(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y) {
-    require(x.rows == W.cols && is(y, W.rows, x.cols, W.batch) && same_batch(x, y), "dense_forward: shapes do not chain");
+    require(x.rows == W.cols && is(y, W.rows, x.cols, W.batch) && same_batch(x, y),
+            "dense_forward: shapes do not chain");
     require(b.data == nullptr || is(b, W.rows, 1, W.batch), "dense_forward: b must be [out, 1]");
     do_dense_forward(f, W, b, x, y);
 }

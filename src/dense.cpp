@@ -53,7 +53,8 @@ Svd svd(Backend<double>& on, const Matrix<double>& A) {
     const Buffer<double> U = on.allocate(A.rows() * k), s = on.allocate(k), V = on.allocate(A.cols() * k);
     on.svd(a.view(A.rows(), A.cols()), U.view(A.rows(), k), s.view(k, 1), V.view(A.cols(), k));
     const Matrix<double> values = on_host(on, s.view(k, 1));
-    return {on_host(on, U.view(A.rows(), k)), {values.values().begin(), values.values().end()},
+    return {on_host(on, U.view(A.rows(), k)),
+            {values.values().begin(), values.values().end()},
             on_host(on, V.view(A.cols(), k))};
 }
 

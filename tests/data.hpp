@@ -12,7 +12,9 @@ namespace descrambler::test {
 inline std::filesystem::path data(const std::string& relative) {
     return std::filesystem::path(DESCRAMBLER_DATA) / relative;
 }
-inline bool has_data(const std::string& relative) { return std::filesystem::exists(data(relative)); }
+inline bool has_data(const std::string& relative) {
+    return std::filesystem::exists(data(relative));
+}
 inline std::string no_data(const std::string& relative) {
     return "no " + relative + " below DESCRAMBLER_DATA=" + DESCRAMBLER_DATA;
 }
@@ -21,8 +23,7 @@ inline std::string no_data(const std::string& relative) {
 class Scratch {
 public:
     explicit Scratch(const std::string& name)
-        : path_(std::filesystem::temp_directory_path() /
-                ("descrambler_" + name + "_" + std::to_string(::getpid()))) {
+        : path_(std::filesystem::temp_directory_path() / ("descrambler_" + name + "_" + std::to_string(::getpid()))) {
         std::filesystem::remove_all(path_);
         std::filesystem::create_directories(path_);
     }

@@ -32,16 +32,16 @@ struct Batch {
     constexpr Batch(T* data, Index rows, Index cols, Index batch, Index stride)
         : data(data), rows(rows), cols(cols), batch(batch), stride(stride) {}
     template <class U>
-        requires std::same_as<const U, T>
+    requires std::same_as<const U, T>
     constexpr Batch(const Batch<U>& b)  // Batch<T> -> Batch<const T>
         : data(b.data), rows(b.rows), cols(b.cols), batch(b.batch), stride(b.stride) {}
 
     [[nodiscard]] constexpr T& operator()(Index i, Index j, Index b = 0) const {
         return data[b * stride + j * rows + i];
     }
-    [[nodiscard]] constexpr Index size() const { return rows * cols; }                 // one item
+    [[nodiscard]] constexpr Index size() const { return rows * cols; }  // one item
     [[nodiscard]] constexpr Batch item(Index b) const { return {data + b * stride, rows, cols, 1}; }
-    [[nodiscard]] constexpr Batch columns(Index first, Index count) const {            // of every item
+    [[nodiscard]] constexpr Batch columns(Index first, Index count) const {  // of every item
         return {data + first * rows, rows, count, batch, stride};
     }
 };
@@ -89,9 +89,7 @@ public:
     [[nodiscard]] T* data() { return data_.data(); }
     [[nodiscard]] const T* data() const { return data_.data(); }
     [[nodiscard]] T& operator()(Index i, Index j) { return data_[static_cast<std::size_t>(j * rows_ + i)]; }
-    [[nodiscard]] const T& operator()(Index i, Index j) const {
-        return data_[static_cast<std::size_t>(j * rows_ + i)];
-    }
+    [[nodiscard]] const T& operator()(Index i, Index j) const { return data_[static_cast<std::size_t>(j * rows_ + i)]; }
     [[nodiscard]] std::span<T> column(Index j) { return {data() + j * rows_, static_cast<std::size_t>(rows_)}; }
     [[nodiscard]] std::span<const T> column(Index j) const {
         return {data() + j * rows_, static_cast<std::size_t>(rows_)};

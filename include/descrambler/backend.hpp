@@ -34,10 +34,10 @@ struct AdamOptions {
 
 // What one member of an ensemble trains with.
 struct MemberPlan {
-    std::uint64_t member = 0;   // its streams: stream::member + member, stream::shuffle + member
-    Index iterations = 0;       // whole length of its schedule
+    std::uint64_t member = 0;  // its streams: stream::member + member, stream::shuffle + member
+    Index iterations = 0;      // whole length of its schedule
     double decay = 1e-6;
-    bool shuffled = false;      // targets permuted within each batch, a fresh permutation every batch
+    bool shuffled = false;  // targets permuted within each batch, a fresh permutation every batch
 };
 
 // Whole optimisation steps for all members: draw, forward, mean squared error (over batch and outputs),
@@ -61,9 +61,9 @@ public:
     [[nodiscard]] virtual int threads() const = 0;
 
     // memory
-    [[nodiscard]] Buffer<T> allocate(Index size);         // zero-filled, lives where the backend computes
-    void upload(const T* host, Batch<T> to);              // host: items one after another
-    void download(Batch<const T> from, T* host);          // waits
+    [[nodiscard]] Buffer<T> allocate(Index size);  // zero-filled, lives where the backend computes
+    void upload(const T* host, Batch<T> to);       // host: items one after another
+    void download(Batch<const T> from, T* host);   // waits
     void synchronise();
 
     // blas: C = alpha op(A) op(B) + beta C;  G = S S^T + beta G, whole matrix;  y = alpha x + beta y;  r[b] = <x, y>

@@ -15,11 +15,11 @@ namespace descrambler {
 
 // One trained network in the making. `values` are stored in the training precision.
 struct MemberState {
-    std::string name;         // "000", "shuffled_000", "no_decay_000"
+    std::string name;  // "000", "shuffled_000", "no_decay_000"
     MemberPlan plan;
-    Index iteration = 0;      // finished steps
+    Index iteration = 0;                                          // finished steps
     std::vector<double> parameters, first_moment, second_moment;  // exact in f32 or f64
-    std::vector<double> loss;  // mean over each recorded interval so far
+    std::vector<double> loss;                                     // mean over each recorded interval so far
     [[nodiscard]] bool finished() const { return iteration >= plan.iterations; }
 };
 

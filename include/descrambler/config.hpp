@@ -39,9 +39,9 @@ struct StudyConfig {
     Index control_iterations = 6000;
 
     // [analysis]
-    Index library = 8192;       // samples at which the taps are read
-    Index validation = 2000;    // held-out traces
-    Index tikhonov = 200;       // of them for the regularisation peer
+    Index library = 8192;     // samples at which the taps are read
+    Index validation = 2000;  // held-out traces
+    Index tikhonov = 200;     // of them for the regularisation peer
     StencilKind stencil = StencilKind::fourier2;
     double joint_lambda = 1.0;
 
@@ -50,7 +50,8 @@ struct StudyConfig {
 
 // Reads a file and applies `--set key=value` overrides in order. Throws InputError of one line: the file (or --set),
 // the key and what was expected; an unknown key comes with the nearest known one.
-[[nodiscard]] StudyConfig read_config(const std::filesystem::path& path, const std::vector<std::string>& overrides = {});
+[[nodiscard]] StudyConfig read_config(const std::filesystem::path& path,
+                                      const std::vector<std::string>& overrides = {});
 // The same from text; `where` names it in messages.
 [[nodiscard]] StudyConfig parse_config(const std::string& text, const std::string& where,
                                        const std::vector<std::string>& overrides = {});

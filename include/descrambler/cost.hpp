@@ -14,14 +14,15 @@ struct Cost {
 };
 
 namespace detail {
-constexpr double real(Index n) { return static_cast<double>(n); }
+constexpr double real(Index n) {
+    return static_cast<double>(n);
+}
 }  // namespace detail
 
 // C [m, n] = A [m, k] B [k, n]
 constexpr Cost gemm(Index m, Index n, Index k, Index word) {
     using detail::real;
-    return {2 * real(m) * real(n) * real(k),
-            (real(m) * real(k) + real(k) * real(n) + real(m) * real(n)) * real(word)};
+    return {2 * real(m) * real(n) * real(k), (real(m) * real(k) + real(k) * real(n) + real(m) * real(n)) * real(word)};
 }
 // G [n, n] += S S^T, S [n, N]: one triangle
 constexpr Cost gram(Index n, Index samples, Index word) {
@@ -64,6 +65,8 @@ constexpr Cost deer_trace(Index times, Index distances, Index word) {
     return {2 * real(times) * real(distances), (real(times) + real(distances)) * real(word)};
 }
 // the closed form: eigh and one product T U^T
-constexpr Cost closed_form(Index n, Index word) { return eigh(n, word) + gemm(n, n, n, word); }
+constexpr Cost closed_form(Index n, Index word) {
+    return eigh(n, word) + gemm(n, n, n, word);
+}
 
 }  // namespace descrambler::cost

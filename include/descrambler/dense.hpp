@@ -10,7 +10,7 @@ namespace descrambler {
 
 [[nodiscard]] Matrix<double> transpose(const Matrix<double>& A);
 [[nodiscard]] Matrix<double> multiply(Backend<double>& on, Op a, Op b, const Matrix<double>& A,
-                                      const Matrix<double>& B);  // op(A) op(B)
+                                      const Matrix<double>& B);                   // op(A) op(B)
 [[nodiscard]] Matrix<double> gram(Backend<double>& on, const Matrix<double>& S);  // S S^T
 
 struct Svd {  // A = U diag(s) V^T, thin, s descending

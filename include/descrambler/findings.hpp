@@ -29,25 +29,25 @@ struct RawAndDescrambled {
 struct NetworkReading {
     std::map<std::string, RawAndDescrambled> values;  // keys as in summary.json `findings`, one network each
     std::map<std::string, double> extras;             // controls of single findings: DC16 by library and stencil, ...
-    std::vector<double> gain;              // [N/2 + 1] H(k)
-    Matrix<double> spectrum_raw;           // [n, N] folded |FFT2| of W1
-    Matrix<double> spectrum_descrambled;   // [n, N] of P W1
-    std::vector<double> centroid;          // [32] c(k), k = 1 .. 32
-    Matrix<double> jacobian_response;      // [M, M] R = J Kc: output distance against input distance
-    std::vector<double> jacobian_peak_nm;  // [M] r_hat for each input distance (NaN outside the indices used)
-    Matrix<double> left_vectors;           // [M, 8] of W2
-    Matrix<double> right_vectors;          // [n, 8] of W2 P^T (joint)
+    std::vector<double> gain;                         // [N/2 + 1] H(k)
+    Matrix<double> spectrum_raw;                      // [n, N] folded |FFT2| of W1
+    Matrix<double> spectrum_descrambled;              // [n, N] of P W1
+    std::vector<double> centroid;                     // [32] c(k), k = 1 .. 32
+    Matrix<double> jacobian_response;                 // [M, M] R = J Kc: output distance against input distance
+    std::vector<double> jacobian_peak_nm;        // [M] r_hat for each input distance (NaN outside the indices used)
+    Matrix<double> left_vectors;                 // [M, 8] of W2
+    Matrix<double> right_vectors;                // [n, 8] of W2 P^T (joint)
     std::vector<double> singular_1, singular_2;  // [n] of W1, W2
     Matrix<double> link_gram_raw, link_gram_descrambled;  // [n, n] cosines between link columns of W2, W2 P^T
 };
 
 struct ReadingInput {
     const Network* network = nullptr;
-    const Matrix<double>* P1 = nullptr;            // [n, n] layer 1 before, smoothness
-    const Matrix<double>* P2_joint = nullptr;      // [n, n] layer 1 after, joint lambda = 1
-    const Matrix<double>* P2_signals = nullptr;    // [n, n] layer 1 after, smoothness (lambda = 0)
-    double eta_raw = 0, eta = 0;                   // of P1
-    bool controls = true;                          // the extras too (they cost more)
+    const Matrix<double>* P1 = nullptr;          // [n, n] layer 1 before, smoothness
+    const Matrix<double>* P2_joint = nullptr;    // [n, n] layer 1 after, joint lambda = 1
+    const Matrix<double>* P2_signals = nullptr;  // [n, n] layer 1 after, smoothness (lambda = 0)
+    double eta_raw = 0, eta = 0;                 // of P1
+    bool controls = true;                        // the extras too (they cost more)
 };
 
 // Throws InputError for a network that is not two-layered or does not fit the tables.
@@ -66,18 +66,19 @@ struct WarpedFit {
 struct Spread {
     double median = 0, min = 0, max = 0;
 };
-[[nodiscard]] Spread spread_of(std::vector<double> values);  // NaN-free; median of an even count: mean of the middle two
+[[nodiscard]] Spread spread_of(
+    std::vector<double> values);  // NaN-free; median of an even count: mean of the middle two
 
 enum class Verdict { reproduced_and_discriminating, reproduced_not_discriminating, not_reproduced };
 [[nodiscard]] std::string_view to_string(Verdict v);
 
 // One row of the findings table; an empty vector means "not measured" (null in summary.json).
 struct FindingRow {
-    std::string name;      // key
-    std::string unit;      // "dB", "nm", "bin", "1"
-    std::string claim;     // what was published, one plain sentence
-    std::string reading;   // what the number says, one plain sentence, with the controls' part
-    bool invariant = false;            // does not depend on P: raw = descrambled
+    std::string name;        // key
+    std::string unit;        // "dB", "nm", "bin", "1"
+    std::string claim;       // what was published, one plain sentence
+    std::string reading;     // what the number says, one plain sentence, with the controls' part
+    bool invariant = false;  // does not depend on P: raw = descrambled
     std::vector<double> raw, descrambled, untrained, shuffled, no_decay;
     Verdict verdict = Verdict::not_reproduced;
 };

@@ -13,7 +13,7 @@ struct DenseLayer {
     Matrix<double> weight;     // [out, in]
     std::vector<double> bias;  // [out], empty: none
     Activation activation = Activation::identity;
-    bool renorm = false;       // y / mean(y) after the activation
+    bool renorm = false;  // y / mean(y) after the activation
 };
 
 struct Network {
@@ -39,8 +39,7 @@ template <class T>
                                                 std::uint64_t member);
 
 // Output of layer `layer` (1-based; 0 = X itself) for the columns of X [in, N].
-[[nodiscard]] Matrix<double> forward(Backend<double>& on, const Network& network, const Matrix<double>& X,
-                                     Index layer);
+[[nodiscard]] Matrix<double> forward(Backend<double>& on, const Network& network, const Matrix<double>& X, Index layer);
 [[nodiscard]] Matrix<double> forward(Backend<double>& on, const Network& network, const Matrix<double>& X);
 
 // f'(z) at z, element by element.

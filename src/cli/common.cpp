@@ -16,7 +16,9 @@ namespace {
 volatile std::sig_atomic_t stop_requested = 0;
 bool line_open = false;
 
-extern "C" void request_stop(int) { stop_requested = 1; }
+extern "C" void request_stop(int) {
+    stop_requested = 1;
+}
 
 class Bar {
 public:
@@ -30,8 +32,8 @@ public:
         constexpr int width = 30;
         const double part = total > 0 ? std::clamp(done / total, 0.0, 1.0) : 1.0;
         const int full = static_cast<int>(part * width);
-        const std::string bar = std::string(static_cast<std::size_t>(full), '#') +
-                                std::string(static_cast<std::size_t>(width - full), '.');
+        const std::string bar =
+            std::string(static_cast<std::size_t>(full), '#') + std::string(static_cast<std::size_t>(width - full), '.');
         const double elapsed = std::chrono::duration<double>(now - start_).count();
         const double left = done > first_ ? elapsed * (total - done) / (done - first_) : -1;
         const int seconds = static_cast<int>(std::lround(left));

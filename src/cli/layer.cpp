@@ -55,9 +55,8 @@ void open_inputs(Inputs& inputs, const Options& o, const Ensemble& ensemble) {
     inputs.generator = make_cpu_backend<float>(1);
     inputs.library.features = width;
     inputs.library.samples = static_cast<Index>(count);
-    inputs.library.read = [tables = inputs.tables, on = inputs.generator,
-                           seed = o.common.seed.value_or(1), progress = progress_bar(o.common),
-                           count](Index first, Batch<double> X) {
+    inputs.library.read = [tables = inputs.tables, on = inputs.generator, seed = o.common.seed.value_or(1),
+                           progress = progress_bar(o.common), count](Index first, Batch<double> X) {
         Matrix<float> block(X.rows, X.cols);
         on->deer_traces(*tables, seed, stream::library, first, {.input = block.view()});
         std::copy(block.values().begin(), block.values().end(), X.data);
@@ -66,7 +65,8 @@ void open_inputs(Inputs& inputs, const Options& o, const Ensemble& ensemble) {
 }
 
 // One network: [rows, cols]; several: [networks, rows, cols].
-void write(const Hdf5Group& root, const std::string& name, const std::vector<const Matrix<double>*>& items, Label label) {
+void write(const Hdf5Group& root, const std::string& name, const std::vector<const Matrix<double>*>& items,
+           Label label) {
     if (items.front()->size() == 0)
         return;
     if (items.size() == 1) {
@@ -96,15 +96,12 @@ void run(const Options& o) {
     }
     Inputs inputs;
     open_inputs(inputs, o, ensemble);
-    const DescrambleRequest request{.tap = {.layer = o.layer,
-                                            .tap = tap_from(o.tap),
-                                            .include_bias = o.include_bias,
-                                            .centre = o.centre},
-                                    .criterion = criterion_from(o.criterion),
-                                    .stencil = stencil_from(o.stencil),
-                                    .lambda = o.lambda};
-    const std::vector<Descrambling> results =
-        descramble(ensemble.networks, inputs.library, request, o.common.threads);
+    const DescrambleRequest request{
+        .tap = {.layer = o.layer, .tap = tap_from(o.tap), .include_bias = o.include_bias, .centre = o.centre},
+        .criterion = criterion_from(o.criterion),
+        .stencil = stencil_from(o.stencil),
+        .lambda = o.lambda};
+    const std::vector<Descrambling> results = descramble(ensemble.networks, inputs.library, request, o.common.threads);
 
     Hdf5File file = Hdf5File::create(o.out);
     const Hdf5Group& root = file.root();
@@ -169,7 +166,8 @@ void run(const Options& o) {
 
 Command add_layer(CLI::App& app) {
     const auto o = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("layer", "descramble one layer of a network or of every network of an ensemble");
+    CLI::App* command =
+        app.add_subcommand("layer", "descramble one layer of a network or of every network of an ensemble");
     command->add_option("NET", o->net, "network, ensemble or study (HDF5)")->required();
     command->add_option("--inputs", o->inputs, "library of inputs: FILE.npy, FILE.h5, FILE.h5:/dataset or deer:N")
         ->required();

@@ -25,19 +25,21 @@ int fail(int code, std::string message) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("Finds out how a trained neural network computes: trains ensembles, descrambles their layers, and reads "
-                 "the rewritten weights.");
+    CLI::App app(
+        "Finds out how a trained neural network computes: trains ensembles, descrambles their layers, and reads "
+        "the rewritten weights.");
     app.name("descrambler");
     app.set_version_flag("--version", version() + " (" + commit() + ")");
     app.require_subcommand(1);
-    app.footer("Exit codes: 0 done, 1 failed, 2 bad usage or input, 85 stopped after a checkpoint (run again with "
-               "--resume).\n'descrambler COMMAND --help' tells the options of a command.");
-    std::map<std::string, cli::Command> commands{{"study", cli::add_study(app)},     {"train", cli::add_train(app)},
-                                                 {"layer", cli::add_layer(app)},     {"predict", cli::add_predict(app)},
-                                                 {"report", cli::add_report(app)},   {"info", cli::add_info(app)}};
+    app.footer(
+        "Exit codes: 0 done, 1 failed, 2 bad usage or input, 85 stopped after a checkpoint (run again with "
+        "--resume).\n'descrambler COMMAND --help' tells the options of a command.");
+    std::map<std::string, cli::Command> commands{{"study", cli::add_study(app)},   {"train", cli::add_train(app)},
+                                                 {"layer", cli::add_layer(app)},   {"predict", cli::add_predict(app)},
+                                                 {"report", cli::add_report(app)}, {"info", cli::add_info(app)}};
     if (argc > 1 && argv[1][0] != '-' && !commands.contains(argv[1]))
-        return fail(2, "unknown command '" + std::string(argv[1]) +
-                           "': expected study, train, layer, predict, report or info");
+        return fail(
+            2, "unknown command '" + std::string(argv[1]) + "': expected study, train, layer, predict, report or info");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -22,7 +22,8 @@ Command add_predict(CLI::App& app) {
         ->capture_default_str();
     o->common.add_to(*command);
     return [o] {
-        const auto on = make_backend<double>(o->common.device, o->common.threads);  // refuses a device that is not there
+        const auto on =
+            make_backend<double>(o->common.device, o->common.threads);  // refuses a device that is not there
         const TimeUnit unit = o->unit == "ns"   ? TimeUnit::nanosecond
                               : o->unit == "us" ? TimeUnit::microsecond
                                                 : TimeUnit::automatic;

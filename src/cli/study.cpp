@@ -14,8 +14,8 @@ Command add_study(CLI::App& app) {
         bool resume = false, reduce_only = false;
     };
     const auto o = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand(
-        "study", "train an ensemble and its controls, descramble, align, analyse, write the report");
+    CLI::App* command =
+        app.add_subcommand("study", "train an ensemble and its controls, descramble, align, analyse, write the report");
     command->add_option("CONFIG", o->config, "configuration (TOML), see examples/")->required();
     command->add_option("--out", o->folder, "folder of the study")->required();
     command->add_flag("--resume", o->resume, "go on where an interrupted run stopped, to the same bits");

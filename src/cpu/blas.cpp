@@ -6,7 +6,9 @@ extern "C" void openblas_set_num_threads(int threads);
 
 namespace descrambler::cpu {
 
-void single_threaded_blas() { openblas_set_num_threads(1); }
+void single_threaded_blas() {
+    openblas_set_num_threads(1);
+}
 
 template <class T>
 void gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C, int threads) {

@@ -14,7 +14,8 @@ void fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y, int threads) 
         kissfft<T> plan(static_cast<std::size_t>(x.rows), false);
 #pragma omp for schedule(static)
         for (Index c = 0; c < columns; ++c)
-            plan.transform(x.item(c / x.cols).data + c % x.cols * x.rows, y.item(c / y.cols).data + c % y.cols * y.rows);
+            plan.transform(x.item(c / x.cols).data + c % x.cols * x.rows,
+                           y.item(c / y.cols).data + c % y.cols * y.rows);
     }
 }
 

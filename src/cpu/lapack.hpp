@@ -5,7 +5,8 @@
 #include <cblas.h>
 
 extern "C" {
-void sgeqrf_(const int* m, const int* n, float* a, const int* lda, float* tau, float* work, const int* lwork, int* info);
+void sgeqrf_(const int* m, const int* n, float* a, const int* lda, float* tau, float* work, const int* lwork,
+             int* info);
 void dgeqrf_(const int* m, const int* n, double* a, const int* lda, double* tau, double* work, const int* lwork,
              int* info);
 void sorgqr_(const int* m, const int* n, const int* k, float* a, const int* lda, const float* tau, float* work,
@@ -54,8 +55,12 @@ inline void gesdd(int m, int n, double* a, double* s, double* u, double* vt, int
                   int& info) {
     dgesdd_("S", &m, &n, a, &m, s, u, &m, vt, &k, work, &lwork, iwork, &info);
 }
-inline void posv(int n, int nrhs, float* a, float* b, int& info) { sposv_("L", &n, &nrhs, a, &n, b, &n, &info); }
-inline void posv(int n, int nrhs, double* a, double* b, int& info) { dposv_("L", &n, &nrhs, a, &n, b, &n, &info); }
+inline void posv(int n, int nrhs, float* a, float* b, int& info) {
+    sposv_("L", &n, &nrhs, a, &n, b, &n, &info);
+}
+inline void posv(int n, int nrhs, double* a, double* b, int& info) {
+    dposv_("L", &n, &nrhs, a, &n, b, &n, &info);
+}
 
 }  // namespace descrambler::cpu::lapack
 

@@ -200,7 +200,8 @@ template void dense_backward<double>(Activation, Batch<const double>, Batch<cons
 template void renorm_forward<float>(Batch<const float>, Batch<float>, int);
 template void renorm_forward<double>(Batch<const double>, Batch<double>, int);
 template void renorm_backward<float>(Batch<const float>, Batch<const float>, Batch<const float>, Batch<float>, int);
-template void renorm_backward<double>(Batch<const double>, Batch<const double>, Batch<const double>, Batch<double>, int);
+template void renorm_backward<double>(Batch<const double>, Batch<const double>, Batch<const double>, Batch<double>,
+                                      int);
 template void adam_step<float>(const AdamOptions&, float, float, Index, Batch<const float>, Batch<float>, Batch<float>,
                                Batch<float>, int);
 template void adam_step<double>(const AdamOptions&, double, double, Index, Batch<const double>, Batch<double>,

@@ -47,8 +47,7 @@ public:
             error += output_slope(first, columns);
             backward(w, first, columns);
         }
-        const double phase =
-            std::numbers::pi * static_cast<double>(iteration) / static_cast<double>(member.iterations);
+        const double phase = std::numbers::pi * static_cast<double>(iteration) / static_cast<double>(member.iterations);
         const double rate = plan_.rate * (plan_.rate_floor + (1 - plan_.rate_floor) * 0.5 * (1 + std::cos(phase)));
         adam_step<T>(plan_.adam, static_cast<T>(rate), static_cast<T>(member.decay), iteration + 1,
                      Batch<const T>(gradient_.data(), parameter_count_, 1), Batch<T>(m, parameter_count_, 1),

@@ -87,7 +87,9 @@ Network read_network(const Hdf5Group& group) {
 void write_database(const Hdf5Group& group, const DeerDatabase& data) {
     const auto text = [&](const char* key, const std::string& value) { group.attribute("", key, value); };
     const auto real = [&](const char* key, double value) { group.attribute("", key, value); };
-    const auto whole = [&](const char* key, Index value) { group.attribute("", key, static_cast<std::int64_t>(value)); };
+    const auto whole = [&](const char* key, Index value) {
+        group.attribute("", key, static_cast<std::int64_t>(value));
+    };
     text("preset", data.preset);
     text("input_scaling", data.input == InputScaling::boxed ? "boxed" : "clean");
     text("target_scaling", data.target == TargetScaling::maximum ? "maximum" : "mean");

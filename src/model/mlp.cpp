@@ -43,9 +43,8 @@ std::vector<Layer> shape_of(const Network& network) {
 }
 
 Index parameter_count(const std::vector<Layer>& layers) {
-    return std::accumulate(layers.begin(), layers.end(), Index{0}, [](Index sum, const Layer& layer) {
-        return sum + layer.outputs * (layer.inputs + 1);
-    });
+    return std::accumulate(layers.begin(), layers.end(), Index{0},
+                           [](Index sum, const Layer& layer) { return sum + layer.outputs * (layer.inputs + 1); });
 }
 
 template <class T>

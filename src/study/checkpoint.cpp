@@ -76,8 +76,8 @@ std::optional<MemberState> read_member(const std::filesystem::path& folder, cons
             const std::size_t begin = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
             return text.substr(begin, text.find('\n', begin) - begin);
         };
-        throw InputError(path + ": belongs to another configuration: it has '" + line(found) +
-                         "', this study has '" + line(wanted) + "'");
+        throw InputError(path + ": belongs to another configuration: it has '" + line(found) + "', this study has '" +
+                         line(wanted) + "'");
     }
     const double iteration = root.number_attribute("", "iteration");
     member.parameters = root.read_vector<double>("parameters");

@@ -1,12 +1,12 @@
 #include "descrambler/config.hpp"
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <functional>
 #include <numeric>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "descrambler/files.hpp"
 #include "descrambler/mlp.hpp"
@@ -41,7 +41,9 @@ std::string shortest(double value) {
     return result;
 }
 
-[[noreturn]] void expected(const std::string& what) { throw InputError("expected " + what); }
+[[noreturn]] void expected(const std::string& what) {
+    throw InputError("expected " + what);
+}
 
 Key text(std::string name, std::string& value) {
     return {std::move(name),
@@ -215,8 +217,8 @@ void read_table(const toml::table& table, const std::string& prefix, const std::
     for (const auto& [key, node] : table) {
         const std::string name = prefix.empty() ? std::string(key.str()) : prefix + "." + std::string(key.str());
         const auto known = std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.name == name; });
-        const bool is_section = std::any_of(keys.begin(), keys.end(),
-                                            [&](const Key& k) { return k.name.starts_with(name + "."); });
+        const bool is_section =
+            std::any_of(keys.begin(), keys.end(), [&](const Key& k) { return k.name.starts_with(name + "."); });
         if (known != keys.end()) {
             try {
                 known->read(node);

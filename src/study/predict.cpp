@@ -27,8 +27,8 @@ struct Explanation {
 };
 
 // v ~ (c0 + c1 f) exp(-(k t)^(d/3)) for one (k, d): two linear unknowns.
-Explanation explain_at(const std::vector<double>& t, const std::vector<double>& v, const std::vector<double>& f, double k,
-                       double d) {
+Explanation explain_at(const std::vector<double>& t, const std::vector<double>& v, const std::vector<double>& f,
+                       double k, double d) {
     double bb = 0, bf = 0, ff = 0, bv = 0, fv = 0, vv = 0;
     for (std::size_t i = 0; i < t.size(); ++i) {
         const double b = std::exp(-std::pow(k * t[i], d / 3)), m = b * f[i];
@@ -56,8 +56,7 @@ Explanation explain(const std::vector<double>& t, const std::vector<double>& v, 
     Explanation best;
     for (int i = 0; i <= 40; ++i)
         for (int j = 0; j <= 6; ++j) {
-            const Explanation trial =
-                explain_at(t, v, f, k_low + i * k_step, database.dimension_min + j * d_step);
+            const Explanation trial = explain_at(t, v, f, k_low + i * k_step, database.dimension_min + j * d_step);
             if (trial.squares < best.squares)
                 best = trial;
         }
@@ -84,7 +83,9 @@ std::string shortest(double value) {
 }
 
 // Three decimals, without the sign of a rounded zero.
-std::string rounded(double value) { return shortest(std::round(1000 * value) / 1000 + 0.0); }
+std::string rounded(double value) {
+    return shortest(std::round(1000 * value) / 1000 + 0.0);
+}
 
 std::string csv(const Prediction& p) {
     std::string text = "distance_nm,p_mean,p_lower,p_upper\n";
@@ -112,7 +113,8 @@ std::string json(const Prediction& p) {
 
 }  // namespace
 
-Prediction predict(Backend<double>& on, const Ensemble& ensemble, const DeerTables& tables, const PreparedTrace& trace) {
+Prediction predict(Backend<double>& on, const Ensemble& ensemble, const DeerTables& tables,
+                   const PreparedTrace& trace) {
     const Network& first = ensemble.networks.front();
     const DeerDatabase& database = tables.database;
     if (first.inputs() != database.times || first.outputs() != database.distances)
@@ -195,11 +197,9 @@ Prediction predict(Backend<double>& on, const Ensemble& ensemble, const DeerTabl
                                  std::exp(-std::pow(best.rate * result.time_us[i], best.dimension / 3)));
     }
     if (!(result.depth > 0.02))
-        result.flags.push_back("modulation depth " + rounded(result.depth) +
-                               " is too small to carry a distribution");
+        result.flags.push_back("modulation depth " + rounded(result.depth) + " is too small to carry a distribution");
     else if (result.residual > 2 * database.noise_max)
-        result.flags.push_back("the distribution leaves a residual of " +
-                               rounded(result.residual) +
+        result.flags.push_back("the distribution leaves a residual of " + rounded(result.residual) +
                                " of the modulation depth, beyond the noise of the training data");
     if (std::sqrt(band / norm) >= 0.6)  // the limit of DEERNet's quality control
         result.flags.push_back("the networks disagree: the band is 60 % of the mean or more");
@@ -230,8 +230,7 @@ std::vector<std::string> predict_files(const std::string& path, const std::vecto
     }
     std::vector<Prediction> predictions(prepared.size());
     parallel_items(static_cast<Index>(prepared.size()), threads, [&](Index i, Backend<double>& on) {
-        predictions[static_cast<std::size_t>(i)] =
-            predict(on, ensemble, tables, prepared[static_cast<std::size_t>(i)]);
+        predictions[static_cast<std::size_t>(i)] = predict(on, ensemble, tables, prepared[static_cast<std::size_t>(i)]);
     });
     make_folder(folder);
     std::vector<std::string> texts;

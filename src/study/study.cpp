@@ -159,8 +159,8 @@ void validate_networks(StudyData& study, const DeerLibrary& validation, int thre
     const std::vector<double>& middle = errors[order[order.size() / 2]];
     study.median_network_error.assign(middle.begin(), middle.begin() + study.config.tikhonov);
     for (const std::vector<double>& error : errors)
-        study.peer_network_error.push_back(
-            peer_traces > 0 ? mean_of(std::span(error).first(peer_traces)) : std::numeric_limits<double>::quiet_NaN());
+        study.peer_network_error.push_back(peer_traces > 0 ? mean_of(std::span(error).first(peer_traces))
+                                                           : std::numeric_limits<double>::quiet_NaN());
 
     const Index shown = std::min({Index{6}, target.cols(), study.config.tikhonov > 0 ? study.config.tikhonov : 6});
     const auto first_columns = [&](const Matrix<double>& from) {
@@ -173,8 +173,8 @@ void validate_networks(StudyData& study, const DeerLibrary& validation, int thre
     for (Index j = 0; j < shown; ++j) {  // the noise-free trace back on the scale of the trace
         double low = 0, range = 1;
         if (study.config.data.input == InputScaling::boxed) {
-            const auto [smallest, largest] = std::minmax_element(study.examples.trace.column(j).begin(),
-                                                                 study.examples.trace.column(j).end());
+            const auto [smallest, largest] =
+                std::minmax_element(study.examples.trace.column(j).begin(), study.examples.trace.column(j).end());
             low = *smallest;
             range = *largest - *smallest;
         }

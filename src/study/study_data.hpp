@@ -30,7 +30,7 @@ struct StudyGroup {
     std::vector<Network> networks;
     std::vector<std::vector<double>> loss;
     std::vector<StudyLayer> layers;
-    std::vector<NetworkReading> readings;  // empty where the findings do not apply
+    std::vector<NetworkReading> readings;          // empty where the findings do not apply
     std::vector<double> error_mean, error_median;  // relative, on the validation traces
     std::vector<Alignment> raw_pairs, descrambled_pairs;
 };
@@ -42,11 +42,11 @@ struct StudyExamples {  // columns are traces
 struct StudyData {
     StudyConfig config;
     DeerTables tables;
-    std::vector<StudyGroup> groups;  // trained first
-    std::vector<double> ensemble_error;      // [validation] of the mean output
+    std::vector<StudyGroup> groups;      // trained first
+    std::vector<double> ensemble_error;  // [validation] of the mean output
     double predict_the_mean = 0;
     TikhonovPeer peer;
-    std::vector<double> peer_network_error;  // [networks] mean over the peer's traces
+    std::vector<double> peer_network_error;    // [networks] mean over the peer's traces
     std::vector<double> median_network_error;  // [traces] of the network of median error
     StudyExamples examples;
     Replica replica;

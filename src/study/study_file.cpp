@@ -70,9 +70,9 @@ std::vector<const Matrix<double>*> pointers(const Items& items, F&& matrix) {
 void write_networks(const Hdf5Group& root, const StudyData& study) {
     for (const StudyGroup& group : study.groups)
         for (std::size_t i = 0; i < group.networks.size(); ++i)
-            write_network(root.create_group((group.name == "trained" ? "networks/" : "controls/" + group.name + "/") +
-                                            number(i)),
-                          group.networks[i], study.config.precision);
+            write_network(
+                root.create_group((group.name == "trained" ? "networks/" : "controls/" + group.name + "/") + number(i)),
+                group.networks[i], study.config.precision);
 }
 
 void write_training(const Hdf5Group& root, const StudyData& study) {
@@ -128,14 +128,19 @@ void write_layers(const Hdf5Group& root, const StudyData& study) {
         const auto put = [&](const char* name, const char* meaning, auto&& value) {
             at.write(name, each(items, value), {"1", meaning, "network"});
         };
-        write_stack<double>(at, "descrambler", pointers(items, [](const Descrambling& d) -> auto& { return d.solution.P; }),
+        write_stack<double>(at, "descrambler",
+                            pointers(
+                                items, [](const Descrambling& d) -> auto& { return d.solution.P; }),
                             {"1", "P, orthogonal", "network,n,n"});
-        write_stack<double>(at, "gram", pointers(items, [](const Descrambling& d) -> auto& { return d.gram; }),
+        write_stack<double>(at, "gram",
+                            pointers(
+                                items, [](const Descrambling& d) -> auto& { return d.gram; }),
                             {"1", "what was minimised over", "network,n,n"});
-        write_stack<double>(at, "descrambled_weight",
-                            pointers(items, [](const Descrambling& d) -> auto& { return d.descrambled_weight; }),
-                            {"1", layer.request.tap.tap == Tap::before ? "P W" : "W of the next layer times P^T",
-                             "network,out,in"});
+        write_stack<double>(
+            at, "descrambled_weight",
+            pointers(
+                items, [](const Descrambling& d) -> auto& { return d.descrambled_weight; }),
+            {"1", layer.request.tap.tap == Tap::before ? "P W" : "W of the next layer times P^T", "network,out,in"});
         std::vector<std::vector<double>> gamma;
         for (const Descrambling& d : items)
             gamma.push_back(d.solution.gamma);
@@ -164,14 +169,16 @@ void write_readings(const Hdf5Group& root, const StudyData& study) {
         if (items.empty())
             continue;
         const Hdf5Group at = root.create_group("analysis/" + group.name);
-        const auto rows = [&](const char* name, std::vector<double> NetworkReading::* field, const Label& label) {
+        const auto rows = [&](const char* name, std::vector<double> NetworkReading::*field, const Label& label) {
             std::vector<std::vector<double>> values;
             for (const NetworkReading& item : items)
                 values.push_back(item.*field);
             write_rows(at, name, values, label);
         };
-        const auto stack = [&](const char* name, Matrix<double> NetworkReading::* field, const Label& label) {
-            write_stack<float>(at, name, pointers(items, [field](const NetworkReading& r) -> auto& { return r.*field; }),
+        const auto stack = [&](const char* name, Matrix<double> NetworkReading::*field, const Label& label) {
+            write_stack<float>(at, name,
+                               pointers(
+                                   items, [field](const NetworkReading& r) -> auto& { return r.*field; }),
                                label);
         };
         rows("gain", &NetworkReading::gain, {"1", "H(k) = ||W1 e_k||", "network,bin"});
@@ -185,7 +192,8 @@ void write_readings(const Hdf5Group& root, const StudyData& study) {
               {"1", "folded |FFT2| of P W1", "network,link,bin"});
         stack("jacobian_response", &NetworkReading::jacobian_response,
               {"1", "response of the output distances to an oscillation of each distance", "network,out,in"});
-        stack("left_vectors", &NetworkReading::left_vectors, {"1", "left singular vectors of W2", "network,distance,j"});
+        stack("left_vectors", &NetworkReading::left_vectors,
+              {"1", "left singular vectors of W2", "network,distance,j"});
         stack("right_vectors", &NetworkReading::right_vectors,
               {"1", "right singular vectors of W2 P^T", "network,link,j"});
         stack("link_gram_raw", &NetworkReading::link_gram_raw,

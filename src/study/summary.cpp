@@ -14,7 +14,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+Json number(double value) {
+    return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
 
 Json spread(const std::vector<double>& values) {
     if (values.empty() || !std::all_of(values.begin(), values.end(), [](double x) { return std::isfinite(x); }))
@@ -70,7 +72,8 @@ Json tikhonov(const StudyData& study) {
         ratio.push_back(network / mean(error));
     return {{"relative_error", {{"mean", mean(error)}, {"median", median(error)}}},
             {"lambda_interior", interior / static_cast<double>(error.size())},
-            {"lambda_quantiles", {{"10", quantile(lambda, 0.1)}, {"50", quantile(lambda, 0.5)}, {"90", quantile(lambda, 0.9)}}},
+            {"lambda_quantiles",
+             {{"10", quantile(lambda, 0.1)}, {"50", quantile(lambda, 0.5)}, {"90", quantile(lambda, 0.9)}}},
             {"network_relative_error", spread(study.peer_network_error)},
             {"ratio", spread(ratio)},
             {"traces", error.size()}};
@@ -150,35 +153,35 @@ std::string summary_json(const StudyData& study) {
     }
     timing["total"] = total;
     timing["threads"] = study.threads;
-    const Json summary{{"version", version()},
-                       {"commit", commit()},
-                       {"device", study.device},
-                       {"precision", study.config.precision},
-                       {"seed", study.config.seed},
-                       {"ranks", 1},
-                       {"networks", study.trained().networks.size()},
-                       {"training", training(study)},
-                       {"tikhonov", tikhonov(study)},
-                       {"layers", layers(study)},
-                       {"findings", findings(study)},
-                       {"extras", extras(study)},
-                       {"alignment",
-                        {{"raw", pairs(study.trained().raw_pairs)},
-                         {"descrambled", pairs(study.trained().descrambled_pairs)},
-                         {"untrained", pairs(study.group("untrained")->descrambled_pairs)},
-                         {"shuffled", pairs(study.group("shuffled")->descrambled_pairs)},
-                         {"against_shuffled", pairs(study.against_shuffled)}}},
-                       {"controls",
-                        {{"untrained", study.group("untrained")->networks.size()},
-                         {"shuffled", study.group("shuffled")->networks.size()},
-                         {"no_decay", study.group("no_decay")->networks.size()},
-                         {"iterations", std::min(study.config.iterations, study.config.control_iterations)}}},
-                       {"replica",
-                        {{"relative_error_mean", number(study.findings.empty() ? NAN : study.replica.relative_error_mean)},
-                         {"without_filters_mean",
-                          number(study.findings.empty() ? NAN : study.replica.without_filters_mean)}}},
-                       {"configuration", to_toml(study.config)},
-                       {"timing", timing}};
+    const Json summary{
+        {"version", version()},
+        {"commit", commit()},
+        {"device", study.device},
+        {"precision", study.config.precision},
+        {"seed", study.config.seed},
+        {"ranks", 1},
+        {"networks", study.trained().networks.size()},
+        {"training", training(study)},
+        {"tikhonov", tikhonov(study)},
+        {"layers", layers(study)},
+        {"findings", findings(study)},
+        {"extras", extras(study)},
+        {"alignment",
+         {{"raw", pairs(study.trained().raw_pairs)},
+          {"descrambled", pairs(study.trained().descrambled_pairs)},
+          {"untrained", pairs(study.group("untrained")->descrambled_pairs)},
+          {"shuffled", pairs(study.group("shuffled")->descrambled_pairs)},
+          {"against_shuffled", pairs(study.against_shuffled)}}},
+        {"controls",
+         {{"untrained", study.group("untrained")->networks.size()},
+          {"shuffled", study.group("shuffled")->networks.size()},
+          {"no_decay", study.group("no_decay")->networks.size()},
+          {"iterations", std::min(study.config.iterations, study.config.control_iterations)}}},
+        {"replica",
+         {{"relative_error_mean", number(study.findings.empty() ? NAN : study.replica.relative_error_mean)},
+          {"without_filters_mean", number(study.findings.empty() ? NAN : study.replica.without_filters_mean)}}},
+        {"configuration", to_toml(study.config)},
+        {"timing", timing}};
     return summary.dump(2) + "\n";
 }
 

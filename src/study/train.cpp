@@ -27,13 +27,13 @@ void train_together(Backend<T>& on, const StudyConfig& config, const DeerTables&
     const Buffer<T> w = on.allocate(count * batch), m = on.allocate(count * batch), v = on.allocate(count * batch),
                     loss = on.allocate(steps * batch);
     std::vector<T> host(static_cast<std::size_t>(count * batch));
-    const auto send = [&](std::vector<double> MemberState::* field, const Buffer<T>& to) {
+    const auto send = [&](std::vector<double> MemberState::*field, const Buffer<T>& to) {
         for (Index i = 0; i < batch; ++i)
             std::transform((members[i]->*field).begin(), (members[i]->*field).end(), host.begin() + i * count,
                            [](double x) { return static_cast<T>(x); });
         on.upload(host.data(), to.view(count, 1, batch));
     };
-    const auto fetch = [&](std::vector<double> MemberState::* field, const Buffer<T>& from) {
+    const auto fetch = [&](std::vector<double> MemberState::*field, const Buffer<T>& from) {
         on.download(from.view(count, 1, batch), host.data());
         for (Index i = 0; i < batch; ++i)
             std::transform(host.begin() + i * count, host.begin() + (i + 1) * count, (members[i]->*field).begin(),
@@ -143,10 +143,10 @@ std::vector<MemberState> study_members(const StudyConfig& config) {
         MemberState member;
         member.name = name;
         member.plan = plan;
-        member.parameters = config.precision == "f32"
-                                ? pack<double>(unpack(layers, initial_parameters<float>(layers, config.seed,
-                                                                                       plan.member).data()))
-                                : initial_parameters<double>(layers, config.seed, plan.member);
+        member.parameters =
+            config.precision == "f32"
+                ? pack<double>(unpack(layers, initial_parameters<float>(layers, config.seed, plan.member).data()))
+                : initial_parameters<double>(layers, config.seed, plan.member);
         member.first_moment.resize(member.parameters.size());
         member.second_moment.resize(member.parameters.size());
         members.push_back(std::move(member));
@@ -157,12 +157,13 @@ std::vector<MemberState> study_members(const StudyConfig& config) {
     for (Index i = 0; i < config.shuffled; ++i)
         add(numbered("shuffled_", i), {stream::control + static_cast<std::uint64_t>(i), control, config.decay, true});
     for (Index i = 0; i < config.no_decay; ++i)
-        add(numbered("no_decay_", i),
-            {2 * stream::control + static_cast<std::uint64_t>(i), control, 0.0, false});
+        add(numbered("no_decay_", i), {2 * stream::control + static_cast<std::uint64_t>(i), control, 0.0, false});
     return members;
 }
 
-Index loss_interval(const StudyConfig& config) { return std::max<Index>(1, config.iterations / 200); }
+Index loss_interval(const StudyConfig& config) {
+    return std::max<Index>(1, config.iterations / 200);
+}
 
 void train_members(std::vector<MemberState>& members, const StudyConfig& config, const Execution& execution,
                    const std::filesystem::path& folder, const Progress& progress) {

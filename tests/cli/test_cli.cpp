@@ -103,8 +103,9 @@ TEST_F(CliTest, BadUsageIsRefusedInOneLine) {
     const std::string good = write("good.toml", "");
     expect_refusal({"study", good, "--out", folder / "s", "--members", "3:3"}, "--members");
     expect_refusal({"study", good, "--out", folder / "s", "--members", "a:b"}, "--members");
-    expect_refusal({"layer", write("net.h5", "not HDF5"), "--inputs", "deer:10", "--layer", "1", "--out", folder / "o.h5"},
-                   "net.h5");
+    expect_refusal(
+        {"layer", write("net.h5", "not HDF5"), "--inputs", "deer:10", "--layer", "1", "--out", folder / "o.h5"},
+        "net.h5");
     expect_refusal({"predict", folder / "none.h5", "trace.dat", "--out", folder / "p"}, "none.h5");
     expect_refusal({"report", folder / "empty"}, "summary.json");
 }
@@ -135,16 +136,18 @@ void expect_same_arrays(const Hdf5Group& a, const Hdf5Group& b, const std::strin
         }
         const FileArray<double> x = a.read<double>(name), y = b.read<double>(name);
         ASSERT_EQ(x.shape, y.shape) << at << "/" << name;
-        EXPECT_EQ(std::memcmp(x.values.data(), y.values.data(), x.values.size() * sizeof(double)), 0) << at << "/" << name;
+        EXPECT_EQ(std::memcmp(x.values.data(), y.values.data(), x.values.size() * sizeof(double)), 0)
+            << at << "/" << name;
     }
 }
 
 class StudyTest : public CliTest {
 protected:
-    std::string config = write("small.toml",
-                               "title = \"small\"\n[training]\niterations = 240\n[ensemble]\nnetworks = 2\n[controls]\n"
-                               "untrained = 2\nshuffled = 2\niterations = 160\n[analysis]\nlibrary = 1024\nvalidation = 60\n"
-                               "tikhonov = 2\n");
+    std::string config =
+        write("small.toml",
+              "title = \"small\"\n[training]\niterations = 240\n[ensemble]\nnetworks = 2\n[controls]\n"
+              "untrained = 2\nshuffled = 2\niterations = 160\n[analysis]\nlibrary = 1024\nvalidation = 60\n"
+              "tikhonov = 2\n");
     std::vector<std::string> study(const std::string& out, std::vector<std::string> more = {}) {
         std::vector<std::string> arguments{"study", config, "--out", folder / out, "--quiet"};
         arguments.insert(arguments.end(), more.begin(), more.end());
@@ -164,14 +167,34 @@ TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
     ASSERT_EQ(one.code, 0) << one.err;
     const auto summary = nlohmann::json::parse(one.out);
     EXPECT_EQ(summary, nlohmann::json::parse(slurp(folder / "one" / "summary.json")));
-    for (const char* key : {"version", "commit", "device", "precision", "seed", "ranks", "networks", "training", "tikhonov",
-                            "layers", "findings", "alignment", "timing"})
+    for (const char* key : {"version", "commit", "device", "precision", "seed", "ranks", "networks", "training",
+                            "tikhonov", "layers", "findings", "alignment", "timing"})
         EXPECT_TRUE(summary.contains(key)) << key;
-    for (const char* name :
-         {"eta_gain", "E6", "top1", "HFrej", "edge", "DCmarg", "g_dip_bg", "g_dip_noise", "DC16", "cube_root_exponent",
-          "cube_root_residual", "J_MAE", "J_rank", "Sturm6", "DCT20", "chebyshev_r2", "legendre_r2", "covariance_r2",
-          "link_orthogonality", "link_frequency", "right_vector_purity", "rank12", "r_pair", "r_pair_against_shuffled",
-          "replica_ratio"}) {
+    for (const char* name : {"eta_gain",
+                             "E6",
+                             "top1",
+                             "HFrej",
+                             "edge",
+                             "DCmarg",
+                             "g_dip_bg",
+                             "g_dip_noise",
+                             "DC16",
+                             "cube_root_exponent",
+                             "cube_root_residual",
+                             "J_MAE",
+                             "J_rank",
+                             "Sturm6",
+                             "DCT20",
+                             "chebyshev_r2",
+                             "legendre_r2",
+                             "covariance_r2",
+                             "link_orthogonality",
+                             "link_frequency",
+                             "right_vector_purity",
+                             "rank12",
+                             "r_pair",
+                             "r_pair_against_shuffled",
+                             "replica_ratio"}) {
         ASSERT_TRUE(summary["findings"].contains(name)) << name;
         const auto& finding = summary["findings"][name];
         EXPECT_TRUE(finding["raw"].contains("median")) << name;
@@ -194,8 +217,8 @@ TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
 
     // a study is a network file
     const std::string net = folder / "one" / "study.h5", out = folder / "layer.h5";
-    const Outcome layer =
-        run({"layer", net, "--inputs", "deer:1500", "--layer", "1", "--tap", "before", "--network", "1", "--out", out, "--json"});
+    const Outcome layer = run({"layer", net, "--inputs", "deer:1500", "--layer", "1", "--tap", "before", "--network",
+                               "1", "--out", out, "--json"});
     ASSERT_EQ(layer.code, 0) << layer.err;
     EXPECT_LE(nlohmann::json::parse(layer.out)["gap"], 1e-8);
     const Hdf5File result = Hdf5File::open(out);
@@ -204,15 +227,19 @@ TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
     EXPECT_EQ(result.root().number_attribute("gram", "samples"), 1500);
     for (const char* name : {"eta_raw", "eta", "eta_bound", "gap", "offdiagonal", "rank"})
         EXPECT_TRUE(result.root().has_attribute("", name)) << name;
-    ASSERT_EQ(run({"layer", net, "--inputs", "deer:300", "--layer", "2", "--tap", "after", "--out", out, "--quiet"}).code, 0);
+    ASSERT_EQ(
+        run({"layer", net, "--inputs", "deer:300", "--layer", "2", "--tap", "after", "--out", out, "--quiet"}).code, 0);
     EXPECT_EQ(Hdf5File::open(out).root().shape("descrambler"), (std::vector<Index>{2, 256, 256}));
     EXPECT_FALSE(Hdf5File::open(out).root().has("descrambled_weight"));
     expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "3", "--out", out}, "layer");
-    expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "1", "--network", "2", "--out", out}, "--network 2");
+    expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "1", "--network", "2", "--out", out},
+                   "--network 2");
     expect_refusal({"layer", net, "--inputs", "deer:0", "--layer", "1", "--out", out}, "deer:N");
-    expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "1", "--stencil", "fourier1", "--out", out}, "fourier1");
-    expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "2", "--tap", "after", "--criterion", "joint", "--out", out},
-                   "joint");
+    expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "1", "--stencil", "fourier1", "--out", out},
+                   "fourier1");
+    expect_refusal(
+        {"layer", net, "--inputs", "deer:300", "--layer", "2", "--tap", "after", "--criterion", "joint", "--out", out},
+        "joint");
     Matrix<double> narrow(40, 255);
     write_npy(folder / "narrow.npy", narrow);
     expect_refusal({"layer", net, "--inputs", folder / "narrow.npy", "--layer", "1", "--out", out}, "256");
@@ -292,7 +319,8 @@ TEST_F(StudyTest, AnEnsemblePredictsMeasuredTraces) {
     std::string constant;
     for (int i = 0; i < 40; ++i)
         constant += std::to_string(8 * i) + " 1.0\n";
-    expect_refusal({"predict", ensemble, trace, write("constant.dat", constant), "--out", folder / "twice"}, "constant");
+    expect_refusal({"predict", ensemble, trace, write("constant.dat", constant), "--out", folder / "twice"},
+                   "constant");
     EXPECT_FALSE(std::filesystem::exists(folder / "twice"));
 }
 

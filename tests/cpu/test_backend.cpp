@@ -154,7 +154,8 @@ TEST_F(BackendTest, FftMatchesTheDefinitionForEvenOddAndPrimeLengths) {
                 for (Index t = 0; t < n; ++t)
                     sum += x(t, column) * std::polar(1.0, -2 * std::numbers::pi * static_cast<double>(k * t % n) /
                                                               static_cast<double>(n));
-                EXPECT_LE(std::abs(out[static_cast<std::size_t>(column * n + k)] - sum), 1e-14 * static_cast<double>(n) + 1e-13);
+                EXPECT_LE(std::abs(out[static_cast<std::size_t>(column * n + k)] - sum),
+                          1e-14 * static_cast<double>(n) + 1e-13);
             }
     }
 }

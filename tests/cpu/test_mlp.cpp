@@ -9,8 +9,8 @@
 namespace descrambler {
 namespace {
 
-constexpr Activation activations[] = {Activation::identity, Activation::tanh, Activation::logistic, Activation::softplus,
-                                      Activation::relu};
+constexpr Activation activations[] = {Activation::identity, Activation::tanh, Activation::logistic,
+                                      Activation::softplus, Activation::relu};
 
 std::vector<double> normals(Index n, std::uint64_t stream) {
     RandomStream random(3, stream);
@@ -31,7 +31,8 @@ protected:
     double value(bool renorm) {
         std::vector<double> y(static_cast<std::size_t>(outputs * samples));
         const Batch<double> view(y.data(), outputs, samples);
-        on->dense_forward(GetParam(), {W.data(), outputs, inputs}, {b.data(), outputs, 1}, {x.data(), inputs, samples}, view);
+        on->dense_forward(GetParam(), {W.data(), outputs, inputs}, {b.data(), outputs, 1}, {x.data(), inputs, samples},
+                          view);
         if (renorm)
             on->renorm_forward(view, view);
         double sum = 0;
@@ -61,8 +62,8 @@ protected:
                           {y.data(), outputs, samples});
         if (renorm) {
             on->renorm_forward({y.data(), outputs, samples}, {z.data(), outputs, samples});
-            on->renorm_backward({y.data(), outputs, samples}, {z.data(), outputs, samples}, {dy.data(), outputs, samples},
-                                {dy.data(), outputs, samples});
+            on->renorm_backward({y.data(), outputs, samples}, {z.data(), outputs, samples},
+                                {dy.data(), outputs, samples}, {dy.data(), outputs, samples});
         }
         std::vector<double> dW(W.size()), db(b.size()), dx(x.size());
         on->dense_backward(GetParam(), {W.data(), outputs, inputs}, {x.data(), inputs, samples},
@@ -74,7 +75,9 @@ protected:
     }
 };
 
-TEST_P(MlpTest, GradientMatchesFiniteDifferences) { check(false); }
+TEST_P(MlpTest, GradientMatchesFiniteDifferences) {
+    check(false);
+}
 
 TEST_P(MlpTest, ForwardMatchesTheDefinition) {
     std::vector<double> y(static_cast<std::size_t>(outputs * samples));
@@ -98,7 +101,9 @@ TEST_P(MlpTest, SlopeIsTheDerivativeOfTheValue) {
 INSTANTIATE_TEST_SUITE_P(Activations, MlpTest, ::testing::ValuesIn(activations));
 
 class RenormTest : public MlpTest {};
-TEST_P(RenormTest, GradientMatchesFiniteDifferences) { check(true); }
+TEST_P(RenormTest, GradientMatchesFiniteDifferences) {
+    check(true);
+}
 INSTANTIATE_TEST_SUITE_P(Activations, RenormTest, ::testing::Values(Activation::logistic, Activation::softplus));
 
 TEST(Adam, FirstStepMovesByTheRateAgainstTheGradient) {
@@ -118,7 +123,8 @@ TEST(Adam, MatchesAHandMadeSecondStepWithCoupledDecay) {
         const double gradient = 0.5 * step, slope = gradient + 0.1 * expected;
         mean = 0.9 * mean + 0.1 * slope;
         square = 0.999 * square + 0.001 * slope * slope;
-        expected -= 0.02 * (mean / (1 - std::pow(0.9, step))) / (std::sqrt(square / (1 - std::pow(0.999, step))) + 1e-8);
+        expected -=
+            0.02 * (mean / (1 - std::pow(0.9, step))) / (std::sqrt(square / (1 - std::pow(0.999, step))) + 1e-8);
         on->adam_step({}, 0.02, 0.1, step, {&gradient, 1, 1}, {&m, 1, 1}, {&v, 1, 1}, {&w, 1, 1});
         EXPECT_NEAR(w, expected, 1e-14);
     }

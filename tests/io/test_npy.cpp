@@ -113,6 +113,12 @@ TEST_F(Npy, RefusesLyingShape) {
          {"(2, 2)", "(1, 2, 3)", "()", "(-6,)", "(6", "6", "[6]", "(6.0,)", "(4294967296, 4294967296)", "(6, 0)",
           "(9223372036854775807, 2)", "(2305843009213693952, 8)", "(99999999999999999999999,)", "(6,,)", "(,)"})
         EXPECT_NE(shaped(shape).find("shape"), std::string::npos) << shape;
+    // products that overflow to no bytes at all, and sizes nothing can have
+    for (const std::string shape : {"(4294967296, 4294967296)", "(2305843009213693952, 8)", "(0, 4611686018427387904)"})
+        EXPECT_NE(
+            error(npy("{'descr': '<f8', 'fortran_order': False, 'shape': " + shape + ", }", "")).find("fewer values"),
+            std::string::npos)
+            << shape;
 }
 
 TEST_F(Npy, RefusesWhatItDoesNotKnow) {

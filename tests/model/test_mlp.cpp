@@ -16,7 +16,9 @@ namespace {
 
 const std::vector<Layer> layers{{7, 5, Activation::tanh, false}, {5, 6, Activation::softplus, true}};
 
-Network network(std::uint64_t member) { return unpack(layers, initial_parameters<float>(layers, 1, member).data()); }
+Network network(std::uint64_t member) {
+    return unpack(layers, initial_parameters<float>(layers, 1, member).data());
+}
 
 TEST(Mlp, PackingRoundTrips) {
     const Network made = network(0);
@@ -36,7 +38,8 @@ TEST(Mlp, InitialWeightsAreGlorotAndDifferByMember) {
         EXPECT_LE(std::abs(w), bound);
         largest = std::max(largest, std::abs(w));
     }
-    EXPECT_GT(largest, 0.8 * bound);  // 35 uniform numbers all below 0.8 of the bound: chance 4e-4, and the seed is fixed
+    EXPECT_GT(largest,
+              0.8 * bound);  // 35 uniform numbers all below 0.8 of the bound: chance 4e-4, and the seed is fixed
     EXPECT_EQ(first.layers[0].bias, std::vector<double>(5, 0.0));
 }
 

@@ -23,9 +23,10 @@ TEST(Config, EmptyTextIsTheDefault) {
 }
 
 TEST(Config, EffectiveTextReadsBackEqual) {
-    StudyConfig config = parse_config("seed = 9\n[data]\npreset = \"deernet2\"\nnoise_max = 0.1\n[network]\nhidden = [64, 32]\n"
-                                      "activation = \"relu\"\n[training]\ndecay = 3e-6\n[analysis]\nstencil = \"dct\"\n",
-                                      "study.toml");
+    StudyConfig config = parse_config(
+        "seed = 9\n[data]\npreset = \"deernet2\"\nnoise_max = 0.1\n[network]\nhidden = [64, 32]\n"
+        "activation = \"relu\"\n[training]\ndecay = 3e-6\n[analysis]\nstencil = \"dct\"\n",
+        "study.toml");
     config.title = "a \"quoted\" \\ title";
     EXPECT_TRUE(parse_config(to_toml(config), "again") == config) << to_toml(config);
 }
@@ -37,8 +38,9 @@ TEST(Config, PresetFillsDataBeforeTheOtherKeys) {
 }
 
 TEST(Config, OverridesApplyInOrderAndNamesNeedNoQuotes) {
-    const StudyConfig config = parse_config("[training]\niterations = 5\n", "study.toml",
-                                            {"training.iterations=6", "training.iterations = 7", "network.activation=relu"});
+    const StudyConfig config =
+        parse_config("[training]\niterations = 5\n", "study.toml",
+                     {"training.iterations=6", "training.iterations = 7", "network.activation=relu"});
     EXPECT_EQ(config.iterations, 7);
     EXPECT_EQ(config.activation, Activation::relu);
 }

@@ -39,7 +39,9 @@ void expect_same(const std::vector<MemberState>& a, const std::vector<MemberStat
     }
 }
 
-TEST(Train, SameBitsForAnyNumberOfThreads) { expect_same(trained(small_config(), 1), trained(small_config(), 2)); }
+TEST(Train, SameBitsForAnyNumberOfThreads) {
+    expect_same(trained(small_config(), 1), trained(small_config(), 2));
+}
 
 TEST(Train, AMemberDoesNotDependOnWhoTrainsBesideIt) {
     StudyConfig alone = small_config();
@@ -64,7 +66,8 @@ TEST(Train, DoublePrecisionStartsLikeSinglePrecision) {
     const std::vector<MemberState> f32 = trained(config, 1);
     config.precision = "f64";
     const std::vector<MemberState> f64 = trained(config, 1);
-    // the same distributions, modulation and backgrounds; the noise (5 % of the modulation at most) is drawn differently
+    // the same distributions, modulation and backgrounds; the noise (5 % of the modulation at most) is drawn
+    // differently
     for (std::size_t i = 0; i < f32[0].loss.size(); ++i)
         EXPECT_NEAR(f32[0].loss[i], f64[0].loss[i], 0.03 * f64[0].loss[i]);
 }
@@ -99,7 +102,8 @@ TEST(Train, GradientOfTheWholeStepMatchesFiniteDifferences) {
         above[static_cast<std::size_t>(i)] += 1e-5;
         below[static_cast<std::size_t>(i)] -= 1e-5;
         const double slope = (loss_at(above).first - loss_at(below).first) / 2e-5;
-        EXPECT_NEAR(moment[static_cast<std::size_t>(i)] / 0.1, slope, 1e-8 * (1 + std::abs(slope))) << "parameter " << i;
+        EXPECT_NEAR(moment[static_cast<std::size_t>(i)] / 0.1, slope, 1e-8 * (1 + std::abs(slope)))
+            << "parameter " << i;
     }
 }
 
