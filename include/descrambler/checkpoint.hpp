@@ -20,6 +20,9 @@ struct MemberState {
     Index iteration = 0;                                          // finished steps
     std::vector<double> parameters, first_moment, second_moment;  // exact in f32 or f64
     std::vector<double> loss;                                     // mean over each recorded interval so far
+    double loss_sum = 0;                                          // of the interval that is not complete
+    Index loss_terms = 0;
+    double seconds = 0;  // its share of the wall time of all runs that trained it
     [[nodiscard]] bool finished() const { return iteration >= plan.iterations; }
 };
 

@@ -15,6 +15,7 @@ namespace descrambler {
 struct Ensemble {
     std::vector<Network> networks;         // all of one shape
     std::optional<DeerDatabase> database;  // the data they were trained on, with the input scaling
+    std::optional<std::uint64_t> seed;     // of the training, /input attribute "seed"
     std::string precision = "f32";         // weights are stored as f4 or f8
 };
 

@@ -57,8 +57,8 @@ public:
     template <class T>
     [[nodiscard]] std::vector<T> read_vector(const std::string& name, Index limit = Index{1} << 31) const;  // rank 1
     // Texts of fixed or variable length, also in attributes. Known limit: HDF5 1.10 itself may crash or hang on damaged
-    // files of the old format without checksums, above all in texts of variable length. Files written here have
-    // checksums on all but the values, and texts of fixed length.
+    // files of the old format without checksums, above all in compressed data and texts of variable length. Files
+    // written here have checksums on all but the values, and texts of fixed length.
     [[nodiscard]] std::vector<std::string> read_text(const std::string& name) const;
     [[nodiscard]] std::vector<Index> shape(const std::string& name) const;
 

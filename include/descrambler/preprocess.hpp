@@ -28,7 +28,8 @@ struct PreparedTrace {
 // Depth: 1 - a / amplitude, a exp(-k t) fitted to the last two thirds. Modulation: misfit of a exp(-(k t)^(d/3)) alone,
 // d = 2 .. 3.5.
 // Throws InputError (stem, field, expectation): value that is not finite, time axis not uniform (second differences
-// above 1e-3 of the step), constant signal, fewer than 16 points after the zero time, longer than 100 us.
+// above 1e-3 of the step), constant signal, fewer than 16 points after the zero time, more than 32768 points, longer
+// than 100 us.
 [[nodiscard]] PreparedTrace prepare(const Trace& trace);
 
 // Shape-preserving cubic (Fritsch, Carlson 1980; Fritsch, Butland 1984) on n uniform points from the first time to the

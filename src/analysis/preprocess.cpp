@@ -15,6 +15,7 @@ namespace {
 using Vector = std::vector<double>;
 
 constexpr Index least_points = 16;
+constexpr Index most_points = 1 << 15;  // the smoothing below takes time that grows with the square
 constexpr double longest_us = 100;
 constexpr double uniformity = 1e-3;
 
@@ -36,6 +37,9 @@ void check(const Trace& trace) {
     if (n < static_cast<std::size_t>(least_points))
         refuse(trace,
                "signal has " + std::to_string(n) + " points; expected " + std::to_string(least_points) + " or more");
+    if (n > static_cast<std::size_t>(most_points))
+        refuse(trace,
+               "signal has " + std::to_string(n) + " points; expected " + std::to_string(most_points) + " or fewer");
     for (std::size_t i = 0; i < n; ++i) {
         const std::string at = " at point " + std::to_string(i + 1);
         if (!std::isfinite(trace.time_us[i]))

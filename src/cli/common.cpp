@@ -6,6 +6,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <limits>
 
 #include "cli/commands.hpp"
 
@@ -57,7 +58,10 @@ void Common::add_to(CLI::App& command) {
     command.add_option("--threads", threads, "threads, 0 = all; results do not depend on it")
         ->check(CLI::Range(0, 4096))
         ->capture_default_str();
-    command.add_option("--seed", seed, "seed of all random numbers (default: the configuration's, or 1)");
+    command
+        .add_option("--seed", seed,
+                    "seed of all random numbers (default: the configuration's, or that of the network file)")
+        ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
     command.add_option("--precision", precision, "f32 or f64, where it matters")->check(CLI::IsMember({"f32", "f64"}));
     command.add_flag("--json", json, "the result as JSON on standard output, nothing else there");
     command.add_flag("--quiet", quiet, "no progress, no messages");
@@ -73,6 +77,7 @@ Progress progress_bar(const Common& common) {
 Progress stoppable_progress(const Common& common) {
     struct sigaction action = {};
     action.sa_handler = request_stop;
+    action.sa_flags = SA_RESTART;  // a checkpoint in the making must not fail with "interrupted system call"
     for (const int signal : {SIGTERM, SIGINT, SIGUSR1})
         sigaction(signal, &action, nullptr);
     Progress progress = progress_bar(common);

@@ -55,8 +55,9 @@ void open_inputs(Inputs& inputs, const Options& o, const Ensemble& ensemble) {
     inputs.generator = make_cpu_backend<float>(1);
     inputs.library.features = width;
     inputs.library.samples = static_cast<Index>(count);
-    inputs.library.read = [tables = inputs.tables, on = inputs.generator, seed = o.common.seed.value_or(1),
-                           progress = progress_bar(o.common), count](Index first, Batch<double> X) {
+    inputs.library.read = [tables = inputs.tables, on = inputs.generator,
+                           seed = o.common.seed.value_or(ensemble.seed.value_or(1)), progress = progress_bar(o.common),
+                           count](Index first, Batch<double> X) {
         Matrix<float> block(X.rows, X.cols);
         on->deer_traces(*tables, seed, stream::library, first, {.input = block.view()});
         std::copy(block.values().begin(), block.values().end(), X.data);
@@ -152,7 +153,7 @@ void run(const Options& o) {
     file.commit();
 
     if (o.common.json)
-        std::printf("%s\n", json.dump(2).c_str());
+        std::printf("%s\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
     else if (!o.common.quiet)
         for (std::size_t i = 0; i < results.size(); ++i) {
             const ClosedForm& s = results[i].solution;

@@ -32,8 +32,8 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", version() + " (" + commit() + ")");
     app.require_subcommand(1);
     app.footer(
-        "Exit codes: 0 done, 1 failed, 2 bad usage or input, 85 stopped after a checkpoint (run again with "
-        "--resume).\n'descrambler COMMAND --help' tells the options of a command.");
+        "Exit codes: 0 done, 1 failed, 2 bad usage or input, 85 stopped after a checkpoint (run again to "
+        "go on; study with --resume).\n'descrambler COMMAND --help' tells the options of a command.");
     std::map<std::string, cli::Command> commands{{"study", cli::add_study(app)},   {"train", cli::add_train(app)},
                                                  {"layer", cli::add_layer(app)},   {"predict", cli::add_predict(app)},
                                                  {"report", cli::add_report(app)}, {"info", cli::add_info(app)}};
@@ -54,7 +54,9 @@ int main(int argc, char** argv) {
     } catch (const InputError& error) {
         return fail(2, error.what());
     } catch (const Stopped& error) {
-        return fail(85, error.what());
+        const bool study = std::string(argv[1]) == "study";
+        return fail(
+            85, std::string(error.what()) + (study ? "; run again with --resume to go on" : "; run again to go on"));
     } catch (const std::bad_alloc&) {
         return fail(1, "out of memory");
     } catch (const std::exception& error) {

@@ -20,7 +20,8 @@ Command add_study(CLI::App& app) {
     command->add_option("--out", o->folder, "folder of the study")->required();
     command->add_flag("--resume", o->resume, "go on where an interrupted run stopped, to the same bits");
     command->add_option("--members", o->members, "train only members A:B (zero-based, half-open) and stop there");
-    command->add_flag("--reduce-only", o->reduce_only, "train nothing: assemble and analyse finished members");
+    command->add_flag("--reduce-only", o->reduce_only, "train nothing: assemble and analyse finished members")
+        ->excludes("--members");
     command->add_option("--set", o->set, "change one key, e.g. --set training.iterations=6000")
         ->allow_extra_args(false)
         ->take_all();

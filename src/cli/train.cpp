@@ -42,6 +42,7 @@ Command add_train(CLI::App& app) {
             losses.push_back(member.loss.back());
         }
         ensemble.database = config.data;
+        ensemble.seed = config.seed;
         ensemble.precision = config.precision;
         write_ensemble(o->out, ensemble);
         std::filesystem::remove_all(folder);

@@ -5,6 +5,7 @@
 #include <limits>
 #include <numbers>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "cpu/deer.hpp"
@@ -146,16 +147,18 @@ void train(const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index 
     std::vector<std::exception_ptr> failures(members.size());
 #pragma omp parallel num_threads(threads) if (members.size() > 1)
     {
-        Trainer<T> trainer(plan);
+        std::optional<Trainer<T>> trainer;  // made inside the try: no exception may leave the parallel region
 #pragma omp for schedule(dynamic, 1)
         for (Index i = 0; i < parameters.batch; ++i) {
             const MemberPlan& member = members[static_cast<std::size_t>(i)];
             try {
+                if (!trainer)
+                    trainer.emplace(plan);
                 for (Index iteration = first; iteration < last; ++iteration)
                     loss(iteration - first, 0, i) =
                         iteration < member.iterations
-                            ? static_cast<T>(trainer.step(member, iteration, parameters.item(i).data, m.item(i).data,
-                                                          v.item(i).data))
+                            ? static_cast<T>(trainer->step(member, iteration, parameters.item(i).data, m.item(i).data,
+                                                           v.item(i).data))
                             : std::numeric_limits<T>::quiet_NaN();
             } catch (...) {
                 failures[static_cast<std::size_t>(i)] = std::current_exception();

@@ -101,15 +101,23 @@ fs::path temporary_name(const fs::path& path) {
            ("." + name + "." + host.data() + "." + std::to_string(::getpid()) + "." + std::to_string(calls++) + ".tmp");
 }
 
+// fsync that a signal may interrupt.
+int synchronise(int file) {
+    int result = ::fsync(file);
+    while (result != 0 && errno == EINTR)
+        result = ::fsync(file);
+    return result;
+}
+
 void commit_file(const fs::path& temporary, const fs::path& path) {
     const Descriptor file(temporary, O_RDONLY);
-    if (file.id() < 0 || ::fsync(file.id()) != 0)
+    if (file.id() < 0 || synchronise(file.id()) != 0)
         throw Error(path.string() + ": cannot be written to disk: " + reason(errno));
     if (std::rename(temporary.c_str(), path.c_str()) != 0)
         throw Error(path.string() + ": cannot be renamed from its temporary name: " + reason(errno));
     const Descriptor folder(folder_of(path), O_RDONLY | O_DIRECTORY);
     // Some file systems know no fsync of folders (EINVAL); the file is complete then all the same.
-    if (folder.id() < 0 || (::fsync(folder.id()) != 0 && errno != EINVAL))
+    if (folder.id() < 0 || (synchronise(folder.id()) != 0 && errno != EINVAL))
         throw Error(path.string() + ": its folder cannot be written to disk: " + reason(errno));
 }
 

@@ -159,8 +159,12 @@ void write_ensemble(const std::string& path, const Ensemble& ensemble) {
     const Hdf5Group networks = file.root().create_group("networks");
     for (std::size_t i = 0; i < ensemble.networks.size(); ++i)
         write_network(networks.create_group(number(i)), ensemble.networks[i], ensemble.precision);
-    if (ensemble.database)
-        write_database(file.root().create_group("input"), *ensemble.database);
+    if (ensemble.database) {
+        const Hdf5Group input = file.root().create_group("input");
+        write_database(input, *ensemble.database);
+        if (ensemble.seed)
+            input.attribute("", "seed", static_cast<std::int64_t>(*ensemble.seed));
+    }
     file.root().attribute("", "precision", ensemble.precision);
     file.commit();
 }
@@ -178,8 +182,16 @@ Ensemble read_ensemble(const std::string& path) {
     }
     if (ensemble.networks.empty())
         throw InputError(path + ": /networks: expected at least one network");
-    if (file.root().has("input"))
-        ensemble.database = read_database(file.root().group("input"));
+    if (file.root().has("input")) {
+        const Hdf5Group input = file.root().group("input");
+        ensemble.database = read_database(input);
+        if (input.has_attribute("", "seed")) {
+            const double seed = input.number_attribute("", "seed");
+            if (!(seed >= 0 && seed <= 9e18))
+                throw InputError(path + ": /input: attribute seed: expected a whole number, not negative");
+            ensemble.seed = static_cast<std::uint64_t>(seed);
+        }
+    }
     if (file.root().has_attribute("", "precision"))
         ensemble.precision = file.root().text_attribute("", "precision") == "f64" ? "f64" : "f32";
     return ensemble;

@@ -124,6 +124,11 @@ Panel lambda_panel(const Study& study) {
     panel.x.logarithmic = true;
     Curve curve{.label = "", .x = lambda, .y = {}, .colour = peer_colour, .dash = 1, .width = 2};
     std::sort(curve.x.begin(), curve.x.end());
+    if (curve.x.front() > 0) {  // whole decades
+        panel.x.low = std::pow(10, std::floor(std::log10(curve.x.front())));
+        panel.x.high =
+            std::pow(10, std::max(std::ceil(std::log10(curve.x.back()) - 1e-9), std::log10(*panel.x.low) + 1));
+    }
     for (std::size_t i = 0; i < lambda.size(); ++i)
         curve.y.push_back((static_cast<double>(i) + 1) / static_cast<double>(lambda.size()));
     panel.curves = {curve};

@@ -149,6 +149,8 @@ std::string axis_script(const std::string& name, const Axis& axis, double most_t
         for (std::size_t i = 0; i < axis.ticks.size(); ++i)
             out += (i ? ", " : "") + quoted(axis.ticks[i].second) + " " + num(axis.ticks[i].first);
         out += ")";
+    } else if (axis.low && axis.high && axis.logarithmic && *axis.high >= 100 * *axis.low) {
+        out += " 10";  // decades; otherwise steps such as 5, 25, 125 may be chosen
     } else if (axis.low && axis.high && *axis.high > *axis.low && !axis.logarithmic) {
         out += " " + num(tick_step(*axis.high - *axis.low, most_ticks));
     }
@@ -368,8 +370,8 @@ std::string gnuplot_script(const Drawing& drawing) {
         out +=
             "set label " + quoted(panel_name(drawing, p)) + " at " + page.at(x0, y0 - 13) + " left font 'Arial,13'\n";
         // Placed by hand: the automatic place depends on the width of the tick labels and may leave the figure.
-        out += "set label " + quoted(panel.y.label) + " at " + page.at(left + 12, (y0 + y1) / 2) +
-               " rotate by 90 center\n";
+        out +=
+            "set label " + quoted(panel.y.label) + " at " + page.at(left + 8, (y0 + y1) / 2) + " rotate by 90 center\n";
         out += "set label " + quoted(panel.x.label) + " at " + page.at((x0 + x1) / 2, y1 + 36) + " center\n";
         out += axis_script("x", panel.x, (x1 - x0) / 36) + axis_script("y", panel.y, (y1 - y0) / 24);
 

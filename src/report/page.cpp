@@ -197,8 +197,9 @@ std::string what_this_page_shows(const Summary& summary) {
     out += accuracy(summary);
     if (summary.findings.empty())
         return out + element("p",
-                             "This study holds no findings: they are defined for networks of two layers with the "
-                             "times and distances of the training data.",
+                             "This study holds no findings: they are defined for one hidden layer of at least 64 "
+                             "between 256 times and 256 distances, without renormalisation, drawn with the "
+                             "fourier2 stencil.",
                              "class=\"absent\"");
     std::array<std::size_t, 3> counts{};
     std::size_t comparisons = 0;
@@ -218,8 +219,8 @@ std::string what_this_page_shows(const Summary& summary) {
                        "the network learnt",
                        "discriminating") +
                        box(counts[1], of,
-                           "findings reproduced, but networks that learnt nothing show them "
-                           "too (or that control is missing)",
+                           "findings reproduced, but a control shows them too (or is missing): no "
+                           "evidence of what the network learnt",
                            "not_discriminating") +
                        box(counts[2], of, "findings not reproduced as they were stated", "not_reproduced"),
                    "class=\"counts\"");

@@ -15,6 +15,8 @@ std::uint64_t checksum(const MemberState& member) {
     std::uint64_t hash = 0xcbf29ce484222325u;
     const auto add = [&](std::uint64_t word) { hash = (hash ^ word) * 0x100000001b3u; };
     add(static_cast<std::uint64_t>(member.iteration));
+    add(std::bit_cast<std::uint64_t>(member.loss_sum));
+    add(static_cast<std::uint64_t>(member.loss_terms));
     for (const auto* values : {&member.parameters, &member.first_moment, &member.second_moment, &member.loss})
         for (const double x : *values)
             add(std::bit_cast<std::uint64_t>(x));
@@ -52,6 +54,9 @@ void write_member(const std::filesystem::path& folder, const StudyConfig& config
     root.write("second_moment", member.second_moment, {"1", "Adam's mean of the squared gradient", "parameter"});
     root.write("loss", member.loss, {"1", "mean squared error, mean over each recorded interval", "interval"});
     root.attribute("", "iteration", static_cast<std::int64_t>(member.iteration));
+    root.attribute("", "loss_sum", member.loss_sum);
+    root.attribute("", "loss_terms", static_cast<std::int64_t>(member.loss_terms));
+    root.attribute("", "seconds", member.seconds);
     root.attribute("", "fingerprint", member_fingerprint(config, member.plan));
     root.attribute("", "checksum", std::to_string(checksum(member)));
     file.commit();
@@ -84,6 +89,9 @@ std::optional<MemberState> read_member(const std::filesystem::path& folder, cons
     member.first_moment = root.read_vector<double>("first_moment");
     member.second_moment = root.read_vector<double>("second_moment");
     member.loss = root.read_vector<double>("loss");
+    member.loss_sum = root.number_attribute("", "loss_sum");
+    member.loss_terms = static_cast<Index>(root.number_attribute("", "loss_terms"));
+    member.seconds = root.number_attribute("", "seconds");
     const auto count = static_cast<std::size_t>(parameter_count(network_layers(config)));
     if (member.parameters.size() != count || member.first_moment.size() != count ||
         member.second_moment.size() != count)

@@ -127,7 +127,7 @@ Key widths(std::string name, std::vector<Index>& value) {
                     expected("a list of 1 to 64 widths, e.g. [80]");
                 value.clear();
                 for (const toml::node& width : *list)
-                    value.push_back(whole_number<Index>(width, 3, 1 << 16));
+                    value.push_back(whole_number<Index>(width, 3, 1 << 13));
             },
             [&value] {
                 std::string list;
@@ -168,7 +168,7 @@ std::vector<Key> keys_of(StudyConfig& c) {
         activation("network.output_activation", c.output_activation),
         flag("network.renorm", c.renorm),
         whole("training.iterations", c.iterations, 1, large),
-        whole("training.batch_size", c.batch_size, 1, 1 << 20),
+        whole("training.batch_size", c.batch_size, 1, 1 << 16),
         real("training.rate", c.rate, 1e-12, 10),
         real("training.rate_floor", c.rate_floor, 0, 1),
         real("training.decay", c.decay, 0, 1),
@@ -179,9 +179,9 @@ std::vector<Key> keys_of(StudyConfig& c) {
         whole("controls.shuffled", c.shuffled, 0, 1000),
         whole("controls.no_decay", c.no_decay, 0, 1000),
         whole("controls.iterations", c.control_iterations, 1, large),
-        whole("analysis.library", c.library, 2, 1 << 24),
-        whole("analysis.validation", c.validation, 1, 1 << 22),
-        whole("analysis.tikhonov", c.tikhonov, 0, 1 << 22),
+        whole("analysis.library", c.library, 2, 1 << 18),
+        whole("analysis.validation", c.validation, 1, 1 << 18),
+        whole("analysis.tikhonov", c.tikhonov, 0, 1 << 18),
         choice<StencilKind>("analysis.stencil", c.stencil, stencil_from, [](StencilKind k) { return to_string(k); }),
         real("analysis.joint_lambda", c.joint_lambda, 0, 1e12),
     };
@@ -247,6 +247,14 @@ toml::table parse_toml(const std::string& text, const std::string& where) {
     }
 }
 
+void merge(toml::table& into, const toml::table& changes) {
+    for (const auto& [key, node] : changes)
+        if (node.is_table() && into[key].is_table())
+            merge(*into[key].as_table(), *node.as_table());
+        else
+            into.insert_or_assign(key, node);
+}
+
 void apply(StudyConfig& config, const toml::table& table, const std::string& where) {
     // the preset first: other keys of [data] are changes to it
     if (const auto preset = table["data"]["preset"]; preset.is_value()) {
@@ -265,8 +273,11 @@ void apply(StudyConfig& config, const toml::table& table, const std::string& whe
 }  // namespace
 
 StudyConfig parse_config(const std::string& text, const std::string& where, const std::vector<std::string>& overrides) {
-    StudyConfig config;
-    apply(config, parse_toml(text, where), where);
+    toml::table whole = parse_toml(text, where);
+    {
+        StudyConfig trial;
+        apply(trial, whole, where);
+    }
     for (const std::string& change : overrides) {
         const std::string source = "--set " + change;
         const std::size_t equals = change.find('=');
@@ -279,8 +290,12 @@ StudyConfig parse_config(const std::string& text, const std::string& where, cons
         } catch (const InputError&) {  // a name without quotes
             table = parse_toml(key + " = " + in_quotes(value), source);
         }
-        apply(config, table, source);
+        StudyConfig trial;
+        apply(trial, table, source);  // so that a mistake is told of --set, not of the file
+        merge(whole, table);
     }
+    StudyConfig config;  // all changes are known before a preset fills [data]
+    apply(config, whole, where);
     try {
         validate(config.data);
     } catch (const InputError& error) {

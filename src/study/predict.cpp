@@ -108,7 +108,7 @@ std::string json(const Prediction& p) {
                                         {"phase_rad", p.prepared.phase_rad},
                                         {"length_us", p.time_us.back()},
                                         {"flags", p.flags}};
-    return result.dump(2) + "\n";
+    return result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ private:
 
 void stop_here(const Progress& progress) {
     if (progress.stop && progress.stop())
-        throw Stopped("stopped after a checkpoint; run again with --resume to go on");
+        throw Stopped("stopped after a checkpoint");
 }
 
 // ---- members ---------------------------------------------------------------------------------------------------
@@ -60,17 +60,12 @@ void load_members(std::vector<MemberState>& members, const StudyOptions& options
 
 void train_study(StudyData& study, std::vector<MemberState>& members, const StudyOptions& options,
                  const std::filesystem::path& folder, const Progress& progress) {
-    const auto finished_steps = [&] {
-        return std::accumulate(members.begin(), members.end(), Index{0},
-                               [](Index sum, const MemberState& m) { return sum + m.iteration; });
-    };
-    const Index before = finished_steps();
-    {
-        const Stopwatch watch(study.seconds["training"]);
-        if (!options.reduce_only)
-            train_members(members, options.config, options.execution, folder, progress);
+    if (!options.reduce_only)
+        train_members(members, options.config, options.execution, folder, progress);
+    for (const MemberState& member : members) {  // over all runs that trained them
+        study.seconds["training"] += member.seconds;
+        study.trained_samples += static_cast<double>(member.iteration * options.config.batch_size);
     }
-    study.trained_samples = static_cast<double>((finished_steps() - before) * options.config.batch_size);
 }
 
 void group_members(StudyData& study, const std::vector<MemberState>& members) {
@@ -188,6 +183,14 @@ void validate_networks(StudyData& study, const DeerLibrary& validation, int thre
         study.examples.lower.data()[e] = std::max(0.0, mean.data()[e] - 2 * deviation.data()[e]);
         study.examples.upper.data()[e] = mean.data()[e] + 2 * deviation.data()[e];
     }
+    for (Index j = 0; j < shown; ++j) {  // every example on the scale of its own truth, as the peer's answer is
+        const double largest =
+            *std::max_element(study.examples.target.column(j).begin(), study.examples.target.column(j).end());
+        for (Matrix<double>* part :
+             {&study.examples.target, &study.examples.mean, &study.examples.lower, &study.examples.upper})
+            for (double& x : part->column(j))
+                x /= largest;
+    }
 }
 
 void run_peer(StudyData& study, const DeerLibrary& validation, int threads) {
@@ -224,9 +227,13 @@ void descramble_groups(StudyData& study, const Library& library, int threads) {
                                       .criterion = criterion,
                                       .stencil = study.config.stencil,
                                       .lambda = study.config.joint_lambda};
-            group.layers.push_back({"layer_" + std::to_string(layer) + "_" + std::string(to_string(tap)) + "_" +
-                                        std::string(to_string(criterion)),
-                                    request, descramble(group.networks, library, request, threads)});
+            const std::string name = "layer_" + std::to_string(layer) + "_" + std::string(to_string(tap)) + "_" +
+                                     std::string(to_string(criterion));
+            try {
+                group.layers.push_back({name, request, descramble(group.networks, library, request, threads)});
+            } catch (const InputError& error) {  // a network died in training: nobody gave bad input
+                throw Error(group.name + " networks, " + name + ": " + error.what());
+            }
         };
         for (Index layer = 1; layer <= layers; ++layer) {
             add(layer, Tap::before, Criterion::smoothness);
@@ -358,7 +365,8 @@ double predict_the_mean(const Matrix<double>& library_target, const Matrix<doubl
 }
 
 bool holds_a_study(const std::filesystem::path& folder) {
-    return std::filesystem::exists(folder / "study.h5") || std::filesystem::exists(folder / "members");
+    return std::filesystem::exists(folder / "study.h5") ||
+           (std::filesystem::exists(folder / "members") && !std::filesystem::is_empty(folder / "members"));
 }
 
 }  // namespace
@@ -380,6 +388,7 @@ void run_study(const StudyOptions& options, const Progress& progress) {
         members.erase(members.begin() + last, members.end());
         members.erase(members.begin(), members.begin() + first);
     }
+    study.device = make_backend<float>(options.execution.device, options.execution.threads)->name();  // or refuses it
     const std::filesystem::path folder = options.folder / "members";
     make_folder(folder);
     load_members(members, options, folder);
@@ -387,7 +396,6 @@ void run_study(const StudyOptions& options, const Progress& progress) {
     if (options.members)
         return;
     const int threads = options.execution.threads;
-    study.device = "cpu";
     study.threads = make_cpu_backend<double>(threads)->threads();
     study.tables = make_deer_tables(config.data);
     group_members(study, members);

@@ -54,7 +54,7 @@ struct StudyData {
     std::vector<FindingRow> findings;
     std::string device;
     int threads = 0;
-    double trained_samples = 0;  // in this run
+    double trained_samples = 0;  // controls included
     std::map<std::string, double> seconds;
 
     [[nodiscard]] const StudyGroup& trained() const { return groups.front(); }

@@ -192,6 +192,12 @@ void write_readings(const Hdf5Group& root, const StudyData& study) {
               {"1", "folded |FFT2| of P W1", "network,link,bin"});
         stack("jacobian_response", &NetworkReading::jacobian_response,
               {"1", "response of the output distances to an oscillation of each distance", "network,out,in"});
+        if (group.name != "trained") {  // the first of each kind of control stands beside the trained pictures
+            write_stack<float>(at, "descrambled_1", {&group.layers[0].networks.front().descrambled_weight},
+                               {"1", "P W1 of the first network", "network,link,time"});
+            write_stack<float>(at, "descrambled_2", {&group.layers[2].networks.front().descrambled_weight},
+                               {"1", "W2 P^T of the first network, joint criterion", "network,distance,link"});
+        }
         stack("left_vectors", &NetworkReading::left_vectors,
               {"1", "left singular vectors of W2", "network,distance,j"});
         stack("right_vectors", &NetworkReading::right_vectors,
@@ -237,7 +243,9 @@ void write_study_file(const std::filesystem::path& path, const StudyData& study)
     root.attribute("", "precision", study.config.precision);
     root.attribute("", "ranks", std::int64_t{1});
     write_networks(root, study);
-    write_database(root.create_group("input"), study.config.data);
+    const Hdf5Group input = root.create_group("input");
+    write_database(input, study.config.data);
+    input.attribute("", "seed", static_cast<std::int64_t>(study.config.seed));
     const Hdf5Group axes = root.create_group("axes");
     axes.write("time_us", study.tables.time_us, {"us", "times of a trace", "time"});
     axes.write("distance_nm", study.tables.distance_nm, {"nm", "distances of a distribution", "distance"});

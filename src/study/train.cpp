@@ -56,28 +56,31 @@ void train_together(Backend<T>& on, const StudyConfig& config, const DeerTables&
     on.train(plan, plans, first, last, w.view(count, 1, batch), m.view(count, 1, batch), v.view(count, 1, batch),
              loss.view(steps, 1, batch));
 
+    std::vector<T> losses(static_cast<std::size_t>(steps * batch));
+    on.download(loss.view(steps, 1, batch), losses.data());
+    const auto loss_of = [&](Index i, Index iteration) {
+        return static_cast<double>(losses[static_cast<std::size_t>(i * steps + iteration - first)]);
+    };
+    // all are looked at before any member is touched: a divergence leaves every member as it was
+    for (Index i = 0; i < batch; ++i)
+        for (Index iteration = first; iteration < std::min(last, members[i]->plan.iterations); ++iteration)
+            if (!std::isfinite(loss_of(i, iteration)))
+                throw Error("member " + members[i]->name + ": the loss is not finite at iteration " +
+                            std::to_string(iteration) + "; a smaller training.rate may help");
     fetch(&MemberState::parameters, w);
     fetch(&MemberState::first_moment, m);
     fetch(&MemberState::second_moment, v);
-    std::vector<T> losses(static_cast<std::size_t>(steps * batch));
-    on.download(loss.view(steps, 1, batch), losses.data());
     const Index interval = loss_interval(config);
     for (Index i = 0; i < batch; ++i) {
         MemberState& member = *members[i];
         const Index end = std::min(last, member.plan.iterations);
-        double sum = 0;
-        Index terms = 0;
         for (Index iteration = first; iteration < end; ++iteration) {
-            const double value = static_cast<double>(losses[static_cast<std::size_t>(i * steps + iteration - first)]);
-            if (!std::isfinite(value))
-                throw Error("member " + member.name + ": the loss is not finite at iteration " +
-                            std::to_string(iteration) + "; a smaller training.rate may help");
-            sum += value;
-            ++terms;
+            member.loss_sum += loss_of(i, iteration);
+            ++member.loss_terms;
             if ((iteration + 1) % interval == 0 || iteration + 1 == member.plan.iterations) {
-                member.loss.push_back(sum / static_cast<double>(terms));
-                sum = 0;
-                terms = 0;
+                member.loss.push_back(member.loss_sum / static_cast<double>(member.loss_terms));
+                member.loss_sum = 0;
+                member.loss_terms = 0;
             }
         }
         member.iteration = std::max(member.iteration, end);
@@ -90,13 +93,16 @@ void train_all(std::vector<MemberState>& members, const StudyConfig& config, con
     using Clock = std::chrono::steady_clock;
     const std::unique_ptr<Backend<T>> on = make_backend<T>(execution.device, execution.threads);
     const DeerTables tables = make_deer_tables(config.data);
-    // A round ends at a multiple of the loss interval and takes about a second on one core.
-    const Index interval = loss_interval(config);
-    const Index round = std::max<Index>(1, 1000 / interval) * interval;
+    // A round is what happens between two looks at signals and clocks: about a second, whatever the ensemble. Its
+    // length follows the measured time; the bits do not depend on it.
+    Index round = 16;
+    std::vector<Index> on_disk(members.size(), -1);
     const auto write_all = [&] {
-        if (!folder.empty())
-            for (const MemberState& member : members)
-                write_member(folder, config, member);
+        for (std::size_t i = 0; i < members.size() && !folder.empty(); ++i)
+            if (on_disk[i] != members[i].iteration) {
+                write_member(folder, config, members[i]);
+                on_disk[i] = members[i].iteration;
+            }
     };
     const auto done = [&] {
         return std::accumulate(members.begin(), members.end(), 0.0,
@@ -115,16 +121,31 @@ void train_all(std::vector<MemberState>& members, const StudyConfig& config, con
                 behind = member.iteration;
         if (behind < 0)
             break;
-        const Index last = (behind / round + 1) * round;
+        Index last = behind + round;
+        for (const MemberState& member : members)  // those in front wait to be caught up with
+            if (!member.finished() && member.iteration > behind)
+                last = std::min(last, member.iteration);
         std::vector<MemberState*> together;
         for (MemberState& member : members)
             if (!member.finished() && member.iteration == behind)
                 together.push_back(&member);
-        train_together(*on, config, tables, together, behind, last);
+        const Clock::time_point start = Clock::now();
+        try {
+            train_together(*on, config, tables, together, behind, last);
+        } catch (...) {
+            write_all();
+            throw;
+        }
+        const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+        for (MemberState* member : together)
+            member->seconds += seconds / static_cast<double>(together.size());
+        if (last == behind + round)
+            round = std::clamp<Index>(static_cast<Index>(static_cast<double>(round) / std::max(seconds, 1e-3)), 1,
+                                      std::min<Index>(4 * round, 100000));
         progress("training", done(), total);
         if (progress.stop && progress.stop()) {
             write_all();
-            throw Stopped("stopped after a checkpoint; run again with --resume to go on");
+            throw Stopped("stopped after a checkpoint");
         }
         if (std::chrono::duration<double>(Clock::now() - written).count() >= config.checkpoint_seconds) {
             write_all();

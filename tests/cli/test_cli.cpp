@@ -103,6 +103,10 @@ TEST_F(CliTest, BadUsageIsRefusedInOneLine) {
     const std::string good = write("good.toml", "");
     expect_refusal({"study", good, "--out", folder / "s", "--members", "3:3"}, "--members");
     expect_refusal({"study", good, "--out", folder / "s", "--members", "a:b"}, "--members");
+    expect_refusal({"study", good, "--out", folder / "s", "--members", "0:1", "--reduce-only"}, "--members");
+    expect_refusal({"study", good, "--out", folder / "s", "--device", "cuda"}, "cuda");
+    expect_refusal({"study", good, "--out", folder / "s", "--seed", "-3"}, "--seed");
+    EXPECT_FALSE(std::filesystem::exists(folder / "s"));
     expect_refusal(
         {"layer", write("net.h5", "not HDF5"), "--inputs", "deer:10", "--layer", "1", "--out", folder / "o.h5"},
         "net.h5");

@@ -63,6 +63,7 @@ TEST_F(TextTrace, ThirdOfThreeColumnsIsImaginaryOfMoreIsNot) {
     EXPECT_FALSE(four.complex_valued);
     EXPECT_EQ(four.signal[3], std::complex<double>(1, 0));
     EXPECT_EQ(four.flags.back(), "columns 3 to 4 ignored");
+    EXPECT_EQ(error(table(" 1 nan none")), "");  // what is ignored may be anything
 }
 
 TEST_F(TextTrace, UnitIsAskedOrGuessedAndFlagged) {
@@ -95,6 +96,7 @@ TEST_F(TextTrace, RefusesTablesThatAreNoTraces) {
     EXPECT_NE(error(table("")).find("line 1: expected two or more columns"), std::string::npos);
     EXPECT_NE(error(table(" 1") + "9 1 1\n").find("line 9: expected 2 columns as before, found 3"), std::string::npos);
     EXPECT_NE(error(table(" 1 2") + "9 1\n").find("line 9"), std::string::npos);
+    EXPECT_NE(error(table(" 1 2", 8, "\r\n") + "9 1\n").find("line 9"), std::string::npos);
     EXPECT_NE(error("# c\n" + table(" 1") + "7 1\n").find("line 10: column 1: expected a time later"),
               std::string::npos);
     EXPECT_NE(error(table(" 1") + "-3 1\n"), "");

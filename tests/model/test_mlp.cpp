@@ -99,7 +99,7 @@ class EnsembleTest : public ::testing::Test {
 protected:
     test::Scratch folder{"ensemble"};
     std::string path = folder / "ensemble.h5";
-    Ensemble made{{network(0), network(1)}, deer_preset("deernet2"), "f32"};
+    Ensemble made{{network(0), network(1)}, deer_preset("deernet2"), 17, "f32"};
 
     // The message of the InputError that reading the file gives.
     std::string refusal() {
@@ -125,6 +125,7 @@ TEST_F(EnsembleTest, RoundTripsToTheSameBits) {
     EXPECT_EQ(found.networks[1].layers[1].weight, made.networks[1].layers[1].weight);
     EXPECT_EQ(shape_of(found.networks[0]), layers);
     EXPECT_EQ(found.database, made.database);
+    EXPECT_EQ(found.seed, 17u);
 }
 
 TEST_F(EnsembleTest, RefusesShapesThatDoNotChain) {

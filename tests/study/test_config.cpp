@@ -37,6 +37,14 @@ TEST(Config, PresetFillsDataBeforeTheOtherKeys) {
     EXPECT_EQ(config.data.noise_max, 0.2);
 }
 
+TEST(Config, AnOverriddenPresetKeepsTheOtherKeysOfTheFile) {
+    const StudyConfig config =
+        parse_config("[data]\nnoise_max = 0.2\n", "study.toml", {"data.preset=deernet2", "data.depth_max=0.5"});
+    EXPECT_EQ(config.data.peaks_max, 4);
+    EXPECT_EQ(config.data.noise_max, 0.2);
+    EXPECT_EQ(config.data.depth_max, 0.5);
+}
+
 TEST(Config, OverridesApplyInOrderAndNamesNeedNoQuotes) {
     const StudyConfig config =
         parse_config("[training]\niterations = 5\n", "study.toml",
