@@ -55,6 +55,16 @@ private:
 [[nodiscard]] Curve straight_line(double x0, double y0, double x1, double y1, const std::string& label);
 [[nodiscard]] Axis axis(const std::string& label);
 [[nodiscard]] Axis axis(const std::string& label, double low, double high);
+// Weights of one layer as four panels: trained raw, trained descrambled, and the first untrained and shuffled control,
+// descrambled where that is stored (/analysis/GROUP/CONTROL), otherwise raw.
+struct WeightPictures {
+    std::string layer;        // "layer_1"
+    std::string descrambled;  // data set [networks, rows, cols] of the trained ensemble
+    std::string control;      // "descrambled_1"
+};
+void add_weight_panels(Figure& figure, const Study& study, const WeightPictures& names,
+                       const std::function<Panel(const std::string& title, const Matrix<double>& weight)>& panel);
+
 // "Not stored in study.h5, so not shown: untrained, shuffled targets." or nothing.
 [[nodiscard]] std::string missing_groups(const std::vector<GroupStyle>& present);
 

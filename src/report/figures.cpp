@@ -116,6 +116,29 @@ Axis axis(const std::string& label, double low, double high) {
     return a;
 }
 
+void add_weight_panels(Figure& figure, const Study& study, const WeightPictures& names,
+                       const std::function<Panel(const std::string& title, const Matrix<double>& weight)>& panel) {
+    const FileArray<double> descrambled = study.array(names.descrambled, {-1, -1, -1});
+    const Index rows = descrambled.shape[1], cols = descrambled.shape[2];
+    const auto raw = [&](const std::string& network) {
+        const FileArray<double> weight = study.array(network + "/" + names.layer + "/weight", {rows, cols});
+        return item_of({{1, rows, cols}, weight.values}, 0);
+    };
+    figure.drawing.panels.push_back(panel("trained, raw", raw("networks/000")));
+    figure.drawing.panels.push_back(panel("trained, descrambled", item_of(descrambled, 0)));
+    for (const GroupStyle& group : {group_styles[1], group_styles[2]}) {
+        const std::string after = "analysis/" + group.name + "/" + names.control;
+        const std::string network = "controls/" + group.name + "/000";
+        if (study.has(after))
+            figure.drawing.panels.push_back(
+                panel(group.words + ", descrambled", item_of(study.array(after, {-1, rows, cols}), 0)));
+        else if (study.has(network + "/" + names.layer + "/weight"))
+            figure.drawing.panels.push_back(panel(group.words + ", raw", raw(network)));
+        else
+            figure.absent += "No " + group.words + " control is stored. ";
+    }
+}
+
 std::string missing_groups(const std::vector<GroupStyle>& present) {
     std::string words;
     for (const GroupStyle& style : group_styles)

@@ -36,7 +36,7 @@ Figure weight_figure(const Study& study) {
              .caption =
                  "Weights of layer 1 of network 000. Look for: (a) noise-like columns before and (b) interlocking "
                  "waves after descrambling. The pattern itself is no evidence of learning: compare it with the "
-                 "descrambled controls in the spectra below. Descrambling leaves phases and signs along the "
+                 "descrambled controls (c, d). Descrambling leaves phases and signs along the "
                  "link free, so only the kind of pattern means something, not its position.",
              .alternative = "Images of first-layer weights against time and link index, raw and descrambled.",
              .drawing = {.name = "layer_1_weights",
@@ -50,26 +50,9 @@ Figure weight_figure(const Study& study) {
                    layer_1 + ").";
         return f;
     }
-    const FileArray<double> descrambled = study.array(layer_1, {-1, -1, study.times()});
-    const FileArray<double> weight = study.array(raw, {descrambled.shape[1], study.times()});
-    f.drawing.panels.push_back(
-        weight_panel(study, "trained, raw", item_of({{1, weight.shape[0], weight.shape[1]}, weight.values}, 0)));
-    f.drawing.panels.push_back(weight_panel(study, "trained, descrambled", item_of(descrambled, 0)));
-    for (const char* group : {"untrained", "shuffled"}) {
-        const std::string words = group == std::string("untrained") ? "untrained" : "shuffled targets";
-        const std::string control = std::string("controls/") + group + "/000/layer_1/weight";
-        const std::string after = std::string("analysis/") + group + "/descrambled_1";
-        if (study.has(after)) {  // the descrambled control is the fair neighbour
-            f.drawing.panels.push_back(
-                weight_panel(study, words + ", descrambled", item_of(study.array(after, {-1, -1, study.times()}), 0)));
-        } else if (study.has(control)) {
-            const FileArray<double> w = study.array(control, {-1, study.times()});
-            f.drawing.panels.push_back(
-                weight_panel(study, words + ", raw", item_of({{1, w.shape[0], w.shape[1]}, w.values}, 0)));
-        } else {
-            f.absent += "No " + words + " control is stored. ";
-        }
-    }
+    add_weight_panels(
+        f, study, {.layer = "layer_1", .descrambled = layer_1, .control = "descrambled_1"},
+        [&](const std::string& title, const Matrix<double>& weight) { return weight_panel(study, title, weight); });
     return f;
 }
 

@@ -52,26 +52,9 @@ Figure weight_figure(const Study& study) {
                    ", /layers/layer_1_after_joint/descrambled_weight).";
         return f;
     }
-    const FileArray<double> descrambled = study.array(after, {-1, study.distances(), -1});
-    const FileArray<double> weight = study.array(raw, {study.distances(), descrambled.shape[2]});
-    f.drawing.panels.push_back(
-        weight_panel(study, "trained, raw", item_of({{1, weight.shape[0], weight.shape[1]}, weight.values}, 0)));
-    f.drawing.panels.push_back(weight_panel(study, "trained, descrambled", item_of(descrambled, 0)));
-    for (const char* group : {"untrained", "shuffled"}) {
-        const std::string words = group == std::string("untrained") ? "untrained" : "shuffled targets";
-        const std::string control = std::string("controls/") + group + "/000/layer_2/weight";
-        const std::string joint = std::string("analysis/") + group + "/descrambled_2";
-        if (study.has(joint)) {
-            f.drawing.panels.push_back(weight_panel(study, words + ", descrambled",
-                                                    item_of(study.array(joint, {-1, study.distances(), -1}), 0)));
-        } else if (study.has(control)) {
-            const FileArray<double> w = study.array(control, {study.distances(), -1});
-            f.drawing.panels.push_back(
-                weight_panel(study, words + ", raw", item_of({{1, w.shape[0], w.shape[1]}, w.values}, 0)));
-        } else {
-            f.absent += "No " + words + " control is stored. ";
-        }
-    }
+    add_weight_panels(
+        f, study, {.layer = "layer_2", .descrambled = after, .control = "descrambled_2"},
+        [&](const std::string& title, const Matrix<double>& weight) { return weight_panel(study, title, weight); });
     return f;
 }
 
