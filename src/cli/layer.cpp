@@ -6,6 +6,7 @@
 #include "cli/commands.hpp"
 #include "descrambler/descramble.hpp"
 #include "descrambler/ensemble.hpp"
+#include "descrambler/files.hpp"
 #include "descrambler/hdf5.hpp"
 #include "descrambler/npy.hpp"
 #include "descrambler/random.hpp"
@@ -88,6 +89,12 @@ void run(const Options& o) {
     if (o.method != "closed")
         throw InputError("--method " + o.method + ": expected closed");
     const auto on = make_backend<double>(o.common.device, o.common.threads);  // refuses a device that is not there
+    check_output(o.out);
+    for (const std::string& input :
+         {o.net, o.inputs.substr(
+                     0, o.inputs.find(".h5:/") == std::string::npos ? o.inputs.size() : o.inputs.find(".h5:/") + 3)})
+        if (std::error_code ignored; std::filesystem::equivalent(o.out, input, ignored))
+            throw InputError("--out " + o.out + ": expected another file than the input");
     Ensemble ensemble = read_ensemble(o.net);
     if (o.network) {
         if (*o.network < 0 || *o.network >= static_cast<Index>(ensemble.networks.size()))
@@ -178,10 +185,10 @@ Command add_layer(CLI::App& app) {
     command->add_option("--stencil", o->stencil, "fourier2, dct or diff2")->capture_default_str();
     command->add_option("--method", o->method, "closed: the global minimum in closed form")->capture_default_str();
     command->add_option("--lambda", o->lambda, "weight of the next layer's smoothness, for --criterion joint")
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Range(0.0, 1e12))
         ->capture_default_str();
     command->add_option("--network", o->network, "one network of the ensemble, from 0 (default: all)");
-    command->add_flag("--include-bias", o->include_bias, "add the bias before the activation");
+    command->add_flag("--include-bias", o->include_bias, "add the bias to the signals (--tap before)");
     command->add_flag("--centre", o->centre, "subtract the mean signal");
     command->add_option("--out", o->out, "result (HDF5)")->required();
     o->common.add_to(*command);

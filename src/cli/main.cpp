@@ -50,6 +50,8 @@ int main(int argc, char** argv) {
     try {
         commands.at(app.get_subcommands().front()->get_name())();
         cli::end_progress();
+        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+            return fail(1, "standard output cannot be written");
         return 0;
     } catch (const InputError& error) {
         return fail(2, error.what());

@@ -28,6 +28,7 @@ Command add_train(CLI::App& app) {
         if (!o->common.precision.empty())
             config.precision = o->common.precision;
         config.untrained = config.shuffled = config.no_decay = 0;
+        check_output(o->out);
         std::vector<MemberState> members = study_members(config);
         const std::filesystem::path folder = o->out + ".members";  // checkpoints, removed when the ensemble is whole
         make_folder(folder);

@@ -117,6 +117,10 @@ std::vector<Descrambling> descramble(std::span<const Network> networks, const Li
         out.solution = closed_form(on, stencil, axes[i], factors[i], library.samples, signs[i]);
         out.gram = joint ? gram(on, transpose(factors[i])) : taps[i].gram;
         out.samples = library.samples;
+        if (!std::isfinite(out.solution.eta) || !std::isfinite(out.solution.eta_bound) ||
+            !std::ranges::all_of(out.gram.values(), is_finite))
+            throw InputError("layer " + std::to_string(layer) + " of network " + std::to_string(i) +
+                             ": the signals are too large for double precision, expected a finite Gram matrix");
         if (before)
             out.descrambled_weight = multiply(on, Op::none, Op::none, out.solution.P, weight(i, layer));
         else if (layer < depth)

@@ -110,6 +110,8 @@ int synchronise(int file) {
 }
 
 void commit_file(const fs::path& temporary, const fs::path& path) {
+    if (std::error_code ignored; fs::is_other(fs::symlink_status(path, ignored)))  // a device, a pipe, a socket
+        throw Error(path.string() + ": is not a regular file and is left alone");
     const Descriptor file(temporary, O_RDONLY);
     if (file.id() < 0 || synchronise(file.id()) != 0)
         throw Error(path.string() + ": cannot be written to disk: " + reason(errno));
@@ -119,6 +121,16 @@ void commit_file(const fs::path& temporary, const fs::path& path) {
     // Some file systems know no fsync of folders (EINVAL); the file is complete then all the same.
     if (folder.id() < 0 || (synchronise(folder.id()) != 0 && errno != EINVAL))
         throw Error(path.string() + ": its folder cannot be written to disk: " + reason(errno));
+}
+
+void check_output(const fs::path& path) {
+    std::error_code ignored;
+    if (path.empty() || !path.has_filename())
+        throw InputError("'" + path.string() + "': expected the name of a file to write");
+    if (fs::exists(fs::symlink_status(path, ignored)) && !fs::is_regular_file(fs::symlink_status(path, ignored)))
+        throw InputError(path.string() + ": expected a file or nothing there, found something else");
+    if (!fs::is_directory(folder_of(path), ignored))
+        throw InputError(path.string() + ": expected an existing folder " + folder_of(path).string());
 }
 
 void make_folder(const fs::path& path) {

@@ -76,11 +76,23 @@ Network read_network(const Hdf5Group& group) {
         } catch (const InputError& error) {
             throw InputError(where + ": " + error.what());
         }
-        layer.renorm = group.has_attribute(name, "renorm") && group.number_attribute(name, "renorm") != 0;
+        if (group.has_attribute(name, "renorm")) {
+            const double renorm = group.number_attribute(name, "renorm");
+            if (renorm != 0 && renorm != 1)
+                throw InputError(where + ": attribute renorm: expected 0 or 1");
+            layer.renorm = renorm == 1;
+        }
         network.layers.push_back(std::move(layer));
     }
     if (network.layers.empty())
         throw InputError(group.path() + ": expected groups layer_1, layer_2, ...");
+    for (const std::string& name : group.names())  // nothing may be cut off silently
+        if (name.starts_with("layer_") &&
+            !std::any_of(network.layers.begin(), network.layers.end(), [&](const auto& layer) {
+                return name == "layer_" + std::to_string(&layer - network.layers.data() + 1);
+            }))
+            throw InputError(group.path() + ": expected layers numbered from 1 without a gap, found " + name +
+                             " after " + std::to_string(network.layers.size()));
     return network;
 }
 
@@ -175,11 +187,14 @@ Ensemble read_ensemble(const std::string& path) {
         throw InputError(path + ": expected a group /networks with networks 000, 001, ...");
     const Hdf5Group networks = file.root().group("networks");
     Ensemble ensemble;
-    for (const std::string& name : networks.names()) {
+    for (std::string name = number(0); networks.has(name); name = number(ensemble.networks.size())) {
         ensemble.networks.push_back(read_network(networks.group(name)));
         if (shape_of(ensemble.networks.back()) != shape_of(ensemble.networks.front()))
             throw InputError(path + ": /networks/" + name + ": expected the shape of the first network");
     }
+    if (networks.names().size() != ensemble.networks.size())
+        throw InputError(path + ": /networks: expected networks numbered from 000 without a gap, found " +
+                         std::to_string(networks.names().size()) + " names but no " + number(ensemble.networks.size()));
     if (ensemble.networks.empty())
         throw InputError(path + ": /networks: expected at least one network");
     if (file.root().has("input")) {

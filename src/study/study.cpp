@@ -390,7 +390,8 @@ void run_study(const StudyOptions& options, const Progress& progress) {
     }
     study.device = make_backend<float>(options.execution.device, options.execution.threads)->name();  // or refuses it
     const std::filesystem::path folder = options.folder / "members";
-    make_folder(folder);
+    if (!options.reduce_only)
+        make_folder(folder);
     load_members(members, options, folder);
     train_study(study, members, options, folder, progress);
     if (options.members)

@@ -1,6 +1,7 @@
 // The program as a user runs it: exit codes, one-line messages, and small studies end to end.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -244,6 +245,22 @@ TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
     expect_refusal(
         {"layer", net, "--inputs", "deer:300", "--layer", "2", "--tap", "after", "--criterion", "joint", "--out", out},
         "joint");
+    expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "1", "--out", net}, "another file");
+    expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "1", "--out", folder.path().string()},
+                   "expected a file");
+    expect_refusal(
+        {"layer", net, "--inputs", "deer:300", "--layer", "1", "--out", (folder / "no" / "such.h5").string()},
+        "existing folder");
+    Matrix<double> huge(2, 256);
+    std::fill(huge.values().begin(), huge.values().end(), 1e300);
+    write_npy(folder / "huge.npy", huge);
+    expect_refusal({"layer", net, "--inputs", folder / "huge.npy", "--layer", "1", "--out", folder / "huge.h5"},
+                   "large");
+    EXPECT_FALSE(std::filesystem::exists(folder / "huge.h5"));
+    const std::string pipe = folder / "pipe";
+    ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+    expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "1", "--out", pipe}, "expected a file");
+    EXPECT_TRUE(std::filesystem::is_fifo(pipe));
     Matrix<double> narrow(40, 255);
     write_npy(folder / "narrow.npy", narrow);
     expect_refusal({"layer", net, "--inputs", folder / "narrow.npy", "--layer", "1", "--out", out}, "256");
@@ -266,6 +283,8 @@ TEST_F(StudyTest, SigtermLeavesACheckpointThatResumesToTheSameBits) {
 TEST_F(StudyTest, MembersTrainedApartReduceToTheSameStudy) {
     ASSERT_EQ(run(study("whole")).code, 0);
     ASSERT_EQ(run(study("apart", {"--members", "3:5"})).code, 0);
+    EXPECT_EQ(run(study("nothing", {"--reduce-only"})).code, 1);
+    EXPECT_FALSE(std::filesystem::exists(folder / "nothing"));
     const Outcome early = run(study("apart", {"--reduce-only"}));
     EXPECT_EQ(early.code, 1);
     for (const char* missing : {"000: missing", "001: missing", "shuffled_000: missing"})

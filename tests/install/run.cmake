@@ -8,7 +8,7 @@ if(SANITIZE)
 endif()
 foreach(step
     "${CMAKE_COMMAND};--install;${BUILD};--prefix;${prefix}"
-    "${CMAKE_COMMAND};-S;${SOURCE};-B;${consumer};-DCMAKE_PREFIX_PATH=${prefix};-DCMAKE_CXX_STANDARD=20;${flags}"
+    "${CMAKE_COMMAND};-G;${GENERATOR};-S;${SOURCE};-B;${consumer};-DCMAKE_PREFIX_PATH=${prefix};-DCMAKE_CXX_STANDARD=20;${flags}"
     "${CMAKE_COMMAND};--build;${consumer}"
     "${consumer}/consumer"
     "${prefix}/bin/descrambler;info")

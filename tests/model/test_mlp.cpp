@@ -146,6 +146,23 @@ TEST_F(EnsembleTest, RefusesNetworksOfDifferentShapes) {
     expect_refusal("/networks/001");
 }
 
+TEST_F(EnsembleTest, RefusesGapsInTheNumbering) {
+    const auto with = [&](const std::string& name, const std::string& more) {
+        Hdf5File file = Hdf5File::create(path);
+        write_network(file.root().create_group("networks/000"), made.networks[0], "f64");
+        write_network(file.root().create_group("networks/" + name), made.networks[0], "f64");
+        if (!more.empty())
+            (void)file.root().create_group("networks/000/" + more);
+        file.commit();
+    };
+    with("002", "");
+    expect_refusal("no 001");
+    with("abc", "");
+    expect_refusal("no 001");
+    with("001", "layer_4");
+    expect_refusal("layer_4");
+}
+
 TEST_F(EnsembleTest, RefusesAnUnknownActivation) {
     {
         Hdf5File file = Hdf5File::create(path);
