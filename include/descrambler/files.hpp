@@ -18,8 +18,8 @@ void write_file(const std::filesystem::path& path, std::string_view content);
 // fsync, rename, fsync of the folder; of a file or a whole folder. Throws Error; what happens to the temporary then is
 // up to the caller.
 void commit_file(const std::filesystem::path& temporary, const std::filesystem::path& path);
-// Throws InputError unless `path` can become a file: not empty, nothing there or a regular file (a folder, a device or a
-// pipe would be replaced by the rename), its folder there. To be asked before the work, not after it.
+// Throws InputError unless `path` can become a file: not empty, nothing there or a regular file (a folder, a device or
+// a pipe would be replaced by the rename), its folder there. To be asked before the work, not after it.
 void check_output(const std::filesystem::path& path);
 // mkdir -p; throws InputError if something that is not a folder is in the way, Error if it is not permitted.
 void make_folder(const std::filesystem::path& path);
