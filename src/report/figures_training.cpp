@@ -1,6 +1,8 @@
 // Loss curves, errors against the peer, examples.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <limits>
 
 #include "descrambler/error.hpp"
 #include "figure_parts.hpp"
@@ -8,6 +10,32 @@
 namespace descrambler {
 
 namespace {
+
+// 1, 2 and 5 of every decade that the curves reach: gnuplot labels whole decades only, and a loss may stay within one.
+std::vector<std::pair<double, std::string>> decade_ticks(const std::vector<Curve>& curves) {
+    double low = std::numeric_limits<double>::infinity(), high = 0;
+    for (const Curve& curve : curves)
+        for (const double v : curve.y)
+            if (v > 0 && std::isfinite(v)) {
+                low = std::min(low, v);
+                high = std::max(high, v);
+            }
+    std::vector<std::pair<double, std::string>> ticks;
+    if (!(high > 0))
+        return ticks;
+    const int first = static_cast<int>(std::floor(std::log10(low))),
+              last = static_cast<int>(std::floor(std::log10(high)));
+    for (int exponent = first; exponent <= last && last - first <= 12; ++exponent)
+        for (const int mantissa : {1, 2, 5}) {
+            const double value = mantissa * std::pow(10, exponent);
+            if (value < 0.9 * low || value > 1.1 * high)
+                continue;
+            char text[32];
+            std::snprintf(text, sizeof text, "%.3g", value);
+            ticks.emplace_back(value, text);
+        }
+    return ticks;
+}
 
 Figure loss_figure(const Study& study) {
     Figure f{.section = "training",
@@ -43,6 +71,7 @@ Figure loss_figure(const Study& study) {
         f.absent = "No loss curves are stored in this study (/training/loss).";
         return f;
     }
+    panel.y.ticks = decade_ticks(panel.curves);
     f.drawing.panels = {panel};
     f.absent = missing_groups(present);
     return f;
