@@ -18,7 +18,7 @@ void closed_form(benchmark::State& state) {
     double gap = 0;
     for (auto _ : state)
         parallel_items(networks, threads(), [&](Index i, Backend<double>& own) {
-            const ClosedForm found = closed_form_from_gram(own, stencil, G, S.cols(), {}, 1e-12);
+            const Solution found = closed_form_from_gram(own, stencil, G, S.cols(), {}, 1e-12);
             if (i == 0)
                 gap = found.gap;
         });

@@ -7,24 +7,10 @@
 #include <functional>
 #include <vector>
 
+#include "descrambler/solution.hpp"
 #include "descrambler/stencil.hpp"
 
 namespace descrambler {
-
-struct ClosedForm {
-    Matrix<double> P;                  // [n, n] descrambler
-    double eta_raw = 0;                // eta(I)
-    double eta = 0;                    // eta(P), in factor form where there is a factor
-    double eta_bound = 0;              // eta*, the certified lower bound over O(n)
-    double gap = 0;                    // (eta - eta*) / max(eta*, c u ||M|| ||G||), c = n
-    double offdiagonal = 0;            // max (|N_ij| - floor) / sqrt(N_ii N_jj), not below 0, see docs/numerics.md
-    double orthogonality = 0;          // max |P P^T - I|
-    Index rank = 0;                    // components outside the null block
-    std::vector<double> gamma;         // [n] descending
-    std::vector<double> relative_gap;  // [n-1] (gamma_i - gamma_{i+1}) / gamma_i
-    std::vector<bool> phase_free;      // per block of equal mu: its gammas coincide within the statistical error,
-                                       // (gamma_a - gamma_b) / gamma_a < 2 / sqrt(samples), or all are null
-};
 
 // The sign of component j is that of score(U)[j]; `score` may be empty (then the largest entry of u_j is positive).
 using SignScore = std::function<std::vector<double>(const Matrix<double>& U)>;
@@ -38,16 +24,16 @@ struct PrincipalAxes {
 // By the SVD of R [k, n], G = R^T R; null block sigma_i <= n u sigma_1. Throws InputError for NaN and for R = 0.
 [[nodiscard]] PrincipalAxes principal_axes(Backend<double>& on, const Matrix<double>& R);
 // The solution from axes that are known; signs [n]: component j is turned where signs[j] < 0; empty: none.
-[[nodiscard]] ClosedForm closed_form(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes,
-                                     const Matrix<double>& R, Index samples, const std::vector<double>& signs);
+[[nodiscard]] Solution closed_form(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes,
+                                   const Matrix<double>& R, Index samples, const std::vector<double>& signs);
 
 // From the triangular factor R [n, n] (or any R with G = R^T R, [k, n]) by its SVD: components down to n u sigma_1.
-[[nodiscard]] ClosedForm closed_form_from_factor(Backend<double>& on, const Stencil& stencil, const Matrix<double>& R,
-                                                 Index samples, const SignScore& score);
+[[nodiscard]] Solution closed_form_from_factor(Backend<double>& on, const Stencil& stencil, const Matrix<double>& R,
+                                               Index samples, const SignScore& score);
 // From the Gram alone, by eigh: null block gamma_i <= null_tolerance * gamma_1, null_tolerance = max(n u, 1e-12) for
 // activations in fp64, 1e-10 in fp32. Throws InputError for NaN, a zero or a non-symmetric Gram (with the numbers).
-[[nodiscard]] ClosedForm closed_form_from_gram(Backend<double>& on, const Stencil& stencil, const Matrix<double>& G,
-                                               Index samples, const SignScore& score, double null_tolerance);
+[[nodiscard]] Solution closed_form_from_gram(Backend<double>& on, const Stencil& stencil, const Matrix<double>& G,
+                                             Index samples, const SignScore& score, double null_tolerance);
 
 // eta in factor form, ||M^(1/2) P R^T||_F^2.
 [[nodiscard]] double smoothness(Backend<double>& on, const Stencil& stencil, const Matrix<double>& P,

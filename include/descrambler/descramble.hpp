@@ -24,7 +24,7 @@ struct DescrambleRequest {
 };
 
 struct Descrambling {
-    ClosedForm solution;
+    Solution solution;
     Matrix<double> gram;                // [n, n] what was minimised over (the joint one if so)
     Matrix<double> descrambled_weight;  // P W_K before, W_{K+1} P^T after; empty for the last layer after
     Index samples = 0;

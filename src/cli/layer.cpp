@@ -1,15 +1,9 @@
-#include <charconv>
-#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "cli/commands.hpp"
+#include "cli/inputs.hpp"
 #include "descrambler/descramble.hpp"
-#include "descrambler/ensemble.hpp"
-#include "descrambler/files.hpp"
 #include "descrambler/hdf5.hpp"
-#include "descrambler/npy.hpp"
-#include "descrambler/random.hpp"
 #include "descrambler/version.hpp"
 
 namespace descrambler::cli {
@@ -25,46 +19,6 @@ struct Options {
     double lambda = 1;
     bool include_bias = false, centre = false;
 };
-
-// A library and whatever it reads from.
-struct Inputs {
-    Matrix<double> stored;
-    std::shared_ptr<DeerTables> tables;
-    std::shared_ptr<Backend<float>> generator;
-    Library library;
-};
-
-void open_inputs(Inputs& inputs, const Options& o, const Ensemble& ensemble) {
-    const Index width = ensemble.networks.front().inputs();
-    if (!o.inputs.starts_with("deer:")) {
-        inputs.stored = read_inputs(o.inputs, width);
-        inputs.library = library_of(inputs.stored);
-        return;
-    }
-    double count = 0;
-    const char* end = o.inputs.data() + o.inputs.size();
-    const auto [parsed, error] = std::from_chars(o.inputs.data() + 5, end, count);  // 8192 or 1e6
-    if (error != std::errc() || parsed != end || !(count >= 1 && count <= 1e15) || count != std::floor(count))
-        throw InputError("--inputs " + o.inputs + ": expected deer:N with N from 1 to 1e15");
-    if (!ensemble.database)
-        throw InputError("--inputs " + o.inputs + ": expected a network with an input recipe (/input), " + o.net +
-                         " has none");
-    if (ensemble.database->times != width)
-        throw InputError("--inputs " + o.inputs + ": traces have " + std::to_string(ensemble.database->times) +
-                         " points, the network takes " + std::to_string(width));
-    inputs.tables = std::make_shared<DeerTables>(make_deer_tables(*ensemble.database));
-    inputs.generator = make_cpu_backend<float>(1);
-    inputs.library.features = width;
-    inputs.library.samples = static_cast<Index>(count);
-    inputs.library.read = [tables = inputs.tables, on = inputs.generator,
-                           seed = o.common.seed.value_or(ensemble.seed.value_or(1)), progress = progress_bar(o.common),
-                           count](Index first, Batch<double> X) {
-        Matrix<float> block(X.rows, X.cols);
-        on->deer_traces(*tables, seed, stream::library, first, {.input = block.view()});
-        std::copy(block.values().begin(), block.values().end(), X.data);
-        progress("reading traces", static_cast<double>(first + X.cols), count);
-    };
-}
 
 // One network: [rows, cols]; several: [networks, rows, cols].
 void write(const Hdf5Group& root, const std::string& name, const std::vector<const Matrix<double>*>& items,
@@ -89,27 +43,15 @@ void run(const Options& o) {
     if (o.method != "closed")
         throw InputError("--method " + o.method + ": expected closed");
     const auto on = make_backend<double>(o.common.device, o.common.threads);  // refuses a device that is not there
-    check_output(o.out);
-    for (const std::string& input :
-         {o.net, o.inputs.substr(
-                     0, o.inputs.find(".h5:/") == std::string::npos ? o.inputs.size() : o.inputs.find(".h5:/") + 3)})
-        if (std::error_code ignored; std::filesystem::equivalent(o.out, input, ignored))
-            throw InputError("--out " + o.out + ": expected another file than the input");
-    Ensemble ensemble = read_ensemble(o.net);
-    if (o.network) {
-        if (*o.network < 0 || *o.network >= static_cast<Index>(ensemble.networks.size()))
-            throw InputError("--network " + std::to_string(*o.network) + ": expected 0 to " +
-                             std::to_string(ensemble.networks.size() - 1) + ", as " + o.net + " has them");
-        ensemble.networks = {ensemble.networks[static_cast<std::size_t>(*o.network)]};
-    }
-    Inputs inputs;
-    open_inputs(inputs, o, ensemble);
+    check_output_apart(o.out, {o.net, o.inputs});
+    const Ensemble ensemble = open_networks(o.net, o.network);
+    const Library library = open_library(o.inputs, ensemble, o.net, o.common);
     const DescrambleRequest request{
         .tap = {.layer = o.layer, .tap = tap_from(o.tap), .include_bias = o.include_bias, .centre = o.centre},
         .criterion = criterion_from(o.criterion),
         .stencil = stencil_from(o.stencil),
         .lambda = o.lambda};
-    const std::vector<Descrambling> results = descramble(ensemble.networks, inputs.library, request, o.common.threads);
+    const std::vector<Descrambling> results = descramble(ensemble.networks, library, request, o.common.threads);
 
     Hdf5File file = Hdf5File::create(o.out);
     const Hdf5Group& root = file.root();
@@ -145,13 +87,13 @@ void run(const Options& o) {
             json[name] = values;
         }
     };
-    number("eta_raw", [](const ClosedForm& s) { return s.eta_raw; });
-    number("eta", [](const ClosedForm& s) { return s.eta; });
-    number("eta_bound", [](const ClosedForm& s) { return s.eta_bound; });
-    number("gap", [](const ClosedForm& s) { return s.gap; });
-    number("offdiagonal", [](const ClosedForm& s) { return s.offdiagonal; });
-    number("orthogonality", [](const ClosedForm& s) { return s.orthogonality; });
-    number("rank", [](const ClosedForm& s) { return s.rank; });
+    number("eta_raw", [](const Solution& s) { return s.eta_raw; });
+    number("eta", [](const Solution& s) { return s.eta; });
+    number("eta_bound", [](const Solution& s) { return s.eta_bound; });
+    number("gap", [](const Solution& s) { return s.gap; });
+    number("offdiagonal", [](const Solution& s) { return s.offdiagonal; });
+    number("orthogonality", [](const Solution& s) { return s.orthogonality; });
+    number("rank", [](const Solution& s) { return s.rank; });
     for (const char* key : {"net", "inputs", "tap", "criterion", "stencil", "method"})
         root.attribute("", key, json[key].get<std::string>());
     root.attribute("", "layer", static_cast<std::int64_t>(o.layer));
@@ -163,7 +105,7 @@ void run(const Options& o) {
         std::printf("%s\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
     else if (!o.common.quiet)
         for (std::size_t i = 0; i < results.size(); ++i) {
-            const ClosedForm& s = results[i].solution;
+            const Solution& s = results[i].solution;
             std::printf("network %zu: eta %.6g, from %.6g; bound %.6g, gap %.1e, off-diagonal %.1e, rank %td of %td\n",
                         o.network ? static_cast<std::size_t>(*o.network) : i, s.eta, s.eta_raw, s.eta_bound, s.gap,
                         s.offdiagonal, s.rank, s.P.rows());

@@ -108,8 +108,8 @@ double offdiagonal_of(const Stencil& stencil, const Matrix<double>& N, Index ran
     return result;
 }
 
-ClosedForm solve(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes, const Transformed& transformed,
-                 bool from_factor, Index samples, const std::vector<double>& signs) {
+Solution solve(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes, const Transformed& transformed,
+               bool from_factor, Index samples, const std::vector<double>& signs) {
     const Index n = stencil.n();
     require(axes.U.rows() == n && axes.U.cols() == n, "closed form: stencil and axes differ in size");
     require(signs.empty() || static_cast<Index>(signs.size()) == n, "closed form: one sign a component");
@@ -118,7 +118,7 @@ ClosedForm solve(Backend<double>& on, const Stencil& stencil, const PrincipalAxe
         if (signs[j] < 0)
             turn(U.column(j));
 
-    ClosedForm out;
+    Solution out;
     out.P = descrambler_of(on, stencil.T, std::move(U), axes.rank);
     out.orthogonality = orthogonality_of(on, out.P);
     out.rank = axes.rank;
@@ -168,20 +168,20 @@ PrincipalAxes principal_axes(Backend<double>& on, const Matrix<double>& R) {
     return axes;
 }
 
-ClosedForm closed_form(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes, const Matrix<double>& R,
-                       Index samples, const std::vector<double>& signs) {
+Solution closed_form(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes, const Matrix<double>& R,
+                     Index samples, const std::vector<double>& signs) {
     require(R.cols() == stencil.n(), "closed form: stencil and factor differ in size");
     return solve(on, stencil, axes, by_factor(on, R), true, samples, signs);
 }
 
-ClosedForm closed_form_from_factor(Backend<double>& on, const Stencil& stencil, const Matrix<double>& R, Index samples,
-                                   const SignScore& score) {
+Solution closed_form_from_factor(Backend<double>& on, const Stencil& stencil, const Matrix<double>& R, Index samples,
+                                 const SignScore& score) {
     const PrincipalAxes axes = principal_axes(on, R);
     return closed_form(on, stencil, axes, R, samples, score ? score(axes.U) : std::vector<double>());
 }
 
-ClosedForm closed_form_from_gram(Backend<double>& on, const Stencil& stencil, const Matrix<double>& G, Index samples,
-                                 const SignScore& score, double null_tolerance) {
+Solution closed_form_from_gram(Backend<double>& on, const Stencil& stencil, const Matrix<double>& G, Index samples,
+                               const SignScore& score, double null_tolerance) {
     const Index n = stencil.n();
     if (G.rows() != n || G.cols() != n)
         throw InputError("Gram matrix: " + std::to_string(G.rows()) + " x " + std::to_string(G.cols()) + ", expected " +

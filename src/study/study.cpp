@@ -255,7 +255,7 @@ void read_findings(StudyData& study, const FindingsLibrary& library, int threads
         group.readings.resize(group.networks.size());
         parallel_items(static_cast<Index>(group.networks.size()), threads, [&](Index i, Backend<double>& on) {
             const auto k = static_cast<std::size_t>(i);
-            const ClosedForm& first = group.layers[0].networks[k].solution;
+            const Solution& first = group.layers[0].networks[k].solution;
             ReadingInput input;
             input.network = &group.networks[k];
             input.P1 = &first.P;

@@ -90,13 +90,13 @@ Json layers(const StudyData& study) {
                         {"criterion", to_string(layer.request.criterion)},
                         {"stencil", to_string(layer.request.stencil)},
                         {"method", "closed"},
-                        {"eta_raw", of([](const ClosedForm& s) { return s.eta_raw; })},
-                        {"eta", of([](const ClosedForm& s) { return s.eta; })},
-                        {"eta_bound", of([](const ClosedForm& s) { return s.eta_bound; })},
-                        {"gap", of([](const ClosedForm& s) { return s.gap; })},
-                        {"offdiagonal", of([](const ClosedForm& s) { return s.offdiagonal; })},
-                        {"orthogonality", of([](const ClosedForm& s) { return s.orthogonality; })},
-                        {"rank", of([](const ClosedForm& s) { return s.rank; })}});
+                        {"eta_raw", of([](const Solution& s) { return s.eta_raw; })},
+                        {"eta", of([](const Solution& s) { return s.eta; })},
+                        {"eta_bound", of([](const Solution& s) { return s.eta_bound; })},
+                        {"gap", of([](const Solution& s) { return s.gap; })},
+                        {"offdiagonal", of([](const Solution& s) { return s.offdiagonal; })},
+                        {"orthogonality", of([](const Solution& s) { return s.orthogonality; })},
+                        {"rank", of([](const Solution& s) { return s.rank; })}});
     }
     return list;
 }

@@ -32,11 +32,11 @@ std::vector<double> geometric(Index n, double last) {
 
 // The floor is the size of the rounding of N, not a bound: a few of them may be left over, in units of the smallest
 // component.
-double left_of_floor(const ClosedForm& found) {
+double left_of_floor(const Solution& found) {
     return 10 * static_cast<double>(found.P.rows()) * u * std::sqrt(found.gamma.front() / found.gamma.back());
 }
 
-TEST(ClosedForm, ReachesTheGoldenMinimum) {
+TEST(Solution, ReachesTheGoldenMinimum) {
     if (!has_data("golden"))
         GTEST_SKIP() << no_data("golden");
     const auto on = make_cpu_backend<double>(1);
@@ -45,7 +45,7 @@ TEST(ClosedForm, ReachesTheGoldenMinimum) {
         for (const auto& [kind, name] :
              {std::pair{StencilKind::fourier2, "fourdif2"}, std::pair{StencilKind::diff2, "diff2"}}) {
             const Stencil stencil = make_stencil(*on, kind, n);
-            const ClosedForm found = closed_form_from_factor(*on, stencil, R, R.rows(), {});
+            const Solution found = closed_form_from_factor(*on, stencil, R, R.rows(), {});
             const double expected = golden(n, std::string("etastar_") + name)(0, 0);
             // the tolerances of the set: 1e-12, for n = 80 u kappa_eta of the stored eigenvalues of G
             const double tolerance = n == 80 ? (kind == StencilKind::fourier2 ? 1e-10 : 3e-11) : 1e-12;
@@ -57,14 +57,14 @@ TEST(ClosedForm, ReachesTheGoldenMinimum) {
     }
 }
 
-TEST(ClosedForm, FindsTheGoldenAxes) {
+TEST(Solution, FindsTheGoldenAxes) {
     if (!has_data("golden"))
         GTEST_SKIP() << no_data("golden");
     const auto on = make_cpu_backend<double>(1);
     for (const Index n : {5, 16, 80}) {
         const Stencil stencil = make_stencil(*on, StencilKind::fourier2, n);
         const Matrix<double> R = transpose(golden(n, "S")), U = golden(n, "U"), gamma = golden(n, "gamma");
-        const ClosedForm found = closed_form_from_factor(*on, stencil, R, R.rows(), {});
+        const Solution found = closed_form_from_factor(*on, stencil, R, R.rows(), {});
         for (Index j = 0; j < n; ++j)
             EXPECT_NEAR(found.gamma[j], gamma(j, 0), 1e-13 * gamma(0, 0)) << n << " " << j;
         // T^T P U = diag(+-1): the golden U rests on eigh(G), whose columns i and j mix by n u gamma_1 / their gap
@@ -81,7 +81,7 @@ TEST(ClosedForm, FindsTheGoldenAxes) {
     }
 }
 
-TEST(ClosedForm, SmoothnessMatchesTheGoldenValuesAtAnyP) {
+TEST(Solution, SmoothnessMatchesTheGoldenValuesAtAnyP) {
     if (!has_data("golden"))
         GTEST_SKIP() << no_data("golden");
     const auto on = make_cpu_backend<double>(1);
@@ -95,19 +95,19 @@ TEST(ClosedForm, SmoothnessMatchesTheGoldenValuesAtAnyP) {
         EXPECT_NEAR(smoothness(*on, fourier, P, R), eta, 1e-12 * eta) << n;
         EXPECT_NEAR(smoothness(*on, diff, P, R), eta_diff, 1e-12 * eta_diff) << n;
         EXPECT_NEAR(smoothness(*on, fourier, P, joint), eta_joint, 1e-12 * eta_joint) << n;
-        const ClosedForm found = closed_form_from_factor(*on, fourier, joint, joint.rows(), {});
+        const Solution found = closed_form_from_factor(*on, fourier, joint, joint.rows(), {});
         EXPECT_NEAR(found.eta, star, 1e-10 * star) << n;
         EXPECT_NEAR(found.eta_bound, star, 1e-10 * star) << n;
     }
 }
 
-TEST(ClosedForm, NoPermutationAndNoRotationIsBetter) {
+TEST(Solution, NoPermutationAndNoRotationIsBetter) {
     const auto on = make_cpu_backend<double>(1);
     for (const StencilKind kind : kinds)
         for (const Index n : {3, 4, 5}) {
             const Stencil stencil = make_stencil(*on, kind, n);
             const Matrix<double> R = normal(9, n, 1);
-            const ClosedForm found = closed_form_from_factor(*on, stencil, R, 9, {});
+            const Solution found = closed_form_from_factor(*on, stencil, R, 9, {});
             std::vector<Index> order(n);
             std::iota(order.begin(), order.end(), 0);
             double best = std::numeric_limits<double>::infinity();
@@ -123,7 +123,7 @@ TEST(ClosedForm, NoPermutationAndNoRotationIsBetter) {
         }
 }
 
-TEST(ClosedForm, StaysPreciseWhereTheGramIsSingularInDoublePrecision) {
+TEST(Solution, StaysPreciseWhereTheGramIsSingularInDoublePrecision) {
     // sigma from 1 to 1e-9, gamma to 1e-18: the condition of trained layers
     const auto on = make_cpu_backend<double>(1);
     for (const StencilKind kind : kinds)
@@ -131,7 +131,7 @@ TEST(ClosedForm, StaysPreciseWhereTheGramIsSingularInDoublePrecision) {
             const Stencil stencil = make_stencil(*on, kind, n);
             const std::vector<double> sigma = geometric(n, 1e-9);
             const Matrix<double> R = factor_with(*on, sigma, 2);
-            const ClosedForm found = closed_form_from_factor(*on, stencil, R, 8192, {});
+            const Solution found = closed_form_from_factor(*on, stencil, R, 8192, {});
             EXPECT_LE(std::abs(found.gap), 1e-8) << to_string(kind) << " " << n;
             EXPECT_LE(found.orthogonality, 1e-12) << to_string(kind) << " " << n;
             EXPECT_LE(found.offdiagonal, 1e-6) << to_string(kind) << " " << n;
@@ -144,7 +144,7 @@ TEST(ClosedForm, StaysPreciseWhereTheGramIsSingularInDoublePrecision) {
             EXPECT_NEAR(found.eta, planted, error);
             EXPECT_GT(found.eta_raw, found.eta);
 
-            const ClosedForm from_gram = closed_form_from_gram(*on, stencil, gram(*on, transpose(R)), 8192, {}, 1e-12);
+            const Solution from_gram = closed_form_from_gram(*on, stencil, gram(*on, transpose(R)), 8192, {}, 1e-12);
             // the null block is completed by rule and not by order: its gammas may sit at any mu
             double null = 0;
             for (Index i = from_gram.rank; i < n; ++i)
@@ -160,7 +160,7 @@ TEST(ClosedForm, StaysPreciseWhereTheGramIsSingularInDoublePrecision) {
         }
 }
 
-TEST(ClosedForm, NullBlockDoesNotDependOnItsBasis) {
+TEST(Solution, NullBlockDoesNotDependOnItsBasis) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = 20, rank = 5;
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, n);
@@ -174,7 +174,7 @@ TEST(ClosedForm, NullBlockDoesNotDependOnItsBasis) {
     std::copy_n(stencil.T.data() + rank * n, T2.size(), T2.data());
     const Matrix<double> turned = multiply(*on, Op::none, Op::none, U2, turn);
     std::copy_n(turned.data(), turned.size(), other.U.data() + rank * n);
-    const ClosedForm a = closed_form(*on, stencil, axes, R, 30, {}), b = closed_form(*on, stencil, other, R, 30, {});
+    const Solution a = closed_form(*on, stencil, axes, R, 30, {}), b = closed_form(*on, stencil, other, R, 30, {});
     // a polar factor is as well determined as the smallest singular value of T2^T U2 is large
     const double smallest = svd(*on, multiply(*on, Op::transpose, Op::none, T2, U2)).s.back();
     EXPECT_GT(largest_difference(axes.U, other.U), 0.1);
@@ -184,7 +184,7 @@ TEST(ClosedForm, NullBlockDoesNotDependOnItsBasis) {
     EXPECT_LE(std::abs(a.gap), 1e-12);
 }
 
-TEST(ClosedForm, NullRowsStayAsCloseToTheNeuronsAsTheyCan) {
+TEST(Solution, NullRowsStayAsCloseToTheNeuronsAsTheyCan) {
     // The completion is the Procrustes one: among all null blocks it has the largest trace of P.
     const auto on = make_cpu_backend<double>(1);
     const Index n = 12;
@@ -196,7 +196,7 @@ TEST(ClosedForm, NullRowsStayAsCloseToTheNeuronsAsTheyCan) {
             sum += P(i, i);
         return sum;
     };
-    const ClosedForm found = closed_form_from_factor(*on, stencil, R, 4, {});
+    const Solution found = closed_form_from_factor(*on, stencil, R, 4, {});
     ASSERT_EQ(found.rank, 4);
     const Matrix<double> phi = multiply(*on, Op::transpose, Op::none, stencil.T, found.P);  // rows: components
     for (std::uint64_t trial = 0; trial < 100; ++trial) {
@@ -212,13 +212,13 @@ TEST(ClosedForm, NullRowsStayAsCloseToTheNeuronsAsTheyCan) {
     }
 }
 
-TEST(ClosedForm, RankOneHasAMinimumOfZeroAndAFiniteGap) {
+TEST(Solution, RankOneHasAMinimumOfZeroAndAFiniteGap) {
     const auto on = make_cpu_backend<double>(1);
     for (const StencilKind kind : kinds)
         for (const Index n : {3, 5, 16, 80}) {
             const Stencil stencil = make_stencil(*on, kind, n);
             const Matrix<double> R = normal(1, n, 7);
-            const ClosedForm found = closed_form_from_factor(*on, stencil, R, 1, {});
+            const Solution found = closed_form_from_factor(*on, stencil, R, 1, {});
             EXPECT_EQ(found.rank, 1);
             // sigma_2^2 is (n u sigma_1)^2 at most, the floor of the gap n u of mu_n gamma_1
             EXPECT_LE(std::abs(found.eta), static_cast<double>(n) * u * stencil.mu[n - 1] * found.gamma[0]);
@@ -233,18 +233,18 @@ TEST(ClosedForm, RankOneHasAMinimumOfZeroAndAFiniteGap) {
                 }
                 EXPECT_NEAR(std::abs(x), std::sqrt(size / static_cast<double>(n)), 1e-13 * std::sqrt(size));
             }
-            const ClosedForm from_gram = closed_form_from_gram(*on, stencil, gram(*on, transpose(R)), 1, {}, 1e-12);
+            const Solution from_gram = closed_form_from_gram(*on, stencil, gram(*on, transpose(R)), 1, {}, 1e-12);
             EXPECT_EQ(from_gram.rank, 1);
             EXPECT_LE(std::abs(from_gram.gap), 1.0);
             EXPECT_LE(from_gram.orthogonality, 1e-13);
         }
 }
 
-TEST(ClosedForm, EqualGammasAreMinimisedAndTheirPhasesFree) {
+TEST(Solution, EqualGammasAreMinimisedAndTheirPhasesFree) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = 9;
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, n);
-    const ClosedForm found = closed_form_from_factor(*on, stencil, identity(n), 1000, {});
+    const Solution found = closed_form_from_factor(*on, stencil, identity(n), 1000, {});
     EXPECT_LE(std::abs(found.gap), 1e-13);
     EXPECT_LE(found.orthogonality, 1e-14);
     EXPECT_NEAR(found.eta, 2 * (1 + 16 + 81 + 256), 1e-10);  // tr M
@@ -253,7 +253,7 @@ TEST(ClosedForm, EqualGammasAreMinimisedAndTheirPhasesFree) {
         EXPECT_LE(std::abs(gap), 1e-14);
 }
 
-TEST(ClosedForm, PhaseIsFreeWithinTheStatisticalErrorOnly) {
+TEST(Solution, PhaseIsFreeWithinTheStatisticalErrorOnly) {
     // gammas of frequency 1: 0.90 and 0.81, relative gap 0.1; of frequency 2: 0.5 and 0.1. 2 / sqrt(N) = 0.2, 0.02
     const auto on = make_cpu_backend<double>(1);
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, 5);
@@ -262,8 +262,8 @@ TEST(ClosedForm, PhaseIsFreeWithinTheStatisticalErrorOnly) {
     for (const double g : gamma)
         sigma.push_back(std::sqrt(g));
     const Matrix<double> R = factor_with(*on, sigma, 8);
-    const ClosedForm few = closed_form_from_factor(*on, stencil, R, 100, {});
-    const ClosedForm many = closed_form_from_factor(*on, stencil, R, 10000, {});
+    const Solution few = closed_form_from_factor(*on, stencil, R, 100, {});
+    const Solution many = closed_form_from_factor(*on, stencil, R, 10000, {});
     EXPECT_EQ(few.phase_free, (std::vector<bool>{false, true, false}));
     EXPECT_EQ(many.phase_free, (std::vector<bool>{false, false, false}));
     const double gaps[] = {0.1, 0.1, 0.31 / 0.81, 0.8};
@@ -272,22 +272,22 @@ TEST(ClosedForm, PhaseIsFreeWithinTheStatisticalErrorOnly) {
         EXPECT_NEAR(many.relative_gap[i], gaps[i], 1e-13);
 }
 
-TEST(ClosedForm, PhaseIsFreeInTheNullBlock) {
+TEST(Solution, PhaseIsFreeInTheNullBlock) {
     // n = 7, rank 4: frequency 2 (components 3, 4) is half null and ordered by it, frequency 3 is null altogether
     const auto on = make_cpu_backend<double>(1);
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, 7);
     const Matrix<double> R = factor_with(*on, {1, 0.5, 0.25, 0.125, 0, 0, 0}, 14);
-    const ClosedForm found = closed_form_from_factor(*on, stencil, R, 1000000000, {});
+    const Solution found = closed_form_from_factor(*on, stencil, R, 1000000000, {});
     ASSERT_EQ(found.rank, 4);
     EXPECT_EQ(found.phase_free, (std::vector<bool>{false, false, false, true}));
 }
 
-TEST(ClosedForm, LargerGammaGoesToTheCosine) {
+TEST(Solution, LargerGammaGoesToTheCosine) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = 7;
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, n);
     const Matrix<double> R = factor_with(*on, geometric(n, 0.1), 9);
-    const ClosedForm found = closed_form_from_factor(*on, stencil, R, 100, {});
+    const Solution found = closed_form_from_factor(*on, stencil, R, 100, {});
     const Matrix<double> Y =
         multiply(*on, Op::transpose, Op::none, stencil.T, multiply(*on, Op::none, Op::transpose, found.P, R));
     const Matrix<double> N = gram(*on, Y);
@@ -298,7 +298,7 @@ TEST(ClosedForm, LargerGammaGoesToTheCosine) {
         EXPECT_GT(N(i, i), N(i + 1, i + 1));
 }
 
-TEST(ClosedForm, SignsFollowTheScore) {
+TEST(Solution, SignsFollowTheScore) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = 8;
     const Stencil stencil = make_stencil(*on, StencilKind::dct, n);
@@ -308,9 +308,9 @@ TEST(ClosedForm, SignsFollowTheScore) {
         const Matrix<double> s = multiply(*on, Op::none, Op::none, weights, U);
         return std::vector<double>(s.values().begin(), s.values().end());
     };
-    const ClosedForm plain = closed_form_from_factor(*on, stencil, R, 100, {});
-    const ClosedForm scored = closed_form_from_factor(*on, stencil, R, 100, score);
-    const ClosedForm from_gram = closed_form_from_gram(*on, stencil, gram(*on, transpose(R)), 100, score, 1e-12);
+    const Solution plain = closed_form_from_factor(*on, stencil, R, 100, {});
+    const Solution scored = closed_form_from_factor(*on, stencil, R, 100, score);
+    const Solution from_gram = closed_form_from_gram(*on, stencil, gram(*on, transpose(R)), 100, score, 1e-12);
     EXPECT_LE(largest_difference(scored.P, from_gram.P), 1e-11);  // n u gamma_1 over the smallest gap of gamma, 5e-3
     const Matrix<double> rows = multiply(*on, Op::transpose, Op::none, scored.P, stencil.T);  // columns: u_j
     for (const double s : score(rows))
@@ -323,7 +323,7 @@ TEST(ClosedForm, SignsFollowTheScore) {
     EXPECT_NEAR(scored.eta, plain.eta, 1e-13 * plain.eta);
 }
 
-TEST(ClosedForm, GapAndOffdiagonalSeeWrongAxes) {
+TEST(Solution, GapAndOffdiagonalSeeWrongAxes) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = 6;
     const Stencil stencil = make_stencil(*on, StencilKind::dct, n);
@@ -331,7 +331,7 @@ TEST(ClosedForm, GapAndOffdiagonalSeeWrongAxes) {
     const PrincipalAxes right = principal_axes(*on, R);
     PrincipalAxes swapped = right, mixed = right;
     std::swap_ranges(swapped.U.column(1).begin(), swapped.U.column(1).end(), swapped.U.column(3).begin());
-    const ClosedForm wrong = closed_form(*on, stencil, swapped, R, 100, {});
+    const Solution wrong = closed_form(*on, stencil, swapped, R, 100, {});
     const double excess = (stencil.mu[3] - stencil.mu[1]) * (right.gamma[1] - right.gamma[3]);
     EXPECT_NEAR(wrong.gap, excess / wrong.eta_bound, 1e-12);
     EXPECT_LE(wrong.offdiagonal, left_of_floor(wrong));  // sorted wrongly, but diagonal
@@ -345,7 +345,7 @@ TEST(ClosedForm, GapAndOffdiagonalSeeWrongAxes) {
     EXPECT_NEAR(closed_form(*on, stencil, mixed, R, 100, {}).offdiagonal, expected, 1e-12);
 }
 
-TEST(ClosedForm, PairsMayMixWithoutTouchingTheOffdiagonalMeasure) {
+TEST(Solution, PairsMayMixWithoutTouchingTheOffdiagonalMeasure) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = 5;
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, n);
@@ -355,7 +355,7 @@ TEST(ClosedForm, PairsMayMixWithoutTouchingTheOffdiagonalMeasure) {
         mixed.U(i, 1) = (axes.U(i, 1) + axes.U(i, 2)) * std::sqrt(0.5);
         mixed.U(i, 2) = (axes.U(i, 2) - axes.U(i, 1)) * std::sqrt(0.5);
     }
-    const ClosedForm found = closed_form(*on, stencil, mixed, R, 100, {});
+    const Solution found = closed_form(*on, stencil, mixed, R, 100, {});
     EXPECT_LE(found.offdiagonal, left_of_floor(found));
     EXPECT_LE(std::abs(found.gap), 1e-13);
 }
@@ -370,7 +370,7 @@ std::string refusal(const Matrix<double>& G) {
     return "accepted";
 }
 
-TEST(ClosedForm, RefusesWhatIsNoGram) {
+TEST(Solution, RefusesWhatIsNoGram) {
     EXPECT_EQ(refusal(identity(4)), "accepted");
     Matrix<double> G = identity(4);
     G(2, 1) = std::nan("");
@@ -387,7 +387,7 @@ TEST(ClosedForm, RefusesWhatIsNoGram) {
     EXPECT_NE(refusal(G).find("eigenvalue -0.5"), std::string::npos);
 }
 
-TEST(ClosedForm, RefusesFactorsThatAreZeroOrNotFinite) {
+TEST(Solution, RefusesFactorsThatAreZeroOrNotFinite) {
     const auto on = make_cpu_backend<double>(1);
     const Stencil stencil = make_stencil(*on, StencilKind::dct, 4);
     EXPECT_THROW((void)closed_form_from_factor(*on, stencil, Matrix<double>(4, 4), 10, {}), InputError);

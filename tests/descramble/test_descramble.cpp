@@ -79,7 +79,7 @@ TEST(Descramble, SolvesWhatItSaysAndWeightsAreRewrittenByP) {
         const auto found = descramble(networks, library_of(X), {tap}, 2);
         const auto grams = tap_grams(networks, tap, library_of(X), 1);
         for (std::size_t k = 0; k < 2; ++k) {
-            const ClosedForm& solution = found[k].solution;
+            const Solution& solution = found[k].solution;
             EXPECT_LE(std::abs(solution.gap), 1e-12);
             EXPECT_LE(solution.orthogonality, 1e-13);
             EXPECT_LE(solution.offdiagonal, 1e-12);  // a few floors, n u sigma_1 / sigma_n

@@ -12,7 +12,7 @@ int main() {
     for (Index i = 0; i < 16; ++i)
         for (Index j = i; j < 16; ++j)
             R(i, j) = std::cos(static_cast<double>(3 * i + 7 * j * j));
-    const ClosedForm found = closed_form_from_factor(*on, make_stencil(*on, StencilKind::fourier2, 16), R, 1000, {});
+    const Solution found = closed_form_from_factor(*on, make_stencil(*on, StencilKind::fourier2, 16), R, 1000, {});
     std::printf("descrambler %s: eta %g of %g, gap %g\n", version().c_str(), found.eta, found.eta_raw, found.gap);
     return found.eta < found.eta_raw && found.gap < 1e-8 && found.orthogonality < 1e-12 ? 0 : 1;
 }

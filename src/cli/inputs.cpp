@@ -1,0 +1,78 @@
+#include "cli/inputs.hpp"
+
+#include <charconv>
+#include <cmath>
+
+#include "descrambler/files.hpp"
+#include "descrambler/npy.hpp"
+#include "descrambler/random.hpp"
+
+namespace descrambler::cli {
+
+namespace {
+
+// N of "deer:N": 8192 or 1e6.
+Index count_of(const std::string& inputs, std::size_t prefix) {
+    double count = 0;
+    const char* end = inputs.data() + inputs.size();
+    const auto [parsed, error] = std::from_chars(inputs.data() + prefix, end, count);
+    if (error != std::errc() || parsed != end || !(count >= 1 && count <= 1e15) || count != std::floor(count))
+        throw InputError("--inputs " + inputs + ": expected " + inputs.substr(0, prefix) + "N with N from 1 to 1e15");
+    return static_cast<Index>(count);
+}
+
+Library deer_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
+                     const Common& common) {
+    const Index width = ensemble.networks.front().inputs(), count = count_of(inputs, 5);
+    if (!ensemble.database)
+        throw InputError("--inputs " + inputs + ": expected a network with an input recipe (/input), " + net +
+                         " has none");
+    if (ensemble.database->times != width)
+        throw InputError("--inputs " + inputs + ": traces have " + std::to_string(ensemble.database->times) +
+                         " points, the network takes " + std::to_string(width));
+    const auto tables = std::make_shared<const DeerTables>(make_deer_tables(*ensemble.database));
+    const std::shared_ptr<Backend<float>> on = make_cpu_backend<float>(1);
+    const std::uint64_t seed = common.seed.value_or(ensemble.seed.value_or(1));
+    return {width, count, [tables, on, seed, count, progress = progress_bar(common)](Index first, Batch<double> X) {
+                Matrix<float> block(X.rows, X.cols);
+                on->deer_traces(*tables, seed, stream::library, first, {.input = block.view()});
+                std::copy(block.values().begin(), block.values().end(), X.data);
+                progress("reading traces", static_cast<double>(first + X.cols), static_cast<double>(count));
+            }};
+}
+
+}  // namespace
+
+Ensemble open_networks(const std::string& net, std::optional<Index> network) {
+    Ensemble ensemble = read_ensemble(net);
+    if (network) {
+        if (*network < 0 || *network >= static_cast<Index>(ensemble.networks.size()))
+            throw InputError("--network " + std::to_string(*network) + ": expected 0 to " +
+                             std::to_string(ensemble.networks.size() - 1) + ", as " + net + " has them");
+        ensemble.networks = {ensemble.networks[static_cast<std::size_t>(*network)]};
+    }
+    return ensemble;
+}
+
+Library open_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
+                     const Common& common) {
+    if (inputs.starts_with("deer:"))
+        return deer_library(inputs, ensemble, net, common);
+    const auto stored =
+        std::make_shared<const Matrix<double>>(read_inputs(inputs, ensemble.networks.front().inputs()));
+    Library library = library_of(*stored);
+    library.read = [stored, read = library.read](Index first, Batch<double> X) { read(first, X); };
+    return library;
+}
+
+void check_output_apart(const std::string& out, const std::vector<std::string>& read) {
+    check_output(out);
+    for (const std::string& name : read) {
+        const std::size_t dataset = name.find(".h5:/");
+        const std::string path = name.substr(0, dataset == std::string::npos ? name.size() : dataset + 3);
+        if (std::error_code ignored; std::filesystem::equivalent(out, path, ignored))
+            throw InputError("--out " + out + ": expected another file than the input");
+    }
+}
+
+}  // namespace descrambler::cli
