@@ -23,6 +23,9 @@ struct PrincipalAxes {
 };
 // By the SVD of R [k, n], G = R^T R; null block sigma_i <= n u sigma_1. Throws InputError for NaN and for R = 0.
 [[nodiscard]] PrincipalAxes principal_axes(Backend<double>& on, const Matrix<double>& R);
+// What a given orthogonal P [n, n] is worth against the bound that the axes of R certify. P is taken as it is.
+[[nodiscard]] Solution certify(Backend<double>& on, const Stencil& stencil, const Matrix<double>& P,
+                               const PrincipalAxes& axes, const Matrix<double>& R, Index samples);
 // The solution from axes that are known; signs [n]: component j is turned where signs[j] < 0; empty: none.
 [[nodiscard]] Solution closed_form(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes,
                                    const Matrix<double>& R, Index samples, const std::vector<double>& signs);
@@ -34,6 +37,10 @@ struct PrincipalAxes {
 // activations in fp64, 1e-10 in fp32. Throws InputError for NaN, a zero or a non-symmetric Gram (with the numbers).
 [[nodiscard]] Solution closed_form_from_gram(Backend<double>& on, const Stencil& stencil, const Matrix<double>& G,
                                              Index samples, const SignScore& score, double null_tolerance);
+
+// Many networks at once, without certificate: P [n, n] and bound [1, 1] of every Gram G [n, n], G destroyed. The rows
+// of the null block are whatever eigh made of them.
+void closed_forms(Backend<double>& on, const Stencil& stencil, Batch<double> G, Batch<double> P, Batch<double> bound);
 
 // eta in factor form, ||M^(1/2) P R^T||_F^2.
 [[nodiscard]] double smoothness(Backend<double>& on, const Stencil& stencil, const Matrix<double>& P,

@@ -40,6 +40,21 @@ constexpr Cost eigh(Index n, Index word) {
     using detail::real;
     return {9 * real(n) * real(n) * real(n), 2 * real(n) * real(n) * real(word)};
 }
+// P = 2 (I + Q)^-1 - I
+constexpr Cost cayley(Index n, Index word) {
+    using detail::real;
+    return {2 * real(n) * real(n) * real(n), 1.5 * real(n) * real(n) * real(word)};
+}
+// dP -> dq: two products
+constexpr Cost cayley_pullback(Index n, Index word) {
+    return gemm(n, n, n, word) * 2.0;
+}
+// value and gradient in the chart, L [n, k]: the inverse, B L, B^T (mu Y), and their product
+constexpr Cost tikhonov(Index n, Index k, Index word) {
+    using detail::real;
+    return {2 * real(n) * real(n) * real(n) + 6 * real(n) * real(n) * real(k),
+            (real(n) * real(k) + real(n) * real(n)) * real(word)};
+}
 // thin singular value decomposition of [m, n], m >= n: 14 m n^2 + 8 n^3 (Golub, Van Loan, with vectors)
 constexpr Cost svd(Index m, Index n, Index word) {
     using detail::real;

@@ -7,9 +7,11 @@
 #include <new>
 
 #include "cpu/blas.hpp"
+#include "cpu/cayley.hpp"
 #include "cpu/deer.hpp"
 #include "cpu/factor.hpp"
 #include "cpu/fft.hpp"
+#include "cpu/minimise.hpp"
 #include "cpu/mlp.hpp"
 #include "cpu/random.hpp"
 #include "cpu/train.hpp"
@@ -51,6 +53,17 @@ private:
     void do_eigh(Batch<T> A, Batch<T> w) override { cpu::eigh(A, w, threads_); }
     void do_svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) override { cpu::svd(A, U, s, V, threads_); }
     void do_cholesky_solve(Batch<T> A, Batch<T> B) override { cpu::cholesky_solve(A, B, threads_); }
+    void do_cayley(Batch<const T> q, Batch<T> P) override { cpu::cayley(q, P, threads_); }
+    void do_cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq) override {
+        cpu::cayley_pullback(P, dP, dq, threads_);
+    }
+    void do_tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq) override {
+        cpu::tikhonov(mu, L, q, eta, dq, threads_);
+    }
+    void do_minimise(const MinimiseOptions& options, Batch<const T> mu, Batch<const T> L, Batch<T> P,
+                     std::span<MinimiseReport> reports) override {
+        cpu::minimise(options, mu, L, P, reports, threads_);
+    }
     void do_random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) override {
         for (Index b = 0; b < x.batch; ++b)
             cpu::random_uniform(seed, stream + static_cast<std::uint64_t>(b), first, x.item(b).data, x.size());

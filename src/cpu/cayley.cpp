@@ -1,0 +1,202 @@
+// Cayley transform of skew-symmetric generators, its pullback, and the smoothness functional in its chart.
+//   Q = lower(q) - lower(q)^T      B = (I + Q)^-1      P = B (I - Q) = 2 B - I      P^T P = I, det P = +1
+//   eta = sum_i mu_i ||row_i(P L)||^2,   G = L L^T,    d eta / d q = lower(A - A^T),   A = -2 (B^T diag(mu) Y) (Y +
+//   L)^T, Y = P L: the published gradient -4 B^T [M, P G P^T] B in factor form, since B^T Y = (Y + L) / 2.
+// Source: Amey et al., PNAS 2021; the pullback without a second inverse: dQ = -1/2 (I + P)^T dP (I + P)^T.
+// q      [n (n - 1) / 2]  strictly lower triangle, column by column
+// flops  2 n^3 the inverse; 8 n^3 value and gradient (7 n^3 where L is lower triangular); see cost.hpp
+#include "cpu/cayley.hpp"
+
+#include <algorithm>
+#include <type_traits>
+#include <vector>
+
+#include "cpu/lapack.hpp"
+
+namespace descrambler::cpu {
+
+namespace {
+
+// Below this size a loop beats the calls of a recursion.
+constexpr Index inverse_base = 32;
+
+// In-place Gauss-Jordan elimination on the diagonal, column by column.
+template <class T>
+void gauss_jordan(Index n, T* A, Index stride) {
+    for (Index k = 0; k < n; ++k) {
+        T* pivot = A + k * stride;
+        const T inverse = 1 / pivot[k];
+        for (Index j = 0; j < n; ++j) {
+            if (j == k)
+                continue;
+            T* column = A + j * stride;
+            const T factor = column[k] * inverse;
+            column[k] = 0;
+#pragma omp simd
+            for (Index i = 0; i < n; ++i)
+                column[i] -= pivot[i] * factor;
+            column[k] = factor;
+        }
+        for (Index i = 0; i < n; ++i)
+            pivot[i] *= -inverse;
+        pivot[k] = inverse;
+    }
+}
+
+template <class T>
+void product(Index m, Index n, Index k, T alpha, const T* A, Index lda, const T* B, Index ldb, T beta, T* C,
+             Index ldc) {
+    gemm(CblasNoTrans, CblasNoTrans, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), alpha, A,
+         static_cast<int>(lda), B, static_cast<int>(ldb), beta, C, static_cast<int>(ldc));
+}
+
+// [A11 A12; A21 A22] with S = A22 - A21 A11^-1 A12:  the inverse by blocks, all work in products.
+template <class T>
+void invert_block(Index n, T* A, Index stride, T* work) {
+    if (n <= inverse_base) {
+        gauss_jordan(n, A, stride);
+        return;
+    }
+    const Index h = (n / 2 + 7) / 8 * 8, r = n - h;
+    T *A11 = A, *A21 = A + h, *A12 = A + h * stride, *A22 = A12 + h;
+    T *W = work, *V = work + r * h, *rest = V + h * r;
+    invert_block(h, A11, stride, rest);
+    product<T>(r, h, h, 1, A21, stride, A11, stride, 0, W, r);   // W = A21 A11^-1
+    product<T>(h, r, h, 1, A11, stride, A12, stride, 0, V, h);   // V = A11^-1 A12
+    product<T>(r, r, h, -1, W, r, A12, stride, 1, A22, stride);  // S
+    invert_block(r, A22, stride, rest);
+    product<T>(h, r, r, -1, V, h, A22, stride, 0, A12, stride);  // -V S^-1
+    product<T>(r, h, r, -1, A22, stride, W, r, 0, A21, stride);  // -S^-1 W
+    product<T>(h, h, r, -1, A12, stride, W, r, 1, A11, stride);  // A11^-1 + V S^-1 W
+}
+
+template <class T>
+void fill_identity_plus(Index n, const T* q, T* A) {
+    for (Index j = 0; j < n; ++j) {
+        A[j * n + j] = 1;
+        for (Index i = j + 1; i < n; ++i) {
+            A[j * n + i] = *q;
+            A[i * n + j] = -*q++;
+        }
+    }
+}
+
+// lower(A - A^T), column by column
+template <class T>
+void pack_difference(Index n, const T* A, T scale, T* dq) {
+    for (Index j = 0; j < n; ++j)
+        for (Index i = j + 1; i < n; ++i)
+            *dq++ = scale * (A[j * n + i] - A[i * n + j]);
+}
+
+template <class T>
+bool lower_triangular(Batch<const T> L) {
+    if (L.rows != L.cols)
+        return false;
+    for (Index j = 1; j < L.cols; ++j)
+        if (std::any_of(&L(0, j), &L(0, j) + j, [](T x) { return x != 0; }))
+            return false;
+    return true;
+}
+
+// One body per thread, with memory of its own, over the items of a batch.
+template <class T, class F>
+void each_item(Index batch, Index numbers, int threads, F&& body) {
+#pragma omp parallel num_threads(threads) if (batch > 1)
+    {
+        std::vector<T> work(static_cast<std::size_t>(numbers));
+#pragma omp for schedule(static)
+        for (Index b = 0; b < batch; ++b)
+            body(b, work.data());
+    }
+}
+
+}  // namespace
+
+Index inverse_work(Index n) {
+    Index total = 0;
+    for (; n > inverse_base; n = (n / 2 + 7) / 8 * 8)
+        total += n * n / 2 + 1;
+    return total;
+}
+
+template <class T>
+void invert_unpivoted(Index n, T* A, T* work) {
+    invert_block(n, A, n, work);
+}
+
+template <class T>
+void cayley(Batch<const T> q, Batch<T> P, int threads) {
+    const Index n = P.rows;
+    each_item<T>(P.batch, inverse_work(n), threads, [&](Index b, T* work) {
+        T* p = P.item(b).data;
+        fill_identity_plus(n, q.item(b).data, p);
+        invert_unpivoted(n, p, work);
+        for (Index j = 0; j < n; ++j) {
+            for (Index i = 0; i < n; ++i)
+                p[j * n + i] *= 2;
+            p[j * n + j] -= 1;
+        }
+    });
+}
+
+template <class T>
+void cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq, int threads) {
+    const Index n = P.rows;
+    const int m = static_cast<int>(n);
+    each_item<T>(P.batch, 3 * n * n, threads, [&](Index b, T* work) {
+        T *E = work, *X = E + n * n, *A = X + n * n;
+        std::copy_n(P.item(b).data, n * n, E);
+        for (Index i = 0; i < n; ++i)
+            E[i * n + i] += 1;
+        gemm(CblasTrans, CblasNoTrans, m, m, m, 1, E, m, dP.item(b).data, m, 0, X, m);
+        gemm(CblasNoTrans, CblasTrans, m, m, m, 1, X, m, E, m, 0, A, m);
+        pack_difference<T>(n, A, T(-0.5), dq.item(b).data);
+    });
+}
+
+template <class T>
+void tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq, int threads) {
+    const Index n = L.rows, k = L.cols;
+    const int m = static_cast<int>(n), columns = static_cast<int>(k);
+    each_item<T>(L.batch, 2 * n * n + 3 * n * k + inverse_work(n), threads, [&](Index b, T* work) {
+        T *B = work, *A = B + n * n, *Y = A + n * n, *Z = Y + n * k, *U = Z + n * k, *rest = U + n * k;
+        const T *l = L.item(b).data, *weight = mu.item(b).data;
+        fill_identity_plus(n, q.item(b).data, B);
+        invert_unpivoted(n, B, rest);
+        if (lower_triangular(L.item(b))) {  // Y = B L
+            std::copy_n(B, n * n, Y);
+            trmm_right_lower(m, l, Y);
+        } else {
+            gemm(CblasNoTrans, CblasNoTrans, m, columns, m, 1, B, m, l, m, 0, Y, m);
+        }
+        double value = 0;
+        for (Index j = 0; j < k; ++j) {  // Y = 2 B L - L and (Y + L) / 2 = B L;  Z = diag(mu) Y
+            T sum = 0;
+#pragma omp simd reduction(+ : sum)
+            for (Index i = 0; i < n; ++i) {
+                const T y = 2 * Y[j * n + i] - l[j * n + i], z = weight[i] * y;
+                sum += y * z;
+                Z[j * n + i] = z;
+            }
+            value += static_cast<double>(sum);
+        }
+        *eta.item(b).data = static_cast<T>(value);
+        gemm(CblasTrans, CblasNoTrans, m, columns, m, 1, B, m, Z, m, 0, U, m);
+        gemm(CblasNoTrans, CblasTrans, m, m, columns, 1, U, m, Y, m, 0, A, m);
+        pack_difference<T>(n, A, T(-4), dq.item(b).data);
+    });
+}
+
+template void invert_unpivoted<float>(Index, float*, float*);
+template void invert_unpivoted<double>(Index, double*, double*);
+template void cayley<float>(Batch<const float>, Batch<float>, int);
+template void cayley<double>(Batch<const double>, Batch<double>, int);
+template void cayley_pullback<float>(Batch<const float>, Batch<const float>, Batch<float>, int);
+template void cayley_pullback<double>(Batch<const double>, Batch<const double>, Batch<double>, int);
+template void tikhonov<float>(Batch<const float>, Batch<const float>, Batch<const float>, Batch<float>, Batch<float>,
+                              int);
+template void tikhonov<double>(Batch<const double>, Batch<const double>, Batch<const double>, Batch<double>,
+                               Batch<double>, int);
+
+}  // namespace descrambler::cpu

@@ -1,0 +1,121 @@
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "descrambler/optimiser.hpp"
+#include "routes.hpp"
+
+namespace descrambler {
+namespace {
+
+// The signals of a tap are kept whole for these criteria: 2 GiB for all networks.
+constexpr double numbers_kept = 0x1p28;
+
+Matrix<double> all_signals(Backend<double>& on, const Task& task, Index network) {
+    Matrix<double> S;
+    for (Index first = 0; first < task.library.samples; first += library_block) {
+        Matrix<double> X(task.library.features, std::min(library_block, task.library.samples - first));
+        task.library.read(first, X.view());
+        const Matrix<double> block = tap_signals(on, task.networks[network], task.request.tap, X);
+        if (S.size() == 0)
+            S = Matrix<double>(block.rows(), task.library.samples);
+        std::ranges::copy(block.values(), S.data() + first * S.rows());
+    }
+    if (task.request.tap.centre)
+        for (Index i = 0; i < S.rows(); ++i) {
+            double mean = 0;
+            for (Index j = 0; j < S.cols(); ++j)
+                mean += S(i, j);
+            mean /= static_cast<double>(S.cols());
+            for (Index j = 0; j < S.cols(); ++j)
+                S(i, j) -= mean;
+        }
+    return S;
+}
+
+Objective objective_of(const DescrambleRequest& request, const Stencil& stencil, const Matrix<double>& S) {
+    if (request.criterion == Criterion::fourth)
+        return fourth_moment_objective(S);
+    if (request.criterion == Criterion::user)
+        return request.objective(S);
+    return total_variation_objective(
+        stencil.kind == StencilKind::custom ? stencil.D : differentiation_matrix(stencil.kind, stencil.n()), S);
+}
+
+// What the criterion leaves free is fixed by rule: tv the common sign (third moments sum to something positive); fourth
+// the sign of every row (third moment positive) and their order (fourth moment falling).
+void canonicalise(Backend<double>& on, Criterion criterion, const Matrix<double>& S, Matrix<double>& P) {
+    if (criterion == Criterion::user)
+        return;
+    const Matrix<double> Y = multiply(on, Op::none, Op::none, P, S);
+    const Index n = P.rows();
+    std::vector<double> third(static_cast<std::size_t>(n)), fourth(third.size());
+    for (Index j = 0; j < Y.cols(); ++j)
+        for (Index i = 0; i < n; ++i) {
+            const double square = Y(i, j) * Y(i, j);
+            third[i] += square * Y(i, j);
+            fourth[i] += square * square;
+        }
+    std::vector<Index> order(static_cast<std::size_t>(n));
+    std::iota(order.begin(), order.end(), Index{0});
+    if (criterion == Criterion::fourth)
+        std::ranges::stable_sort(order, [&](Index a, Index b) { return fourth[a] > fourth[b]; });
+    const double common = std::accumulate(third.begin(), third.end(), 0.0);
+    const Matrix<double> old = P;
+    for (Index i = 0; i < n; ++i) {
+        const bool turned = (criterion == Criterion::fourth ? third[order[i]] : common) < 0;
+        for (Index j = 0; j < n; ++j)
+            P(i, j) = turned ? -old(order[i], j) : old(order[i], j);
+    }
+}
+
+}  // namespace
+
+std::vector<Descrambling> signal_route(const Task& task) {
+    const DescrambleRequest& request = task.request;
+    const double needed = static_cast<double>(task.weight(0, request.tap.layer).rows()) *
+                          static_cast<double>(task.library.samples) * static_cast<double>(task.count());
+    if (needed > numbers_kept)
+        throw InputError("criterion " + std::string(to_string(request.criterion)) + ": keeps all signals, " +
+                         std::to_string(needed) + " numbers, expected at most " + std::to_string(numbers_kept) +
+                         "; give fewer inputs or networks");
+    std::vector<GramProblem> problems = gram_problems(task);
+    const Stencil stencil = stencil_of(request, problems.front().factor.cols());
+    std::vector<Matrix<double>> signals;  // in order: a library is read by one thread
+    for (Index i = 0; i < task.count(); ++i)
+        signals.push_back(all_signals(*make_cpu_backend<double>(1), task, i));
+    OptimiserOptions options;
+    options.method = request.method == Method::cayley ? Minimiser::cayley : Minimiser::riemannian;
+    options.evaluations = request.evaluations;
+    options.iterations = request.iterations;
+    std::vector<Descrambling> result(problems.size());
+    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+        const GramProblem& problem = problems[i];
+        const Objective objective = objective_of(request, stencil, signals[i]);
+        if (request.check_gradient)
+            check_gradient(on, objective, request.seed);
+        const OptimiserResult found =
+            optimise(on, objective, options, start_of(on, task, i, [&] {
+                         return closed_form(on, stencil, problem.axes, problem.factor, task.library.samples, {}).P;
+                     }));
+        Matrix<double> P = found.P;
+        canonicalise(on, request.criterion, signals[i], P);
+        Solution& s = result[i].solution;
+        s = certify(on, stencil, P, problem.axes, problem.factor, task.library.samples);
+        Matrix<double> identity(P.rows(), P.cols());
+        for (Index k = 0; k < P.rows(); ++k)
+            identity(k, k) = 1;
+        s.eta_raw = objective.evaluate(on, identity, nullptr);
+        s.eta = objective.evaluate(on, P, nullptr);
+        s.eta_bound = s.gap = s.offdiagonal = std::numeric_limits<double>::quiet_NaN();
+        s.method = to_string(request.method);
+        s.converged = found.report.converged;
+        s.iterations = found.report.iterations;
+        s.evaluations = found.report.evaluations;
+        s.history = found.report.history;
+        result[i].gram = std::move(problems[i].plain_gram);
+    });
+    return result;
+}
+
+}  // namespace descrambler
