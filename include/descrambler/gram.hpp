@@ -43,6 +43,10 @@ struct TapGram {
 [[nodiscard]] std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapRequest& request,
                                              const Library& library, int threads);
 
+// The signals of the columns of X [features, any]. Throws InputError where they are not finite.
+[[nodiscard]] Matrix<double> tap_signals(Backend<double>& on, const Network& network, const TapRequest& request,
+                                         const Matrix<double>& X);
+
 // sum over samples of (u^T (s - mean))^3 for each column u of U [n, k]: the signs of deeper layers. A second pass.
 [[nodiscard]] std::vector<double> tap_third_moments(Backend<double>& on, const Network& network,
                                                     const TapRequest& request, const Library& library,

@@ -115,8 +115,11 @@ void each_item(Index batch, Index numbers, int threads, F&& body) {
 
 Index inverse_work(Index n) {
     Index total = 0;
-    for (; n > inverse_base; n = (n / 2 + 7) / 8 * 8)
-        total += n * n / 2 + 1;
+    while (n > inverse_base) {
+        const Index h = (n / 2 + 7) / 8 * 8;
+        total += 2 * h * (n - h);
+        n = std::max(h, n - h);
+    }
     return total;
 }
 

@@ -183,6 +183,11 @@ Library library_of(const Matrix<double>& X) {
             }};
 }
 
+Matrix<double> tap_signals(Backend<double>& on, const Network& network, const TapRequest& request,
+                           const Matrix<double>& X) {
+    return signals(on, network, 0, request, X);
+}
+
 std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapRequest& request, const Library& library,
                                int threads) {
     check(networks, request, library);
