@@ -23,7 +23,7 @@ namespace {
 template <class T>
 class CpuBackend final : public Backend<T> {
 public:
-    explicit CpuBackend(int threads) : threads_(threads > 0 ? threads : omp_get_max_threads()) {
+    explicit CpuBackend(int threads) : threads_(threads > 0 ? threads : omp_get_max_threads()), scratch_(threads_) {
         cpu::single_threaded_blas();
     }
     const char* name() const override { return "cpu"; }
@@ -53,12 +53,12 @@ private:
     void do_eigh(Batch<T> A, Batch<T> w) override { cpu::eigh(A, w, threads_); }
     void do_svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) override { cpu::svd(A, U, s, V, threads_); }
     void do_cholesky_solve(Batch<T> A, Batch<T> B) override { cpu::cholesky_solve(A, B, threads_); }
-    void do_cayley(Batch<const T> q, Batch<T> P) override { cpu::cayley(q, P, threads_); }
+    void do_cayley(Batch<const T> q, Batch<T> P) override { cpu::cayley(q, P, scratch_, threads_); }
     void do_cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq) override {
-        cpu::cayley_pullback(P, dP, dq, threads_);
+        cpu::cayley_pullback(P, dP, dq, scratch_, threads_);
     }
     void do_tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq) override {
-        cpu::tikhonov(mu, L, q, eta, dq, threads_);
+        cpu::tikhonov(mu, L, q, eta, dq, scratch_, threads_);
     }
     void do_minimise(const MinimiseOptions& options, Batch<const T> mu, Batch<const T> L, Batch<T> P,
                      std::span<MinimiseReport> reports) override {
@@ -98,6 +98,7 @@ private:
     }
 
     int threads_;
+    cpu::Scratch<T> scratch_;
     cpu::DeerScratch<T> deer_scratch_;
 };
 

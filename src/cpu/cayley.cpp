@@ -7,7 +7,10 @@
 // flops  2 n^3 the inverse; 8 n^3 value and gradient (7 n^3 where L is lower triangular); see cost.hpp
 #include "cpu/cayley.hpp"
 
+#include <omp.h>
+
 #include <algorithm>
+#include <exception>
 #include <type_traits>
 #include <vector>
 
@@ -18,7 +21,9 @@ namespace descrambler::cpu {
 namespace {
 
 // Below this size a loop beats the calls of a recursion.
-constexpr Index inverse_base = 32;
+constexpr Index inverse_base = 8;
+// Transposed reads go by tiles: at n = 256 a row meets one set of the cache only.
+constexpr Index tile = 16;
 
 // In-place Gauss-Jordan elimination on the diagonal, column by column.
 template <class T>
@@ -70,23 +75,45 @@ void invert_block(Index n, T* A, Index stride, T* work) {
     product<T>(h, h, r, -1, A12, stride, W, r, 1, A11, stride);  // A11^-1 + V S^-1 W
 }
 
-template <class T>
-void fill_identity_plus(Index n, const T* q, T* A) {
-    for (Index j = 0; j < n; ++j) {
-        A[j * n + j] = 1;
-        for (Index i = j + 1; i < n; ++i) {
-            A[j * n + i] = *q;
-            A[i * n + j] = -*q++;
-        }
-    }
+// body(i, j, k) for the strictly lower triangle, by tiles; k is the packed position, column by column.
+template <class F>
+void lower_by_tiles(Index n, F&& body) {
+    for (Index right = 0; right < n; right += tile)
+        for (Index down = right; down < n; down += tile)
+            for (Index j = right; j < std::min(right + tile, n); ++j) {
+                const Index column = j * n - j * (j + 1) / 2 - j - 1;  // packed (i, j) = column + i
+                for (Index i = std::max(down, j + 1); i < std::min(down + tile, n); ++i)
+                    body(i, j, column + i);
+            }
 }
 
-// lower(A - A^T), column by column
+template <class T>
+void fill_identity_plus(Index n, const T* q, T* A) {
+    lower_by_tiles(n, [&](Index i, Index j, Index k) {
+        A[j * n + i] = q[k];
+        A[i * n + j] = -q[k];
+    });
+    for (Index j = 0; j < n; ++j)
+        A[j * n + j] = 1;
+}
+
+// scale lower(A - A^T), column by column
 template <class T>
 void pack_difference(Index n, const T* A, T scale, T* dq) {
-    for (Index j = 0; j < n; ++j)
-        for (Index i = j + 1; i < n; ++i)
-            *dq++ = scale * (A[j * n + i] - A[i * n + j]);
+    lower_by_tiles(n, [&](Index i, Index j, Index k) { dq[k] = scale * (A[j * n + i] - A[i * n + j]); });
+}
+
+// x = (Y + L) / 2 of one column: z = mu y for y = 2 x - l; returns sum y z.
+template <class T>
+double weigh_column(Index n, const T* __restrict mu, const T* __restrict l, const T* __restrict x, T* __restrict z) {
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (Index i = 0; i < n; ++i) {
+        const T y = 2 * x[i] - l[i];
+        z[i] = mu[i] * y;
+        sum += y * z[i];
+    }
+    return static_cast<double>(sum);
 }
 
 template <class T>
@@ -99,16 +126,26 @@ bool lower_triangular(Batch<const T> L) {
     return true;
 }
 
-// One body per thread, with memory of its own, over the items of a batch.
+// The items of a batch, each thread with memory of its own.
 template <class T, class F>
-void each_item(Index batch, Index numbers, int threads, F&& body) {
+void each_item(Index batch, Index numbers, Scratch<T>& scratch, int threads, F&& body) {
+    std::exception_ptr failure;  // of the allocation: no exception may leave the parallel region
 #pragma omp parallel num_threads(threads) if (batch > 1)
     {
-        std::vector<T> work(static_cast<std::size_t>(numbers));
+        T* work = nullptr;
+        try {
+            work = scratch.of(omp_get_thread_num(), numbers);
+        } catch (...) {
+#pragma omp critical
+            failure = std::current_exception();
+        }
 #pragma omp for schedule(static)
         for (Index b = 0; b < batch; ++b)
-            body(b, work.data());
+            if (work != nullptr)
+                body(b, work);
     }
+    if (failure)
+        std::rethrow_exception(failure);
 }
 
 }  // namespace
@@ -129,9 +166,9 @@ void invert_unpivoted(Index n, T* A, T* work) {
 }
 
 template <class T>
-void cayley(Batch<const T> q, Batch<T> P, int threads) {
+void cayley(Batch<const T> q, Batch<T> P, Scratch<T>& scratch, int threads) {
     const Index n = P.rows;
-    each_item<T>(P.batch, inverse_work(n), threads, [&](Index b, T* work) {
+    each_item(P.batch, inverse_work(n) + 1, scratch, threads, [&](Index b, T* work) {
         T* p = P.item(b).data;
         fill_identity_plus(n, q.item(b).data, p);
         invert_unpivoted(n, p, work);
@@ -144,10 +181,10 @@ void cayley(Batch<const T> q, Batch<T> P, int threads) {
 }
 
 template <class T>
-void cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq, int threads) {
+void cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq, Scratch<T>& scratch, int threads) {
     const Index n = P.rows;
     const int m = static_cast<int>(n);
-    each_item<T>(P.batch, 3 * n * n, threads, [&](Index b, T* work) {
+    each_item(P.batch, 3 * n * n + 1, scratch, threads, [&](Index b, T* work) {
         T *E = work, *X = E + n * n, *A = X + n * n;
         std::copy_n(P.item(b).data, n * n, E);
         for (Index i = 0; i < n; ++i)
@@ -159,10 +196,11 @@ void cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq, int threa
 }
 
 template <class T>
-void tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq, int threads) {
+void tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq, Scratch<T>& scratch,
+              int threads) {
     const Index n = L.rows, k = L.cols;
     const int m = static_cast<int>(n), columns = static_cast<int>(k);
-    each_item<T>(L.batch, 2 * n * n + 3 * n * k + inverse_work(n), threads, [&](Index b, T* work) {
+    each_item(L.batch, 2 * n * n + 3 * n * k + inverse_work(n) + 1, scratch, threads, [&](Index b, T* work) {
         T *B = work, *A = B + n * n, *Y = A + n * n, *Z = Y + n * k, *U = Z + n * k, *rest = U + n * k;
         const T *l = L.item(b).data, *weight = mu.item(b).data;
         fill_identity_plus(n, q.item(b).data, B);
@@ -174,16 +212,8 @@ void tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> et
             gemm(CblasNoTrans, CblasNoTrans, m, columns, m, 1, B, m, l, m, 0, Y, m);
         }
         double value = 0;
-        for (Index j = 0; j < k; ++j) {  // Y = 2 B L - L and (Y + L) / 2 = B L;  Z = diag(mu) Y
-            T sum = 0;
-#pragma omp simd reduction(+ : sum)
-            for (Index i = 0; i < n; ++i) {
-                const T y = 2 * Y[j * n + i] - l[j * n + i], z = weight[i] * y;
-                sum += y * z;
-                Z[j * n + i] = z;
-            }
-            value += static_cast<double>(sum);
-        }
+        for (Index j = 0; j < k; ++j)
+            value += weigh_column(n, weight, l + j * n, Y + j * n, Z + j * n);
         *eta.item(b).data = static_cast<T>(value);
         gemm(CblasTrans, CblasNoTrans, m, columns, m, 1, B, m, Z, m, 0, U, m);
         gemm(CblasNoTrans, CblasTrans, m, m, columns, 1, U, m, Y, m, 0, A, m);
@@ -193,13 +223,13 @@ void tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> et
 
 template void invert_unpivoted<float>(Index, float*, float*);
 template void invert_unpivoted<double>(Index, double*, double*);
-template void cayley<float>(Batch<const float>, Batch<float>, int);
-template void cayley<double>(Batch<const double>, Batch<double>, int);
-template void cayley_pullback<float>(Batch<const float>, Batch<const float>, Batch<float>, int);
-template void cayley_pullback<double>(Batch<const double>, Batch<const double>, Batch<double>, int);
+template void cayley<float>(Batch<const float>, Batch<float>, Scratch<float>&, int);
+template void cayley<double>(Batch<const double>, Batch<double>, Scratch<double>&, int);
+template void cayley_pullback<float>(Batch<const float>, Batch<const float>, Batch<float>, Scratch<float>&, int);
+template void cayley_pullback<double>(Batch<const double>, Batch<const double>, Batch<double>, Scratch<double>&, int);
 template void tikhonov<float>(Batch<const float>, Batch<const float>, Batch<const float>, Batch<float>, Batch<float>,
-                              int);
+                              Scratch<float>&, int);
 template void tikhonov<double>(Batch<const double>, Batch<const double>, Batch<const double>, Batch<double>,
-                               Batch<double>, int);
+                               Batch<double>, Scratch<double>&, int);
 
 }  // namespace descrambler::cpu

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "descrambler/array.hpp"
+#include "cpu/scratch.hpp"
 
 namespace descrambler::cpu {
 
@@ -11,10 +11,11 @@ void invert_unpivoted(Index n, T* A, T* work);
 [[nodiscard]] Index inverse_work(Index n);
 
 template <class T>
-void cayley(Batch<const T> q, Batch<T> P, int threads);
+void cayley(Batch<const T> q, Batch<T> P, Scratch<T>& scratch, int threads);
 template <class T>
-void cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq, int threads);
+void cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq, Scratch<T>& scratch, int threads);
 template <class T>
-void tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq, int threads);
+void tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq, Scratch<T>& scratch,
+              int threads);
 
 }  // namespace descrambler::cpu

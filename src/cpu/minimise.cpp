@@ -35,6 +35,16 @@ constexpr Index orthogonalise_every = 10;
 template <class T>
 constexpr double unit = std::numeric_limits<T>::epsilon() / 2;
 
+// sum_i mu_i y_i^2 in double
+template <class T>
+double weighted_square(Index n, const T* __restrict mu, const T* __restrict y) {
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (Index i = 0; i < n; ++i)
+        sum += static_cast<double>(mu[i]) * static_cast<double>(y[i]) * static_cast<double>(y[i]);
+    return sum;
+}
+
 template <class T>
 class Recentred {
 public:
@@ -101,10 +111,7 @@ private:
     [[nodiscard]] double energy(const std::vector<T>& Y) const {
         double eta = 0;
         for (Index j = 0; j < k_; ++j)
-            for (Index i = 0; i < n_; ++i) {
-                const double y = static_cast<double>(Y[j * n_ + i]);
-                eta += static_cast<double>(mu_[i]) * y * y;
-            }
+            eta += weighted_square(n_, mu_, Y.data() + j * n_);
         return eta;
     }
     void multiply(const std::vector<T>& A, const T* B, Index columns, T* out) const {
@@ -349,9 +356,10 @@ void chart(const MinimiseOptions& options, double bound, Batch<const T> mu, Batc
            MinimiseReport& report) {
     const Index n = L.rows, count = n * (n - 1) / 2;
     std::vector<T> q(static_cast<std::size_t>(count));
+    Scratch<T> scratch(1);
     const auto evaluate = [&](const std::vector<T>& x, std::vector<T>& g) {
         T eta = 0;
-        tikhonov<T>(mu, L, {x.data(), count, 1}, {&eta, 1, 1}, {g.data(), count, 1}, 1);
+        tikhonov<T>(mu, L, {x.data(), count, 1}, {&eta, 1, 1}, {g.data(), count, 1}, scratch, 1);
         return static_cast<double>(eta);
     };
     Index iteration = 0;
@@ -362,7 +370,7 @@ void chart(const MinimiseOptions& options, double bound, Batch<const T> mu, Batc
                                  report.evaluations = evaluations;
                                  return !std::isnan(bound) && eta - bound <= options.gap * std::abs(bound);
                              });
-    cayley<T>({q.data(), count, 1}, P, 1);
+    cayley<T>({q.data(), count, 1}, P, scratch, 1);
 }
 
 }  // namespace
