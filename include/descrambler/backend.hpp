@@ -79,6 +79,12 @@ public:
     void eigh(Batch<T> A, Batch<T> w);
     void svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V);
     void cholesky_solve(Batch<T> A, Batch<T> B);
+    // randomised SVD (Halko, Martinsson, Tropp 2011), A [m, n] -> A ~ U diag(s) V^T of rank k: U [m, k], s [k, 1]
+    // descending, V [n, k]:  Q = orth(A Z), Z [n, l] normal, l = min(k + oversampling, m, n); power_iterations times
+    // Q = orth(A orth(A^T Q));  SVD of Q^T A, cut to k. All items share Z (stream::sketch): alone and in a batch an
+    // item has the same bits. Error of s_i about (sigma_{l+1} / sigma_i)^(4 power_iterations + 2).
+    void randomized_svd(Batch<const T> A, int rank, int oversampling, int power_iterations, std::uint64_t seed,
+                        Batch<T> U, Batch<T> s, Batch<T> V);
 
     // random: the numbers of words first, first + 1, ... of a stream; item b of the batch reads stream + b
     void random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, Batch<T> x);
@@ -118,6 +124,8 @@ private:
     virtual void do_eigh(Batch<T> A, Batch<T> w) = 0;
     virtual void do_svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) = 0;
     virtual void do_cholesky_solve(Batch<T> A, Batch<T> B) = 0;
+    virtual void do_randomized_svd(Batch<const T> A, int rank, int oversampling, int power_iterations,
+                                   std::uint64_t seed, Batch<T> U, Batch<T> s, Batch<T> V) = 0;
     virtual void do_random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) = 0;
     virtual void do_random_normal(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) = 0;
     virtual void do_fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y) = 0;

@@ -12,6 +12,7 @@
 #include "cpu/fft.hpp"
 #include "cpu/mlp.hpp"
 #include "cpu/random.hpp"
+#include "cpu/randomized_svd.hpp"
 #include "cpu/train.hpp"
 
 namespace descrambler {
@@ -51,6 +52,10 @@ private:
     void do_eigh(Batch<T> A, Batch<T> w) override { cpu::eigh(A, w, threads_); }
     void do_svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) override { cpu::svd(A, U, s, V, threads_); }
     void do_cholesky_solve(Batch<T> A, Batch<T> B) override { cpu::cholesky_solve(A, B, threads_); }
+    void do_randomized_svd(Batch<const T> A, int rank, int oversampling, int power_iterations, std::uint64_t seed,
+                           Batch<T> U, Batch<T> s, Batch<T> V) override {
+        cpu::randomized_svd(A, rank, oversampling, power_iterations, seed, U, s, V, threads_);
+    }
     void do_random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) override {
         for (Index b = 0; b < x.batch; ++b)
             cpu::random_uniform(seed, stream + static_cast<std::uint64_t>(b), first, x.item(b).data, x.size());
