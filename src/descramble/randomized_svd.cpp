@@ -59,15 +59,22 @@ Matrix<double> project_off(Backend<double>& on, const Matrix<double>& Q, Matrix<
     return A;
 }
 
-std::vector<double> norms(const Matrix<double>& A) {
-    std::vector<double> result;
+// Columns become unit vectors (or stay 0); returns their norms.
+std::vector<double> normalise(Matrix<double>& A) {
+    std::vector<double> norms;
     for (Index j = 0; j < A.cols(); ++j) {
-        double squares = 0;
+        double largest = 0, squares = 0;  // scaled: a square must neither overflow nor vanish
         for (const double x : A.column(j))
+            largest = std::max(largest, std::abs(x));
+        for (double& x : A.column(j)) {
+            x = largest > 0 ? x / largest : 0;
             squares += x * x;
-        result.push_back(std::sqrt(squares));
+        }
+        for (double& x : A.column(j))
+            x = largest > 0 ? x / std::sqrt(squares) : 0;
+        norms.push_back(largest * std::sqrt(squares));
     }
-    return result;
+    return norms;
 }
 
 void check_finite(const Matrix<double>& A) {
@@ -188,17 +195,18 @@ RandomizedSvd randomized_svd(Backend<double>& on, const LinearOperator& A, const
         check_finite(Q);
         orthonormalise(on, Q);
     }
-    // B w_i, and its direction for B B^T B w_i = ||B w_i|| B B^T t
+    // B w, B^T B w and B B^T B w by steps of unit vectors, so that no cube leaves the range
     Matrix<double> t = project_off(on, Q, columns(AZ, l, probes));
-    const std::vector<double> once = norms(t);
-    for (Index j = 0; j < probes; ++j)
-        for (double& x : t.column(j))
-            x = once[j] > 0 ? x / once[j] : 0;
+    const std::vector<double> first = normalise(t);
     const Matrix<double> AtQt = A.adjoint(on, beside(Q, project_off(on, Q, t)));
     check_finite(AtQt);
     Matrix<double> W = columns(AtQt, 0, l);
     const Svd small = svd(on, orthonormalise(on, W));  // A^T Q = W R, R = Y diag(s) X^T
-    const std::vector<double> thrice = norms(project_off(on, Q, A.apply(on, columns(AtQt, l, probes))));
+    t = columns(AtQt, l, probes);
+    const std::vector<double> second = normalise(t);
+    t = project_off(on, Q, A.apply(on, t));
+    check_finite(t);
+    const std::vector<double> third = normalise(t);
 
     RandomizedSvd result;
     result.sketch = l;
@@ -209,8 +217,8 @@ RandomizedSvd randomized_svd(Backend<double>& on, const LinearOperator& A, const
     const double c = 10 * std::sqrt(2 / std::numbers::pi);
     double plain = 0, sharp = 0;
     for (Index j = 0; j < probes; ++j) {
-        plain = std::max(plain, c * once[j]);
-        sharp = std::max(sharp, std::cbrt(c * once[j]) * std::cbrt(thrice[j]));
+        plain = std::max(plain, c * first[j]);
+        sharp = std::max(sharp, std::cbrt(c * first[j]) * std::cbrt(second[j]) * std::cbrt(third[j]));
     }
     // what the rounding of the factors may add, as much as that of an exact decomposition
     const double floor = 10 * static_cast<double>(std::max(A.rows, A.cols)) *

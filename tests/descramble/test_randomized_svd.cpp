@@ -173,6 +173,17 @@ TEST(RandomizedSvdOfOperators, AgreesWithThePrimitiveAndFindsPlantedSpectraOfImp
         EXPECT_NEAR(exact.s[j], std::pow(.5, j), 2500 * u);
 }
 
+TEST(RandomizedSvdOfOperators, BoundScalesWithTheOperator) {
+    const auto on = make_cpu_backend<double>(1);
+    const Matrix<double> A = planted(
+        *on, 30, 30, [](double j) { return std::pow(1 + j, -1); }, 7500);
+    const double bound = randomized_svd(*on, matrix_operator(A), {.rank = 3}).error_bound;
+    for (const double scale : {0x1p-600, 0x1p600})  // squares and cubes would leave the range; a power of 2 is exact
+        EXPECT_NEAR(randomized_svd(*on, matrix_operator(scaled(A, scale)), {.rank = 3}).error_bound / scale / bound, 1,
+                    1000 * u);
+    EXPECT_EQ(randomized_svd(*on, matrix_operator(Matrix<double>(5, 4)), {.rank = 2}).error_bound, 0);
+}
+
 TEST(RandomizedSvdOfOperators, RefusesRanksSketchesAndNumbersThatDoNotFit) {
     const auto on = make_cpu_backend<double>(1);
     const LinearOperator A = matrix_operator(normal(6, 9, 8000));
