@@ -17,7 +17,8 @@ struct Options {
     Index layer = 1;
     std::optional<Index> network;
     double lambda = 1;
-    bool include_bias = false, centre = false;
+    std::optional<double> snr;
+    bool include_bias = false, centre = false, jacobian = false;
 };
 
 // One network: [rows, cols]; several: [networks, rows, cols].
@@ -45,12 +46,15 @@ void run(const Options& o) {
     const auto on = make_backend<double>(o.common.device, o.common.threads);  // refuses a device that is not there
     check_output_apart(o.out, {o.net, o.inputs});
     const Ensemble ensemble = open_networks(o.net, o.network);
-    const Library library = open_library(o.inputs, ensemble, o.net, o.common);
-    const DescrambleRequest request{
-        .tap = {.layer = o.layer, .tap = tap_from(o.tap), .include_bias = o.include_bias, .centre = o.centre},
-        .criterion = criterion_from(o.criterion),
-        .stencil = stencil_from(o.stencil),
-        .lambda = o.lambda};
+    const Library library = open_library(o.inputs, ensemble, o.net, o.common, o.snr);
+    const DescrambleRequest request{.tap = {.layer = o.layer,
+                                            .tap = tap_from(o.tap),
+                                            .include_bias = o.include_bias,
+                                            .centre = o.centre,
+                                            .linearised = o.jacobian},
+                                    .criterion = criterion_from(o.criterion),
+                                    .stencil = stencil_from(o.stencil),
+                                    .lambda = o.lambda};
     const std::vector<Descrambling> results = descramble(ensemble.networks, library, request, o.common.threads);
 
     Hdf5File file = Hdf5File::create(o.out);
@@ -97,6 +101,12 @@ void run(const Options& o) {
     for (const char* key : {"net", "inputs", "tap", "criterion", "stencil", "method"})
         root.attribute("", key, json[key].get<std::string>());
     root.attribute("", "layer", static_cast<std::int64_t>(o.layer));
+    root.attribute("", "jacobian", static_cast<std::int64_t>(o.jacobian));
+    json["jacobian"] = o.jacobian;
+    if (o.snr) {
+        root.attribute("", "snr", *o.snr);
+        json["snr"] = *o.snr;
+    }
     root.attribute("", "version", version());
     root.attribute("", "commit", commit());
     file.commit();
@@ -119,8 +129,8 @@ Command add_layer(CLI::App& app) {
     CLI::App* command =
         app.add_subcommand("layer", "descramble one layer of a network or of every network of an ensemble");
     command->add_option("NET", o->net, "network, ensemble or study (HDF5)")->required();
-    command->add_option("--inputs", o->inputs, "library of inputs: FILE.npy, FILE.h5, FILE.h5:/dataset or deer:N")
-        ->required();
+    command->add_option("--inputs", o->inputs, inputs_help)->required();
+    command->add_option("--snr", o->snr, "add white noise of rms(inputs) / SNR to the inputs");
     command->add_option("--layer", o->layer, "layer, from 1")->required();
     command->add_option("--tap", o->tap, "before or after the activation")->capture_default_str();
     command->add_option("--criterion", o->criterion, "smoothness or joint")->capture_default_str();
@@ -131,6 +141,8 @@ Command add_layer(CLI::App& app) {
         ->capture_default_str();
     command->add_option("--network", o->network, "one network of the ensemble, from 0 (default: all)");
     command->add_flag("--include-bias", o->include_bias, "add the bias to the signals (--tap before)");
+    command->add_flag("--jacobian", o->jacobian,
+                      "the network linearised at the mean input: f(xbar) + J (x - xbar) in place of the signals");
     command->add_flag("--centre", o->centre, "subtract the mean signal");
     command->add_option("--out", o->out, "result (HDF5)")->required();
     o->common.add_to(*command);
