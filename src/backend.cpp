@@ -137,6 +137,16 @@ void Backend<T>::minimise(const MinimiseOptions& options, Batch<const T> mu, Bat
 }
 
 template <class T>
+void Backend<T>::randomized_svd(Batch<const T> A, int rank, int oversampling, int power_iterations, std::uint64_t seed,
+                                Batch<T> U, Batch<T> s, Batch<T> V) {
+    require(rank >= 1 && rank <= std::min(A.rows, A.cols) && oversampling >= 0 && power_iterations >= 0,
+            "randomized_svd: needs 1 <= rank <= min(m, n), oversampling and power_iterations not negative");
+    require(is(U, A.rows, rank, A.batch) && is(s, rank, 1, A.batch) && is(V, A.cols, rank, A.batch),
+            "randomized_svd: U [m, k], s [k, 1], V [n, k]");
+    do_randomized_svd(A, rank, oversampling, power_iterations, seed, U, s, V);
+}
+
+template <class T>
 void Backend<T>::random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, Batch<T> x) {
     do_random_uniform(seed, stream, first_block, x);
 }

@@ -104,6 +104,12 @@ public:
     void eigh(Batch<T> A, Batch<T> w);
     void svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V);
     void cholesky_solve(Batch<T> A, Batch<T> B);
+    // randomised SVD (Halko, Martinsson, Tropp 2011), A [m, n] -> A ~ U diag(s) V^T of rank k: U [m, k], s [k, 1]
+    // descending, V [n, k]:  Q = orth(A Z), Z [n, l] normal, l = min(k + oversampling, m, n); power_iterations times
+    // Q = orth(A orth(A^T Q));  SVD of Q^T A, cut to k. All items share Z (stream::sketch): alone and in a batch an
+    // item has the same bits. Error of s_i about (sigma_{l+1} / sigma_i)^(4 power_iterations + 2).
+    void randomized_svd(Batch<const T> A, int rank, int oversampling, int power_iterations, std::uint64_t seed,
+                        Batch<T> U, Batch<T> s, Batch<T> V);
 
     // cayley: q [n (n - 1) / 2, 1] strictly lower triangle of Q column by column, Q = lower(q) - lower(q)^T;
     //         P = (I + Q)^-1 (I - Q), without pivoting (every pivot is >= 1);  dP -> dq, assigned
@@ -159,6 +165,8 @@ private:
     virtual void do_tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq) = 0;
     virtual void do_minimise(const MinimiseOptions& options, Batch<const T> mu, Batch<const T> L, Batch<T> P,
                              std::span<MinimiseReport> reports) = 0;
+    virtual void do_randomized_svd(Batch<const T> A, int rank, int oversampling, int power_iterations,
+                                   std::uint64_t seed, Batch<T> U, Batch<T> s, Batch<T> V) = 0;
     virtual void do_random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) = 0;
     virtual void do_random_normal(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) = 0;
     virtual void do_fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y) = 0;

@@ -61,6 +61,16 @@ constexpr Cost svd(Index m, Index n, Index word) {
     const double large = real(m > n ? m : n), small = real(m > n ? n : m);
     return {14 * large * small * small + 8 * small * small * small, 2 * large * small * real(word)};
 }
+// rank k of [m, n] with a sketch of l columns and q power iterations: 2 q + 2 products with A, their QRs, the SVD of
+// the small triangle, and the vectors
+constexpr Cost randomized_svd(Index m, Index n, Index rank, Index sketch, int power_iterations, Index word) {
+    using detail::real;
+    const double passes = power_iterations + 1;
+    const double flops = 2 * passes * gemm(m, n, sketch, word).flops +
+                         passes * (qr(m, sketch, word).flops + qr(n, sketch, word).flops) +
+                         svd(sketch, sketch, word).flops + gemm(m + n, rank, sketch, word).flops;
+    return {flops, (real(m) * real(n) + (real(m) + real(n) + 1) * real(rank)) * real(word)};
+}
 // y = f(W x + b), W [outputs, inputs], N samples
 constexpr Cost dense_forward(Index outputs, Index inputs, Index samples, Index word) {
     return gemm(outputs, samples, inputs, word);

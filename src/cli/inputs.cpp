@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "descrambler/files.hpp"
+#include "descrambler/library.hpp"
 #include "descrambler/npy.hpp"
 #include "descrambler/random.hpp"
 
@@ -32,7 +33,7 @@ Library deer_library(const std::string& inputs, const Ensemble& ensemble, const 
                          " points, the network takes " + std::to_string(width));
     const auto tables = std::make_shared<const DeerTables>(make_deer_tables(*ensemble.database));
     const std::shared_ptr<Backend<float>> on = make_cpu_backend<float>(1);
-    const std::uint64_t seed = common.seed.value_or(ensemble.seed.value_or(1));
+    const std::uint64_t seed = seed_of(ensemble, common);
     return {width, count, [tables, on, seed, count, progress = progress_bar(common)](Index first, Batch<double> X) {
                 Matrix<float> block(X.rows, X.cols);
                 on->deer_traces(*tables, seed, stream::library, first, {.input = block.view()});
@@ -54,15 +55,41 @@ Ensemble open_networks(const std::string& net, std::optional<Index> network) {
     return ensemble;
 }
 
-Library open_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
-                     const Common& common) {
+Library open_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net, const Common& common,
+                     std::optional<double> snr) {
+    if (snr) {
+        if (!(*snr > 0 && std::isfinite(*snr)))
+            throw InputError("--snr: expected a number above 0");
+        if (inputs.starts_with("noise:"))
+            throw InputError("--snr: expected inputs with a signal, --inputs " + inputs + " is noise alone");
+        return with_noise(open_library(inputs, ensemble, net, common), *snr, seed_of(ensemble, common));
+    }
     if (inputs.starts_with("deer:"))
         return deer_library(inputs, ensemble, net, common);
-    const auto stored =
-        std::make_shared<const Matrix<double>>(read_inputs(inputs, ensemble.networks.front().inputs()));
+    if (inputs.starts_with("noise:"))
+        return noise_library(ensemble.networks.front().inputs(), count_of(inputs, 6), seed_of(ensemble, common));
+    const auto stored = std::make_shared<const Matrix<double>>(read_inputs(inputs, ensemble.networks.front().inputs()));
     Library library = library_of(*stored);
     library.read = [stored, read = library.read](Index first, Batch<double> X) { read(first, X); };
     return library;
+}
+
+std::function<void(Index first, Batch<double> targets)> open_targets(const std::string& inputs,
+                                                                     const Ensemble& ensemble, const Common& common) {
+    if (!inputs.starts_with("deer:") || !ensemble.database ||
+        ensemble.database->distances != ensemble.networks.front().outputs())
+        return {};
+    const auto tables = std::make_shared<const DeerTables>(make_deer_tables(*ensemble.database));
+    const std::shared_ptr<Backend<float>> on = make_cpu_backend<float>(1);
+    return [tables, on, seed = seed_of(ensemble, common)](Index first, Batch<double> targets) {
+        Matrix<float> block(targets.rows, targets.cols);
+        on->deer_traces(*tables, seed, stream::library, first, {.target = block.view()});
+        std::copy(block.values().begin(), block.values().end(), targets.data);
+    };
+}
+
+std::uint64_t seed_of(const Ensemble& ensemble, const Common& common) {
+    return common.seed.value_or(ensemble.seed.value_or(1));
 }
 
 void check_output_apart(const std::string& out, const std::vector<std::string>& read) {

@@ -23,7 +23,8 @@ struct Options {
     Index layer = 1, evaluations = 500, iterations = 500;
     std::optional<Index> network;
     double lambda = 1;
-    bool include_bias = false, centre = false, check_gradient = false, representable = false;
+    std::optional<double> snr;
+    bool include_bias = false, centre = false, jacobian = false, check_gradient = false, representable = false;
 };
 
 bool is_file(const std::string& name, const std::string& suffix) {
@@ -54,7 +55,11 @@ SharedTap shared_tap(const std::string& text, const TapRequest& first) {
 
 DescrambleRequest request_of(const Options& o) {
     DescrambleRequest request;
-    request.tap = {.layer = o.layer, .tap = tap_from(o.tap), .include_bias = o.include_bias, .centre = o.centre};
+    request.tap = {.layer = o.layer,
+                   .tap = tap_from(o.tap),
+                   .include_bias = o.include_bias,
+                   .centre = o.centre,
+                   .linearised = o.jacobian};
     if (is_file(o.criterion, ".so")) {
         request.criterion = Criterion::user;
         request.objective = [path = o.criterion](const Matrix<double>& S) { return load_objective(path, S); };
@@ -198,7 +203,7 @@ void run(const Options& o) {
     check_output_apart(o.out, {o.net, o.inputs});
     const Ensemble ensemble = open_networks(o.net, o.network);
     const DescrambleRequest request = request_of(o);
-    const Library library = no_inputs ? Library{} : open_library(o.inputs, ensemble, o.net, o.common);
+    const Library library = no_inputs ? Library{} : open_library(o.inputs, ensemble, o.net, o.common, o.snr);
     const std::vector<Descrambling> results = descramble(ensemble.networks, library, request, o.common.threads);
     const std::string method = results.front().solution.method;
 
@@ -249,6 +254,12 @@ void run(const Options& o) {
         root.attribute("", key, json[key].get<std::string>());
     root.attribute("", "precision", std::string(request.single_precision ? "f32" : "f64"));
     root.attribute("", "layer", static_cast<std::int64_t>(o.layer));
+    root.attribute("", "jacobian", static_cast<std::int64_t>(o.jacobian));
+    json["jacobian"] = o.jacobian;
+    if (o.snr) {
+        root.attribute("", "snr", *o.snr);
+        json["snr"] = *o.snr;
+    }
     root.attribute("", "version", version());
     root.attribute("", "commit", commit());
     file.commit();
@@ -266,8 +277,8 @@ Command add_layer(CLI::App& app) {
     CLI::App* command =
         app.add_subcommand("layer", "descramble one layer of a network or of every network of an ensemble");
     command->add_option("NET", o->net, "network, ensemble or study (HDF5)")->required();
-    command->add_option("--inputs", o->inputs,
-                        "library of inputs: FILE.npy, FILE.h5, FILE.h5:/dataset or deer:N (mds and mdn need none)");
+    command->add_option("--inputs", o->inputs, std::string(inputs_help) + " (mds and mdn need none)");
+    command->add_option("--snr", o->snr, "add white noise of rms(inputs) / SNR to the inputs");
     command->add_option("--layer", o->layer, "layer, from 1")->required();
     command->add_option("--tap", o->tap, "before or after the activation")->capture_default_str();
     command
@@ -309,6 +320,8 @@ Command add_layer(CLI::App& app) {
                       "write the minimiser that a Cayley chart can hold, and its generator, too");
     command->add_option("--network", o->network, "one network of the ensemble, from 0 (default: all)");
     command->add_flag("--include-bias", o->include_bias, "add the bias to the signals (--tap before)");
+    command->add_flag("--jacobian", o->jacobian,
+                      "the network linearised at the mean input: f(xbar) + J (x - xbar) in place of the signals");
     command->add_flag("--centre", o->centre, "subtract the mean signal");
     command->add_option("--out", o->out, "result (HDF5)")->required();
     o->common.add_to(*command);

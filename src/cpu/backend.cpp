@@ -14,6 +14,7 @@
 #include "cpu/minimise.hpp"
 #include "cpu/mlp.hpp"
 #include "cpu/random.hpp"
+#include "cpu/randomized_svd.hpp"
 #include "cpu/train.hpp"
 
 namespace descrambler {
@@ -63,6 +64,10 @@ private:
     void do_minimise(const MinimiseOptions& options, Batch<const T> mu, Batch<const T> L, Batch<T> P,
                      std::span<MinimiseReport> reports) override {
         cpu::minimise(options, mu, L, P, reports, threads_);
+    }
+    void do_randomized_svd(Batch<const T> A, int rank, int oversampling, int power_iterations, std::uint64_t seed,
+                           Batch<T> U, Batch<T> s, Batch<T> V) override {
+        cpu::randomized_svd(A, rank, oversampling, power_iterations, seed, U, s, V, threads_);
     }
     void do_random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) override {
         for (Index b = 0; b < x.batch; ++b)

@@ -11,17 +11,17 @@ namespace {
 // The signals of a tap are kept whole for these criteria: 2 GiB for all networks.
 constexpr double numbers_kept = 0x1p28;
 
-Matrix<double> all_signals(Backend<double>& on, const Task& task, Index network) {
+Matrix<double> all_signals(Backend<double>& on, const Task& task, const Network& network, const TapRequest& request) {
     Matrix<double> S;
     for (Index first = 0; first < task.library.samples; first += library_block) {
         Matrix<double> X(task.library.features, std::min(library_block, task.library.samples - first));
         task.library.read(first, X.view());
-        const Matrix<double> block = tap_signals(on, task.networks[network], task.request.tap, X);
+        const Matrix<double> block = tap_signals(on, network, request, X);
         if (S.size() == 0)
             S = Matrix<double>(block.rows(), task.library.samples);
         std::ranges::copy(block.values(), S.data() + first * S.rows());
     }
-    if (task.request.tap.centre)
+    if (request.centre)
         for (Index i = 0; i < S.rows(); ++i) {
             double mean = 0;
             for (Index j = 0; j < S.cols(); ++j)
@@ -81,9 +81,15 @@ std::vector<Descrambling> signal_route(const Task& task) {
                          "; give fewer inputs or networks");
     std::vector<GramProblem> problems = gram_problems(task);
     const Stencil stencil = stencil_of(request, problems.front().factor.cols());
+    std::vector<Network> linear;
+    if (request.tap.linearised)
+        linear = linearised_at_mean(task.networks, request.tap, task.library, task.threads);
+    const std::span<const Network> tapped = request.tap.linearised ? std::span<const Network>(linear) : task.networks;
+    const TapRequest tap = request.tap.linearised ? linearised_request(request.tap) : request.tap;
+    const auto reader = make_cpu_backend<double>(1);
     std::vector<Matrix<double>> signals;  // in order: a library is read by one thread
-    for (Index i = 0; i < task.count(); ++i)
-        signals.push_back(all_signals(*make_cpu_backend<double>(1), task, i));
+    for (const Network& network : tapped)
+        signals.push_back(all_signals(*reader, task, network, tap));
     OptimiserOptions options;
     options.method = request.method == Method::cayley ? Minimiser::cayley : Minimiser::riemannian;
     options.evaluations = request.evaluations;
