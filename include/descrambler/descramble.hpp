@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,9 +27,9 @@ struct DescrambleRequest {
     TapRequest tap;
     Criterion criterion = Criterion::smoothness;
     StencilKind stencil = StencilKind::fourier2;
-    Matrix<double> stencil_matrix = {};  // custom: D [m, n]
     // joint: G = H H^T / ||.|| + lambda W_{K+1}^T W_{K+1} / ||.||; tap after, not for the last layer
     double lambda = 1.0;
+    Matrix<double> stencil_matrix = {};  // stencil custom: D [m, n]
     std::vector<SharedTap> shared = {};  // Gram criteria: sum over taps, each weighted and balanced
     Balance balance = Balance::norm;     // of every part of a sum (joint, shared)
     bool special = false;                // mds: over SO(n) instead of O(n)
@@ -46,6 +47,8 @@ struct Descrambling {
     Matrix<double> gram;                // [n, n] what was minimised over; plain Gram of the signals for objectives
     Matrix<double> descrambled_weight;  // P W_K before, W_{K+1} P^T after; empty for the last layer after
     Index samples = 0;
+    // linearised taps of Gram criteria: eta of the true signals at P over their own minimum; NaN otherwise
+    double surrogate_ratio = std::numeric_limits<double>::quiet_NaN();
 };
 
 // Signs: first layer, before: sign of sum_t (W^T u)_t, the next moment where the sum is small; deeper: sign of the

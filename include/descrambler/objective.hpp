@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "descrambler/stencil.hpp"
 
@@ -26,12 +27,22 @@ struct Objective {
 // - sum (P S)^4 / N: rows of P S become as rare and as large as they can (varimax, independent components without
 // whitening). Permuting and turning rows changes nothing.
 [[nodiscard]] Objective fourth_moment_objective(const Matrix<double>& S);
+// The published objective in the chart P = cayley(q): eta and d eta / d q at the packed q, in the neurons' basis; where
+// `normalised` both matrices are scaled as published, M n / ||M||_2 and G n / ||G||_2. R [k, n], G = R^T R.
+struct ChartValue {
+    double eta = 0;
+    std::vector<double> gradient;  // [n (n - 1) / 2]
+};
+[[nodiscard]] ChartValue chart_value(Backend<double>& on, const Stencil& stencil, const Matrix<double>& R,
+                                     const std::vector<double>& q, bool normalised);
+
 // A user's criterion from a shared object that exports descrambler_criterion (descrambler/criterion_plugin.h), called
 // with the signals S [n, N]. Throws InputError if the object cannot be loaded or does not export it.
 [[nodiscard]] Objective load_objective(const std::string& path, const Matrix<double>& S);
 
 // max over `directions` skew X of |d - <gradient, dP>| / max(|d|, <|gradient|, |dP|>), dP = -2 X P and d the central
-// difference of the value along P -> cayley(t X) P, extrapolated once (step 1e-3, error of order step^4).
+// difference of the value along P -> cayley(t X) P, extrapolated once (step 2e-5: well inside
+// the smoothing of the total variation, and rounding stays below 1e-9).
 // P and X are drawn from the seed.
 [[nodiscard]] double gradient_error(Backend<double>& on, const Objective& objective, std::uint64_t seed,
                                     Index directions = 5);

@@ -13,7 +13,7 @@ struct OptimiserOptions {
     Minimiser method = Minimiser::riemannian;
     Index evaluations = 500, iterations = 500;
     Index memory = 20;
-    double gradient = 1e-8;  // converged at ||g|| <= gradient ||g_0||, or where no step lowers the value any more
+    double gradient = 1e-6;  // converged at ||g|| <= gradient |value|, or where no step lowers the value any more
 };
 
 struct OptimiserResult {

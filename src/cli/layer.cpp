@@ -20,7 +20,7 @@ struct Options {
     std::string tap = "before", criterion = "smoothness", stencil = "fourier2", method, balance = "norm", start,
                 group = "o";
     std::vector<std::string> share;
-    Index layer = 1, evaluations = 500, iterations = 500;
+    Index layer = 1, evaluations = 0, iterations = 0;
     std::optional<Index> network;
     double lambda = 1;
     std::optional<double> snr;
@@ -80,8 +80,9 @@ DescrambleRequest request_of(const Options& o) {
     request.method = o.method.empty() ? Method::automatic : method_from(o.method);
     request.start = o.start.empty() ? Start::automatic : start_from(o.start);
     request.seed = o.common.seed.value_or(1);
-    request.evaluations = o.evaluations;
-    request.iterations = o.iterations;
+    const Index budget = is_gram(request.criterion) ? 500 : 2000;
+    request.evaluations = o.evaluations > 0 ? o.evaluations : budget;
+    request.iterations = o.iterations > 0 ? o.iterations : budget;
     request.single_precision = o.common.precision == "f32";
     request.check_gradient = o.check_gradient;
     return request;
@@ -188,6 +189,8 @@ void print(const Options& o, const std::vector<Descrambling>& results) {
             std::printf("; %s: %td evaluations", s.method.c_str(), s.evaluations);
         if (s.evaluations_to_gap > 0)
             std::printf(", %td to a gap of 1e-6", s.evaluations_to_gap);
+        if (std::isfinite(results[i].surrogate_ratio))
+            std::printf("; eta of the true signals is %.4g times their minimum", results[i].surrogate_ratio);
         std::printf("\n");
         if (!s.converged)
             std::fprintf(stderr, "descrambler: warning: network %zu: method %s did not converge within its budget\n",
@@ -247,6 +250,16 @@ void run(const Options& o) {
             root.attribute("", number.name, values);
             json[number.name] = list;
         }
+    }
+    if (o.jacobian) {
+        std::vector<double> ratios;
+        nlohmann::ordered_json list = nlohmann::ordered_json::array();
+        for (const Descrambling& result : results) {
+            ratios.push_back(result.surrogate_ratio);
+            list.push_back(json_number(result.surrogate_ratio));
+        }
+        root.attribute("", "surrogate_ratio", ratios);
+        json["surrogate_ratio"] = results.size() == 1 ? list.front() : list;
     }
     if (o.representable)
         write_representable(root, json, results, request);
@@ -308,12 +321,11 @@ Command add_layer(CLI::App& app) {
     command->add_option("--start", o->start,
                         "of --method riemannian: identity (default), closed (default of tv, fourth and your own) or "
                         "random (--seed)");
-    command->add_option("--evaluations", o->evaluations, "budget of an iterative method")
-        ->check(CLI::Range(Index{1}, Index{1} << 40))
-        ->capture_default_str();
-    command->add_option("--iterations", o->iterations, "budget of an iterative method")
-        ->check(CLI::Range(Index{1}, Index{1} << 40))
-        ->capture_default_str();
+    command
+        ->add_option("--evaluations", o->evaluations,
+                     "budget of an iterative method (default 500; tv, fourth and your own: 2000)")
+        ->check(CLI::Range(Index{1}, Index{1} << 40));
+    command->add_option("--iterations", o->iterations, "likewise")->check(CLI::Range(Index{1}, Index{1} << 40));
     command->add_flag("--check-gradient", o->check_gradient,
                       "compare the gradient of the criterion with finite differences first");
     command->add_flag("--representable", o->representable,

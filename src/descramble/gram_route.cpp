@@ -297,6 +297,18 @@ std::vector<Descrambling> gram_route(const Task& task) {
     } else {
         result = iterated(task, stencil, problems);
     }
+    if (request.tap.linearised) {  // what the surrogate is worth for the signals it stands for
+        DescrambleRequest plain = request;
+        plain.tap.linearised = false;
+        for (SharedTap& shared : plain.shared)
+            shared.tap.linearised = false;
+        const std::vector<GramProblem> truth = gram_problems({task.networks, task.library, plain, task.threads});
+        parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+            const Solution at =
+                certify(on, stencil, result[i].solution.P, truth[i].axes, truth[i].factor, task.library.samples);
+            result[i].surrogate_ratio = at.eta / at.eta_bound;
+        });
+    }
     const bool sum = request.criterion == Criterion::joint || !request.shared.empty();
     parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
         result[i].gram = sum ? gram(on, transpose(problems[i].factor)) : std::move(problems[i].plain_gram);

@@ -100,6 +100,52 @@ Objective fourth_moment_objective(const Matrix<double>& S) {
             }};
 }
 
+ChartValue chart_value(Backend<double>& on, const Stencil& stencil, const Matrix<double>& R,
+                       const std::vector<double>& q, bool normalised) {
+    const Index n = stencil.n(), count = n * (n - 1) / 2;
+    require(R.cols() == n && static_cast<Index>(q.size()) == count, "chart: R [k, n], q [n (n - 1) / 2]");
+    // In the basis T of M the generator is T^T Q T, and the gradient comes back as T (.) T^T.
+    const auto turned = [&](const std::vector<double>& packed, bool back) {
+        Matrix<double> Q(n, n);
+        for (Index j = 0, k = 0; j < n; ++j)
+            for (Index i = j + 1; i < n; ++i, ++k) {
+                Q(i, j) = packed[k];
+                Q(j, i) = -packed[k];
+            }
+        Q = back ? multiply(on, Op::none, Op::transpose, multiply(on, Op::none, Op::none, stencil.T, Q), stencil.T)
+                 : multiply(on, Op::none, Op::none, multiply(on, Op::transpose, Op::none, stencil.T, Q), stencil.T);
+        std::vector<double> out;
+        for (Index j = 0; j < n; ++j)
+            for (Index i = j + 1; i < n; ++i)
+                out.push_back((Q(i, j) - Q(j, i)) / 2);
+        return out;
+    };
+    const double size = static_cast<double>(n);
+    std::vector<double> mu = stencil.mu;
+    Matrix<double> L = multiply(on, Op::transpose, Op::transpose, stencil.T, R);
+    if (normalised) {
+        const double top = svd(on, R).s.front();
+        for (double& x : mu)
+            x *= size / stencil.mu.back();
+        for (double& x : L.values())
+            x *= std::sqrt(size) / top;
+    }
+    const std::vector<double> own = turned(q, false);
+    const Buffer<double> weight = on.allocate(n), factor = on.allocate(L.size()), generator = on.allocate(count),
+                         eta = on.allocate(1), dq = on.allocate(count);
+    on.upload(mu.data(), weight.view(n, 1));
+    on.upload(L.data(), factor.view(n, L.cols()));
+    on.upload(own.data(), generator.view(count, 1));
+    on.tikhonov(weight.view(n, 1), factor.view(n, L.cols()), generator.view(count, 1), eta.view(1, 1),
+                dq.view(count, 1));
+    ChartValue out;
+    out.gradient.resize(static_cast<std::size_t>(count));
+    on.download(eta.view(1, 1), &out.eta);
+    on.download(dq.view(count, 1), out.gradient.data());
+    out.gradient = turned(out.gradient, true);
+    return out;
+}
+
 Objective load_objective(const std::string& path, const Matrix<double>& S) {
     const std::string file = path.find('/') == std::string::npos ? "./" + path : path;
     const std::shared_ptr<void> library(dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL), [](void* handle) {
@@ -158,7 +204,7 @@ double gradient_error(Backend<double>& on, const Objective& objective, std::uint
                     objective.evaluate(on, along(on, X, -h, P), nullptr)) /
                    (2 * h);
         };
-        const double step = 1e-3, measured = (4 * slope(step / 2) - slope(step)) / 3;
+        const double step = 2e-5, measured = (4 * slope(step / 2) - slope(step)) / 3;
         const double scale = std::max({std::abs(measured), size, std::numeric_limits<double>::min()});
         worst = std::max(worst, std::abs(measured - predicted) / scale);
     }

@@ -49,7 +49,7 @@ OptimiserResult in_chart(Backend<double>& on, const Objective& objective, const 
     OptimiserResult out;
     Index iteration = 0;
     out.report.converged = lbfgs(
-        q, {options.iterations, options.evaluations, options.memory, options.gradient},
+        q, {options.iterations, options.evaluations, options.memory, 0},
         [&](const std::vector<double>& x, std::vector<double>& g) {
             const Matrix<double> P = cayley(on, x, n);
             Matrix<double> Gamma;
@@ -62,7 +62,7 @@ OptimiserResult in_chart(Backend<double>& on, const Objective& objective, const 
             out.report.iterations = iteration++;
             out.report.evaluations = evaluations;
             out.value = value;
-            return false;
+            return gradient <= options.gradient * std::abs(value);
         });
     out.P = cayley(on, q, n);
     return out;
@@ -130,7 +130,7 @@ OptimiserResult recentred(Backend<double>& on, const Objective& objective, const
             out.P = polar(on, out.P);
         const double norm = length(g);
         report.history.push_back({report.iterations, report.evaluations, out.value, norm});
-        report.converged = norm <= options.gradient * first;
+        report.converged = norm <= options.gradient * std::abs(out.value);
     }
     out.P = polar(on, out.P);
     return out;
