@@ -22,8 +22,10 @@ struct Objective {
 // tr(M P G P^T) = ||M^(1/2) P R^T||^2, G = R^T R, R [k, n]: what the closed form minimises.
 [[nodiscard]] Objective smoothness_objective(const Stencil& stencil, const Matrix<double>& R);
 // sum |D P S| over points and samples, D the matrix of the stencil, S [n, N] the signals; |x| is smoothed to
-// sqrt(x^2 + e^2) - e with e = 1e-3 rms(D S), so that there is a gradient. Divided by N.
-[[nodiscard]] Objective total_variation_objective(const Matrix<double>& D, const Matrix<double>& S);
+// sqrt(x^2 + e^2) - e with e = smoothing rms(D S), so that there is a gradient. Divided by N. With a smoothing of 1 and
+// more it tends to the smoothness itself, whose minimum is known: from there it is followed down.
+[[nodiscard]] Objective total_variation_objective(const Matrix<double>& D, const Matrix<double>& S,
+                                                  double smoothing = 1e-3);
 // - sum (P S)^4 / N: rows of P S become as rare and as large as they can (varimax, independent components without
 // whitening). Permuting and turning rows changes nothing.
 [[nodiscard]] Objective fourth_moment_objective(const Matrix<double>& S);

@@ -62,13 +62,13 @@ Objective smoothness_objective(const Stencil& stencil, const Matrix<double>& R) 
             }};
 }
 
-Objective total_variation_objective(const Matrix<double>& D, const Matrix<double>& S) {
+Objective total_variation_objective(const Matrix<double>& D, const Matrix<double>& S, double smoothing) {
     require(D.cols() == S.rows(), "total variation: D [m, n] and S [n, N] do not chain");
     const auto reference = make_cpu_backend<double>(1);
     const double N = static_cast<double>(S.cols());
     const double rms =
         frobenius(multiply(*reference, Op::none, Op::none, D, S)) / std::sqrt(static_cast<double>(D.rows()) * N);
-    const double e = std::max(1e-3 * rms, std::numeric_limits<double>::min());
+    const double e = std::max(smoothing * rms, std::numeric_limits<double>::min());
     return {"total variation", S.rows(),
             [D, S, e, N](Backend<double>& on, const Matrix<double>& P, Matrix<double>* gradient) {
                 Matrix<double> V = multiply(on, Op::none, Op::none, multiply(on, Op::none, Op::none, D, P), S);

@@ -33,13 +33,52 @@ Matrix<double> all_signals(Backend<double>& on, const Task& task, const Network&
     return S;
 }
 
-Objective objective_of(const DescrambleRequest& request, const Stencil& stencil, const Matrix<double>& S) {
+// The objectives to be minimised one after another, the last of which counts.
+std::vector<Objective> objectives_of(const DescrambleRequest& request, const Stencil& stencil,
+                                     const Matrix<double>& S) {
     if (request.criterion == Criterion::fourth)
-        return fourth_moment_objective(S);
+        return {fourth_moment_objective(S)};
     if (request.criterion == Criterion::user)
-        return request.objective(S);
-    return total_variation_objective(
-        stencil.kind == StencilKind::custom ? stencil.D : differentiation_matrix(stencil.kind, stencil.n()), S);
+        return {request.objective(S)};
+    const Matrix<double> D =
+        stencil.kind == StencilKind::custom ? stencil.D : differentiation_matrix(stencil.kind, stencil.n());
+    if (request.method == Method::cayley)  // starts from Q = 0, once
+        return {total_variation_objective(D, S)};
+    std::vector<Objective> stages;  // graduated: from nearly the smoothness to nearly |x|
+    for (const double smoothing : {3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001})
+        stages.push_back(total_variation_objective(D, S, smoothing));
+    return stages;
+}
+
+// The smoothest rotation leaves the sign of every component free, and an objective of the signals does not: flips are
+// kept while they lower it, component by component, at most five times round. Returns the evaluations.
+Index choose_signs(Backend<double>& on, const Objective& objective, const Stencil& stencil, Matrix<double>& P) {
+    const Index n = P.rows();
+    double value = objective.evaluate(on, P, nullptr);
+    Index evaluations = 1;
+    for (int round = 0; round < 5; ++round) {
+        bool changed = false;
+        for (Index c = 0; c < n; ++c) {  // P - 2 t_c (t_c^T P)
+            Matrix<double> flipped = P;
+            for (Index j = 0; j < n; ++j) {
+                double overlap = 0;
+                for (Index i = 0; i < n; ++i)
+                    overlap += stencil.T(i, c) * P(i, j);
+                for (Index i = 0; i < n; ++i)
+                    flipped(i, j) -= 2 * overlap * stencil.T(i, c);
+            }
+            const double next = objective.evaluate(on, flipped, nullptr);
+            ++evaluations;
+            if (next < value * (value > 0 ? 1 - 1e-9 : 1 + 1e-9)) {
+                P = std::move(flipped);
+                value = next;
+                changed = true;
+            }
+        }
+        if (!changed)
+            break;
+    }
+    return evaluations;
 }
 
 // What the criterion leaves free is fixed by rule: tv the common sign (third moments sum to something positive); fourth
@@ -97,13 +136,27 @@ std::vector<Descrambling> signal_route(const Task& task) {
     std::vector<Descrambling> result(problems.size());
     parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
         const GramProblem& problem = problems[i];
-        const Objective objective = objective_of(request, stencil, signals[i]);
+        const std::vector<Objective> stages = objectives_of(request, stencil, signals[i]);
+        const Objective& objective = stages.back();
         if (request.check_gradient)
             check_gradient(on, objective, request.seed);
-        const OptimiserResult found =
-            optimise(on, objective, options, start_of(on, task, i, [&] {
-                         return closed_form(on, stencil, problem.axes, problem.factor, task.library.samples, {}).P;
-                     }));
+        OptimiserResult found;
+        found.P = start_of(on, task, i, [&] {
+            return closed_form(on, stencil, problem.axes, problem.factor, task.library.samples, {}).P;
+        });
+        const bool smoothest = request.start == Start::automatic || request.start == Start::closed;
+        const Index signs =
+            smoothest && options.method == Minimiser::riemannian ? choose_signs(on, objective, stencil, found.P) : 0;
+        Index spent = signs;
+        for (std::size_t stage = 0; stage < stages.size(); ++stage) {  // what is left is shared by the stages left
+            const auto left = static_cast<Index>(stages.size() - stage);
+            OptimiserOptions part = options;
+            part.evaluations = std::max<Index>(1, (options.evaluations - (spent - signs)) / left);
+            part.gradient = left > 1 ? 1e-3 : options.gradient;
+            found = optimise(on, stages[stage], part, found.P);
+            spent += found.report.evaluations;
+        }
+        found.report.evaluations = spent;
         Matrix<double> P = found.P;
         canonicalise(on, request.criterion, signals[i], P);
         Solution& s = result[i].solution;
