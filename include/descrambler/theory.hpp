@@ -11,9 +11,10 @@
 namespace descrambler {
 
 // White noise of N samples in place of the library, to first order in 1/N (P_N from N samples, P from infinitely many):
-//   E ||P_N W - P W||^2 / ||W||^2 = error / N,  error  = sum_{i != j} lambda_i lambda_j^2 / (lambda_i - lambda_j)^2 /
-//   sum lambda E eta(P_N) / eta* - 1 = excess / N,         excess = sum_{i < j} |mu_i - mu_j| lambda_i lambda_j /
-//   |lambda_i - lambda_j| / eta*
+//   E ||P_N W - P W||^2 / ||W||^2 = error / N
+//       error  = sum_{i != j} lambda_i lambda_j^2 / (lambda_i - lambda_j)^2 / sum lambda
+//   E eta(P_N) / eta* - 1 = excess / N
+//       excess = sum_{i < j} |mu_i - mu_j| lambda_i lambda_j / |lambda_i - lambda_j| / eta*
 // eta of the exact Gram W W^T. Pairs of equal lambda (relative 1e-12) are free, and do not count.
 struct NoiseRates {
     double error = 0;   // C1
@@ -22,12 +23,13 @@ struct NoiseRates {
 [[nodiscard]] NoiseRates noise_rates(const std::vector<double>& lambda, const std::vector<double>& mu);
 
 // Signals of covariance C [d, d] under white noise, Gram W (alpha^2 C + I) W^T: for small alpha the descrambler is
-// turned against that of the noise alone by ||phi - I||_F = c alpha^2, phi = T^T P U, c = ||U^T W C W^T U / (lambda_j -
-// lambda_i)||_F over i != j. Returns c. W [n, d], n <= d, of distinct singular values.
+// turned against that of the noise alone by ||phi - I||_F = c alpha^2, phi = T^T P U. Returns c, the norm over i != j
+// of (U^T W C W^T U)_ij / (lambda_j - lambda_i).
+// W [n, d], n <= d, of distinct singular values.
 [[nodiscard]] double signal_rate(Backend<double>& on, const Matrix<double>& W, const Matrix<double>& C);
 
 // Lower triangular A [n, n] with A A^T distributed as Z Z^T, Z [n, N] standard normal: the Gram matrix of N samples of
-// white noise without drawing them. N >= n. chi^2 by Marsaglia, Tsang 2000.
+// white noise without drawing them. N > n. chi^2 by Marsaglia, Tsang 2000.
 [[nodiscard]] Matrix<double> wishart_factor(RandomStream& random, Index n, Index samples);
 [[nodiscard]] double chi_square(RandomStream& random, double degrees);  // degrees >= 2
 [[nodiscard]] Matrix<double> normal_matrix(RandomStream& random, Index rows, Index cols);
