@@ -1,14 +1,13 @@
 // Criteria that make a square product P W as diagonal as an orthogonal P can.    W [n, n] = U diag(sigma) V^T
-//   MDS  tr(P W)            over O(n): sum sigma at V U^T (P W is then symmetric, positive semidefinite); over SO(n)
-//   with
-//                           det W < 0: sum sigma - 2 sigma_n at V diag(1, .., 1, -1) U^T
+//   MDS  tr(P W)            over O(n): sum sigma at V U^T, where P W is symmetric and positive semidefinite;
+//                           over SO(n) with det W < 0: sum sigma - 2 sigma_n at V diag(1, .., 1, -1) U^T
 //   MDN  sum_i (P W)_ii^2   = max over x >= 0 of F(x) = 2 tr (W diag(x) W^T)^1/2 - sum_i x_i, concave; x_i = (P W)_ii^2
 //        iteration   P <- polar factor of diag(d) W^T, d = diag(P W): the value never falls, and a fixed point with all
 //                    d_i != 0 is the global maximum
 //        certificate for any Z > 0, value <= c tr Z^-1, c = max_i w_i^T Z w_i with w_i the columns of W; here
 //                    Z = (W diag(x) W^T + eps I)^-1/2, the best of eps = 1e-16 .. 1e-2 of the norm in half decades
 // Sources: docs/numerics.md, "Diagonal criteria". All throw InputError for a W that is not square (with both sizes),
-// has a value that is not finite, or is zero.
+// has a value that is not finite, is zero, or is too large or small for its squares.
 #pragma once
 
 #include "descrambler/dense.hpp"

@@ -79,6 +79,7 @@ inline constexpr std::uint64_t check = 16ull << 32;      // gradients against fi
 inline constexpr std::uint64_t start = 17ull << 32;      // + number: random starts of an optimiser
 inline constexpr std::uint64_t sketch = 8ull << 32;      // range finder of the randomised SVD; + 1: its error probes
 inline constexpr std::uint64_t noise = 9ull << 32;       // library of noise alone; + 1: noise added to a library
+inline constexpr std::uint64_t verify = 12ull << 32;     // + check * 2^16 + repetition: what `verify` draws
 inline constexpr std::uint64_t control = 1ull << 24;     // added to the member number of control networks
 }  // namespace stream
 

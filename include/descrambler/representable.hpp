@@ -1,6 +1,5 @@
 // The minimiser that a Cayley chart can hold. P = (I + Q)^-1 (I - Q), Q skew, cannot have the eigenvalue -1; of the 2^n
-// sign choices T Sg U^T of one descrambler P = T U^T there is always one whose generator is small (O'Dorney's
-// signatures).
+// sign choices T Sg U^T of one descrambler P = T U^T there is always one of a small generator (O'Dorney's signatures).
 //   K = T^T U;  in the basis U the generator of T Sg U^T is -Cayley(Sg K), Cayley(X) = (I + X)^-1 (I - X)
 //   start   eliminate on Sg + K without pivoting, each sign that of its pivot: all pivots are >= 1 in modulus
 //   flips   while max |q_ij| > 1 + 1e-12: turn signs i and j, one principal pivot on Q, O(n^2). Each multiplies

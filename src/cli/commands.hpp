@@ -39,6 +39,7 @@ Command add_layer(CLI::App& app);
 Command add_spectrum(CLI::App& app);
 Command add_predict(CLI::App& app);
 Command add_report(CLI::App& app);
+Command add_verify(CLI::App& app);
 Command add_info(CLI::App& app);
 
 }  // namespace descrambler::cli

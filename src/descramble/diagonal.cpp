@@ -27,6 +27,12 @@ void check(const Matrix<double>& W, const std::string& criterion) {
         throw InputError(criterion + ": a weight is not finite, expected numbers");
     if (std::ranges::all_of(W.values(), [](double x) { return x == 0; }))
         throw InputError(criterion + ": all weights are zero, expected some that are not");
+    double largest = 0;
+    for (const double w : W.values())
+        largest = std::max(largest, std::abs(w));
+    if (!(largest >= 1e-140 && largest <= 1e140))
+        throw InputError(criterion + ": the largest weight is " + digits(largest) +
+                         ", expected 1e-140 to 1e140, whose squares are numbers in double precision");
 }
 
 // diag(P W)

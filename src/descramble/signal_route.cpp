@@ -51,14 +51,16 @@ std::vector<Objective> objectives_of(const DescrambleRequest& request, const Ste
 }
 
 // The smoothest rotation leaves the sign of every component free, and an objective of the signals does not: flips are
-// kept while they lower it, component by component, at most five times round. Returns the evaluations.
-Index choose_signs(Backend<double>& on, const Objective& objective, const Stencil& stencil, Matrix<double>& P) {
+// kept while they lower it, component by component, at most five times round and within the budget. Returns the
+// evaluations.
+Index choose_signs(Backend<double>& on, const Objective& objective, const Stencil& stencil, Index budget,
+                   Matrix<double>& P) {
     const Index n = P.rows();
     double value = objective.evaluate(on, P, nullptr);
     Index evaluations = 1;
     for (int round = 0; round < 5; ++round) {
         bool changed = false;
-        for (Index c = 0; c < n; ++c) {  // P - 2 t_c (t_c^T P)
+        for (Index c = 0; c < n && evaluations < budget; ++c) {  // P - 2 t_c (t_c^T P)
             Matrix<double> flipped = P;
             for (Index j = 0; j < n; ++j) {
                 double overlap = 0;
@@ -145,13 +147,13 @@ std::vector<Descrambling> signal_route(const Task& task) {
             return closed_form(on, stencil, problem.axes, problem.factor, task.library.samples, {}).P;
         });
         const bool smoothest = request.start == Start::automatic || request.start == Start::closed;
-        const Index signs =
-            smoothest && options.method == Minimiser::riemannian ? choose_signs(on, objective, stencil, found.P) : 0;
-        Index spent = signs;
+        Index spent = smoothest && options.method == Minimiser::riemannian
+                          ? choose_signs(on, objective, stencil, options.evaluations / 4, found.P)
+                          : 0;
         for (std::size_t stage = 0; stage < stages.size(); ++stage) {  // what is left is shared by the stages left
             const auto left = static_cast<Index>(stages.size() - stage);
             OptimiserOptions part = options;
-            part.evaluations = std::max<Index>(1, (options.evaluations - (spent - signs)) / left);
+            part.evaluations = std::max<Index>(1, (options.evaluations - spent) / left);
             part.gradient = left > 1 ? 1e-3 : options.gradient;
             found = optimise(on, stages[stage], part, found.P);
             spent += found.report.evaluations;

@@ -82,7 +82,7 @@ protected:
 TEST_F(CliTest, HelpTellsEveryCommand) {
     const Outcome help = run({"--help"});
     EXPECT_EQ(help.code, 0);
-    for (const char* command : {"study", "train", "layer", "spectrum", "predict", "report", "info"}) {
+    for (const char* command : {"study", "train", "layer", "spectrum", "predict", "report", "verify", "info"}) {
         EXPECT_NE(help.out.find(command), std::string::npos);
         const Outcome own = run({command, "--help"});
         EXPECT_EQ(own.code, 0);
@@ -119,6 +119,26 @@ TEST_F(CliTest, InfoSpeaksJson) {
     const auto info = nlohmann::json::parse(run({"info", "--json"}).out);
     EXPECT_EQ(info["device"], "cpu");
     EXPECT_FALSE(info["version"].get<std::string>().empty());
+}
+
+TEST_F(CliTest, VerifyFindsTheoryAndMeasurementAlike) {
+    const Outcome outcome = run({"verify", "--json", "--seed", "1"});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(outcome.err, "");
+    const auto rows = nlohmann::json::parse(outcome.out)["rows"];
+    ASSERT_GE(rows.size(), 12u);
+    std::size_t printed = 0;
+    for (const auto& row : rows) {
+        for (const char* key : {"predicted", "measured", "tolerance", "margin"})
+            EXPECT_TRUE(row[key].is_number()) << row["name"] << " " << key;
+        EXPECT_FALSE(row["statement"].get<std::string>().empty());
+        EXPECT_NE(row["holds"].get<bool>(), row["as_printed"].get<bool>()) << row["name"];
+        printed += row["as_printed"].get<bool>() ? 1 : 0;
+    }
+    EXPECT_GE(printed, 8u);
+    EXPECT_LT(printed, rows.size() / 2);
+    expect_refusal({"verify", "--seed", "x"}, "--seed");
+    expect_refusal({"verify", "--device", "cuda"}, "cuda");
 }
 
 // ---- studies -------------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ namespace {
 
 using namespace test;
 
-// Gradient with respect to the packed generator, P = Cayley(Q): dQ = -1/2 (I + P)^T dP (I + P)^T, dq = lower(dQ -
-// dQ^T).
+// Gradient with respect to the packed generator, P = Cayley(Q):
+//   dQ = -1/2 (I + P)^T dP (I + P)^T,  dq = lower(dQ - dQ^T)
 std::vector<double> pulled_back(Backend<double>& on, const Matrix<double>& P, const Matrix<double>& dP) {
     Matrix<double> I_P = P;
     for (Index i = 0; i < P.rows(); ++i)
@@ -218,6 +218,10 @@ TEST(DiagonalNorm, SingularMatricesAreCertifiedOrSaidNotToBe) {
     EXPECT_FALSE(stuck.certified || stuck.restarted);
     EXPECT_THROW((void)maximum_diagonal_norm(*on, Matrix<double>(3, 4)), InputError);
     EXPECT_THROW((void)maximum_diagonal_norm(*on, Matrix<double>(3, 3)), InputError);
+    EXPECT_THROW((void)maximum_diagonal_norm(*on, scaled(W, 1e160)), InputError);
+    EXPECT_THROW((void)maximum_diagonal_norm(*on, scaled(W, 1e-160)), InputError);
+    const double value = maximum_diagonal_norm(*on, scaled(W, 1e100)).value;  // nothing depends on the scale
+    EXPECT_NEAR(value, found.value * 1e200, 1e-9 * value);
 }
 
 }  // namespace
