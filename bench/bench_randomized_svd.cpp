@@ -40,7 +40,7 @@ void randomized_svd(benchmark::State& state) {
         worst = std::max(worst, std::abs(s[static_cast<std::size_t>(i)] * static_cast<double>(1 + i) - 1));
     const Index sketch = std::min({static_cast<Index>(rank + oversampling), m, n});
     describe(state,
-             {"randomized_svd", m, n, batch, "f64",
+             {"randomized_svd_k" + std::to_string(rank), m, n, batch, "f64",
               cost::randomized_svd(m, n, rank, sketch, power_iterations, 8) * static_cast<double>(batch), worst});
 }
 BENCHMARK(randomized_svd)
