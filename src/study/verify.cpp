@@ -98,6 +98,7 @@ std::vector<VerifyRow> verify(const VerifyOptions& options, const Progress& prog
         {"noise", checks::noise},       {"signal", checks::signal}, {"convolution", checks::convolution},
         {"diagonal", checks::diagonal}, {"chart", checks::chart},   {"surrogate", checks::surrogate},
         {"kernel", checks::kernel}};
+    list.emplace_back("optimisers", [&](const VerifyOptions& o) { return checks::optimisers(o, progress); });
     if (options.full)
         list.emplace_back("another kernel", [&](const VerifyOptions& o) { return checks::quartic(o, progress); });
     std::vector<VerifyRow> rows;

@@ -45,6 +45,8 @@ using Rows = std::vector<VerifyRow>;
 [[nodiscard]] Rows chart(const VerifyOptions& options);        // verify_diagonal: pair flips
 [[nodiscard]] Rows surrogate(const VerifyOptions& options);    // verify_surrogate: Jacobian in place of data
 [[nodiscard]] Rows kernel(const VerifyOptions& options);       // verify_surrogate: the DEER kernel
+// verify_optimisers: methods on trained networks, which it trains
+[[nodiscard]] Rows optimisers(const VerifyOptions& options, const Progress& progress);
 [[nodiscard]] Rows quartic(const VerifyOptions& options, const Progress& progress);  // verify_quartic: --full only
 
 }  // namespace descrambler::checks
