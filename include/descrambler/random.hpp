@@ -75,7 +75,9 @@ inline constexpr std::uint64_t shuffle = 2ull << 32;     // + member: permutatio
 inline constexpr std::uint64_t validation = 3ull << 32;  // held-out traces
 inline constexpr std::uint64_t library = 4ull << 32;     // analysis library
 inline constexpr std::uint64_t analysis = 5ull << 32;    // whatever an analysis draws
+inline constexpr std::uint64_t curves = 7ull << 32;      // generic curves that published shapes are compared with
 inline constexpr std::uint64_t control = 1ull << 24;     // added to the member number of control networks
+inline constexpr std::uint64_t condition = 1ull << 20;   // times the condition, added to the member number (below 16)
 }  // namespace stream
 
 }  // namespace descrambler
