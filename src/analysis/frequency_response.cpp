@@ -153,8 +153,13 @@ ResponseReading read_response(Backend<double>& on, const Network& network, const
         x *= x;
     reading.weight_share = band_share(band, power, N);
     const Matrix<double> V = power_spectrum(on, svd(on, W).V);
-    for (Index j = 0; j < std::min(response_vectors, V.cols()); ++j)
-        reading.vector_share.push_back(band_share(band, V.column(j), N));
+    for (Index j = 0; j < V.cols(); ++j) {
+        const double share = band_share(band, V.column(j), N);
+        if (j < response_vectors)
+            reading.vector_share.push_back(share);
+        if (reading.band_vectors == j && share > 0.5)
+            ++reading.band_vectors;
+    }
 
     const Matrix<double> descrambled = multiply(on, Op::none, Op::none, P, W);
     reading.low_link_raw = low_link_share(on, W);

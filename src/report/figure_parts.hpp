@@ -74,4 +74,12 @@ void add_layer_1_figures(const Study& study, std::vector<Figure>& figures);
 void add_layer_2_figures(const Study& study, std::vector<Figure>& figures);
 void add_network_figures(const Study& study, std::vector<Figure>& figures);  // time to distance, alignment
 
+// Tasks other than DEER.
+void add_task_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);
+void add_relaxometry_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);
+void add_bandpass_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);
+// The rows of one condition in a data set [networks, ...] whose networks stand condition after condition. Throws
+// InputError if they cannot.
+[[nodiscard]] FileArray<double> rows_of_condition(const FileArray<double>& all, Index condition, Index conditions);
+
 }  // namespace descrambler

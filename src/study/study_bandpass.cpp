@@ -30,6 +30,7 @@ void read_group(StudyGroup& group, const StudyConfig& config, std::span<const Ta
         const std::string of(to_string(config.bandpass.targets[static_cast<std::size_t>(i / each)]));
         auto& extras = group.readings[k].extras;
         extras["weight_share_" + of] = group.response[k].weight_share;
+        extras["band_vectors_" + of] = static_cast<double>(group.response[k].band_vectors);
         extras["low_edge_hz_" + of] = group.response[k].low_edge_hz;
         extras["high_edge_hz_" + of] = group.response[k].high_edge_hz;
     });
@@ -104,9 +105,9 @@ private:
         fill(row, [&](const char* group) { return values(group, value); });
         row.reading = "The gain at the tone inside the band exceeds the larger gain at the tones outside by " +
                       number_words(median_of(row.raw)) + " dB";
-        constexpr double figure = 20, none = 3;
+        constexpr double figure = 20, untrained_most = 3;
         push(std::move(row), median_of(row.raw) >= figure,
-             median_of(row.untrained) <= none && median_of(row.shuffled) <= none);
+             median_of(row.untrained) <= untrained_most && median_of(row.shuffled) < figure);
     }
 
     void passband() {
@@ -136,13 +137,15 @@ private:
     void vectors() {
         FindingRow row{.name = "vector_share_" + target(),
                        .unit = "1",
-                       .claim = "The first right singular vectors of layer 1 lie inside the band; " + words() + "."};
+                       .claim = "The first two right singular vectors of layer 1 lie inside the band; " + words() + "."};
         fill(row, [&](const char* group) {
-            return values(group, [](const ResponseReading& r) { return mean_of(r.vector_share); });
+            return values(group, [](const ResponseReading& r) { return mean_of(std::span(r.vector_share).first(2)); });
         });
         const double white = band_share_of_noise(band_, data_.points);
-        row.reading = "Share of their energy inside the band, mean over the first " + std::to_string(response_vectors) +
-                      ": " + number_words(median_of(row.raw)) + ", white noise " + number_words(white);
+        row.reading = "Share of their energy inside the band: " + number_words(median_of(row.raw)) + ", white noise " +
+                      number_words(white) + "; so many vectors from the first on have more than half of it there: " +
+                      number_words(median_of(
+                          values("trained", [](const ResponseReading& r) { return static_cast<double>(r.band_vectors); })));
         constexpr double figure = 0.8;
         push(std::move(row), median_of(row.raw) >= figure,
              median_of(row.untrained) <= 2 * white && median_of(row.shuffled) < figure);

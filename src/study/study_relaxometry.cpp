@@ -25,13 +25,9 @@ void read_group(StudyGroup& group, Index conditions, const StudyConfig& config, 
         const std::string of = condition_name(config.relaxometry, i / (count / conditions));
         const BiexponentialReading& reading = group.biexponential[static_cast<std::size_t>(i)];
         auto& extras = group.readings[static_cast<std::size_t>(i)].extras;
-        for (Index j = 0; j < biexponential_vectors; ++j)
-            for (Index h = 0; h < 2; ++h)
-                extras["R2_v" + std::to_string(j + 1) + (h == 0 ? "_first_" : "_second_") + of] = reading.r2(h, j);
         // white noise around two exponentials would leave 1/5
         const double before = 1 - worse_half(reading.r2, 0), after = 1 - worse_half(reading.smoothed_r2, 0);
         extras["misfit_after_smoothing_" + of] = before > 0 ? after / before : 0;
-        extras["error_ms_" + of] = group.error_ms[static_cast<std::size_t>(i)];
     }
 }
 
@@ -173,14 +169,16 @@ private:
         const auto likeness = [](const BiexponentialReading& r) { return r.half_likeness; };
         fill(row, [&](const char* group) { return values(group, c_, likeness); });
         const std::vector<double> same = values("trained", other, likeness);
+        constexpr double figure = 0.95;
         row.reading = "|Cosine| between the halves: " + number_words(median_of(row.raw)) + "; with the noisy track twice " +
                       number_words(median_of(same)) + ", where both halves see the same numbers";
-        // apart: every (ND,Reg) network below every (ND,ND) one
-        const double least = spread_of(same).min;
-        const auto apart = [&](const std::vector<double>& group) {
-            return !group.empty() && spread_of(group).max < least;
+        // and every (ND,Reg) network of a group is below every (ND,ND) one of it: random halves are unlike in both
+        const auto apart = [&](const char* group) {
+            const std::vector<double> with = values(group, c_, likeness), without = values(group, other, likeness);
+            return median_of(with) <= figure && spread_of(with).max < spread_of(without).min;
         };
-        push(std::move(row), apart(row.raw), !apart(row.untrained) && !apart(row.shuffled) && !row.shuffled.empty());
+        const bool measured = !row.untrained.empty() && !row.shuffled.empty();
+        push(std::move(row), apart("trained"), measured && !apart("untrained") && !apart("shuffled"));
     }
 
     StudyData& study_;
