@@ -41,7 +41,8 @@ struct MemberPlan {
     bool shuffled = false;  // targets permuted within each batch, a fresh permutation every batch
 };
 
-// Whole optimisation steps for all members: draw, forward, loss, backward, Adam.  rate(it) = rate (floor + (1 - floor) (1 + cos(pi it / iterations)) / 2)
+// Whole optimisation steps for all members: draw, forward, loss, backward, Adam.  rate(it) = rate (floor + (1 - floor)
+// (1 + cos(pi it / iterations)) / 2)
 template <class T>
 struct TrainPlan {
     std::span<const Layer> layers;

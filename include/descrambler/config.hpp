@@ -15,8 +15,8 @@
 
 namespace descrambler {
 
-// What the networks learn. Each has its own section of data: [data], [relaxometry], [bandpass]; keys of another task are
-// refused.
+// What the networks learn. Each has its own section of data: [data], [relaxometry], [bandpass]; keys of another task
+// are refused.
 enum class Task { deer, relaxometry, bandpass };
 [[nodiscard]] std::string_view to_string(Task task);
 
@@ -40,14 +40,15 @@ struct StudyConfig {
     Index batch_size = 256;
     double rate = 1e-2, rate_floor = 0.01;  // cosine schedule from rate to rate * rate_floor
     Loss loss = Loss::mse;
-    double decay = 1e-6;                    // L2 coupled to the gradient of the mean over batch and outputs
-    std::string precision = "f32";          // of training; the analysis is in fp64
+    double decay = 1e-6;            // L2 coupled to the gradient of the mean over batch and outputs
+    std::string precision = "f32";  // of training; the analysis is in fp64
     double checkpoint_seconds = 60;
 
     // [ensemble]: networks of each condition (DEER has one)
     Index networks = 8;
 
-    // [controls]: how many of each, for each condition, and the longest training of the two trained kinds (never longer than iterations)
+    // [controls]: how many of each, for each condition, and the longest training of the two trained kinds (never longer
+    // than iterations)
     Index untrained = 3, shuffled = 3, no_decay = 1;
     Index control_iterations = 6000;
 

@@ -5,8 +5,8 @@
 //   y   = weight exp(-t / T1) + (1 - weight) exp(-t / T2)
 //   x   = y + g / snr,  g standard normal
 // The network sees 2 points numbers: x twice (nd_nd), or x and y at the fitted times (nd_reg), fitted by search over
-// all pairs a <= b of a uniform grid of time_min .. time_max: least of ||x - y(a, b)||^2 + penalty (a^2 + b^2) / time_max^2.
-// target = (T1, T2) / time_max
+// all pairs a <= b of a uniform grid of time_min .. time_max: least of ||x - y(a, b)||^2 + penalty (a^2 + b^2) /
+// time_max^2. target = (T1, T2) / time_max
 #pragma once
 
 #include <optional>

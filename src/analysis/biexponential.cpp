@@ -83,9 +83,11 @@ Pair descend(Projection& misfit, const Pair& start, int iterations) {
     const auto moved = [](const Pair& from, const Pair& to, double t) {
         return Pair{from[0] + t * (to[0] - from[0]), from[1] + t * (to[1] - from[1])};
     };
-    std::array<Corner, 3> simplex{corner(start), corner({start[0] * 1.05, start[1]}), corner({start[0], start[1] * 1.05})};
+    std::array<Corner, 3> simplex{corner(start), corner({start[0] * 1.05, start[1]}),
+                                  corner({start[0], start[1] * 1.05})};
     for (int iteration = 0; iteration < iterations; ++iteration) {
-        std::stable_sort(simplex.begin(), simplex.end(), [](const Corner& a, const Corner& b) { return a.value < b.value; });
+        std::stable_sort(simplex.begin(), simplex.end(),
+                         [](const Corner& a, const Corner& b) { return a.value < b.value; });
         const Pair centre = moved(simplex[0].k, simplex[1].k, 0.5);
         const Corner reflected = corner(moved(centre, simplex[2].k, -1));
         if (reflected.value < simplex[0].value) {
@@ -169,8 +171,9 @@ BiexponentialReading read_biexponential(Backend<double>& on, const Network& netw
     const Matrix<double>& W = network.layers.front().weight;
     const Index half = W.cols() / 2;
     if (W.cols() % 2 != 0 || half < 5 || W.rows() < biexponential_vectors)
-        throw InputError("biexponential vectors: expected two tracks of at least 5 points and a layer of at least 3, found " +
-                         std::to_string(W.cols()) + " inputs and " + std::to_string(W.rows()) + " outputs");
+        throw InputError(
+            "biexponential vectors: expected two tracks of at least 5 points and a layer of at least 3, found " +
+            std::to_string(W.cols()) + " inputs and " + std::to_string(W.rows()) + " outputs");
     const Svd parts = svd(on, W);
     BiexponentialReading reading;
     reading.singular = parts.s;
@@ -181,8 +184,9 @@ BiexponentialReading read_biexponential(Backend<double>& on, const Network& netw
         const double sign = std::accumulate(from.begin(), from.begin() + half, 0.0) < 0 ? -1 : 1;
         std::transform(from.begin(), from.end(), reading.vectors.column(j).begin(), [&](double x) { return sign * x; });
         for (Index h = 0; h < 2; ++h) {
-            const auto v = std::as_const(reading.vectors).column(j).subspan(static_cast<std::size_t>(h * half),
-                                                                            static_cast<std::size_t>(half));
+            const auto v = std::as_const(reading.vectors)
+                               .column(j)
+                               .subspan(static_cast<std::size_t>(h * half), static_cast<std::size_t>(half));
             const BiexponentialFit fit = fit_biexponential(v);
             std::copy(fit.curve.begin(), fit.curve.end(), reading.curves.column(j).begin() + h * half);
             reading.r2(h, j) = fit.r2;
@@ -239,8 +243,8 @@ std::vector<CurveScore> principal_component_scores(Backend<double>& on, const Ma
     const Eigh parts = eigh(on, gram(on, centred));
     std::vector<CurveScore> scores;
     for (Index k = 1; k <= 3; ++k)
-        scores.push_back({"PCA vector " + std::to_string(k),
-                          {fit_biexponential(parts.V.column(parts.V.cols() - k)).r2}});
+        scores.push_back(
+            {"PCA vector " + std::to_string(k), {fit_biexponential(parts.V.column(parts.V.cols() - k)).r2}});
     return scores;
 }
 

@@ -135,7 +135,8 @@ ResponseReading read_response(Backend<double>& on, const Network& network, const
     reading.jacobian_rejection_db = rejection_db(J, band);
 
     const double step_hz = band.rate_hz / static_cast<double>(N);
-    const auto kept = std::find_if(band.tones_hz.begin(), band.tones_hz.end(), [&](double f) { return inside(band, f); });
+    const auto kept =
+        std::find_if(band.tones_hz.begin(), band.tones_hz.end(), [&](double f) { return inside(band, f); });
     const double centre = kept == band.tones_hz.end() ? 0.5 * (band.low_hz + band.high_hz) : *kept;
     const std::vector<double>& H = reading.jacobian_gain;
     const Index last = std::ssize(H) - 1, middle = std::clamp<Index>(std::lround(centre / step_hz), 0, last);

@@ -13,7 +13,8 @@ namespace descrambler::cli {
 // The networks of a file, or the one of them that `network` names (from 0). Throws InputError.
 [[nodiscard]] Ensemble open_networks(const std::string& net, std::optional<Index> network);
 
-// The library that --inputs names: FILE.npy, FILE.h5, FILE.h5:/dataset or deer:N. It owns whatever it reads from.
+// The library that --inputs names: FILE.npy, FILE.h5, FILE.h5:/dataset, deer:N, relaxometry:N or
+// bandpass:N. It owns whatever it reads from.
 // `net` names the file of the networks in messages. Throws InputError.
 [[nodiscard]] Library open_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
                                    const Common& common);

@@ -119,7 +119,10 @@ Command add_layer(CLI::App& app) {
     CLI::App* command =
         app.add_subcommand("layer", "descramble one layer of a network or of every network of an ensemble");
     command->add_option("NET", o->net, "network, ensemble or study (HDF5)")->required();
-    command->add_option("--inputs", o->inputs, "library of inputs: FILE.npy, FILE.h5, FILE.h5:/dataset or deer:N")
+    command
+        ->add_option("--inputs", o->inputs,
+                     "library of inputs: FILE.npy, FILE.h5, FILE.h5:/dataset, deer:N, "
+                     "relaxometry:N or bandpass:N")
         ->required();
     command->add_option("--layer", o->layer, "layer, from 1")->required();
     command->add_option("--tap", o->tap, "before or after the activation")->capture_default_str();

@@ -53,12 +53,12 @@ void validate(const Bandpass& data) {
         refuse("high_hz", "a band that holds a multiple of rate_hz / points = " + short_number(step) + ", found " +
                               short_number(data.low_hz) + " to " + short_number(data.high_hz));
     if (data.tones_hz.empty() || data.tones_hz.size() > bandpass_tones_limit)
-        refuse("tones_hz",
-               "1 to " + std::to_string(bandpass_tones_limit) + " values, found " + std::to_string(data.tones_hz.size()));
+        refuse("tones_hz", "1 to " + std::to_string(bandpass_tones_limit) + " values, found " +
+                               std::to_string(data.tones_hz.size()));
     for (const double f : data.tones_hz)
         if (!(f > 0 && f < data.rate_hz / 2))
-            refuse("tones_hz",
-                   "values above 0 and below rate_hz / 2 = " + short_number(data.rate_hz / 2) + ", found " + short_number(f));
+            refuse("tones_hz", "values above 0 and below rate_hz / 2 = " + short_number(data.rate_hz / 2) + ", found " +
+                                   short_number(f));
     if (data.amplitudes.size() != data.tones_hz.size())
         refuse("amplitudes", "one for each of the " + std::to_string(data.tones_hz.size()) + " tones, found " +
                                  std::to_string(data.amplitudes.size()));
@@ -130,7 +130,8 @@ void bandpass_samples(Backend<T>& on, const BandpassTables<T>& tables, BandpassT
     Matrix<T> x(N, tile_columns), y(N, tile_columns);
     std::vector<T> normal(static_cast<std::size_t>(N));
     for (Index tile = first / tile_columns; tile * tile_columns < first + count; ++tile) {
-        const Index begin = std::max(first, tile * tile_columns), end = std::min(first + count, (tile + 1) * tile_columns);
+        const Index begin = std::max(first, tile * tile_columns),
+                    end = std::min(first + count, (tile + 1) * tile_columns);
         std::fill(y.values().begin(), y.values().end(), T{0});
         for (Index sample = begin; sample < end; ++sample) {
             const Index s = sample - tile * tile_columns;
@@ -158,7 +159,8 @@ void bandpass_samples(Backend<T>& on, const BandpassTables<T>& tables, BandpassT
             if (input.data != nullptr)
                 std::copy_n(x.column(s).begin(), N, input.data + (sample - first) * N);
         }
-        if (filter) {  // the whole tile, whatever the rest of it holds: a column's bits may depend on the product's size
+        if (filter) {  // the whole tile, whatever the rest of it holds: a column's bits may depend on the product's
+                       // size
             on.upload(x.data(), traces.view(N, tile_columns));
             on.gemm(Op::transpose, Op::none, T{1}, B.view(N, bins), traces.view(N, tile_columns), T{0},
                     parts.view(bins, tile_columns));

@@ -163,7 +163,9 @@ template std::vector<float> pack<float>(const Network&);
 template std::vector<double> pack<double>(const Network&);
 template Network unpack<float>(const std::vector<Layer>&, const float*);
 template Network unpack<double>(const std::vector<Layer>&, const double*);
-template std::vector<float> initial_parameters<float>(const std::vector<Layer>&, std::uint64_t, std::uint64_t, const InitialWeights&);
-template std::vector<double> initial_parameters<double>(const std::vector<Layer>&, std::uint64_t, std::uint64_t, const InitialWeights&);
+template std::vector<float> initial_parameters<float>(const std::vector<Layer>&, std::uint64_t, std::uint64_t,
+                                                      const InitialWeights&);
+template std::vector<double> initial_parameters<double>(const std::vector<Layer>&, std::uint64_t, std::uint64_t,
+                                                        const InitialWeights&);
 
 }  // namespace descrambler

@@ -12,7 +12,8 @@ namespace descrambler {
 
 namespace {
 
-constexpr std::array<std::pair<Track, std::string_view>, 2> tracks{{{Track::nd_nd, "nd_nd"}, {Track::nd_reg, "nd_reg"}}};
+constexpr std::array<std::pair<Track, std::string_view>, 2> tracks{
+    {{Track::nd_nd, "nd_nd"}, {Track::nd_reg, "nd_reg"}}};
 constexpr std::size_t conditions_limit = 16;
 
 std::string short_number(double value) {

@@ -45,9 +45,11 @@ Figure example_figure(const Study& study, const Summary& summary) {
     for (Index i = 0; i < shown; ++i)
         ms.push_back(1e3 * time[static_cast<std::size_t>(i)]);
     for (Index c = 0; c < conditions; ++c) {
-        const auto curve = [&](const FileArray<double>& of, const char* label, const char* colour, int dash, double width) {
+        const auto curve = [&](const FileArray<double>& of, const char* label, const char* colour, int dash,
+                               double width) {
             const auto from = of.values.begin() + c * of.shape[1] * points;
-            return Curve{.label = label, .x = ms, .y = {from, from + shown}, .colour = colour, .dash = dash, .width = width};
+            return Curve{
+                .label = label, .x = ms, .y = {from, from + shown}, .colour = colour, .dash = dash, .width = width};
         };
         Panel panel{.title = summary.conditions[static_cast<std::size_t>(c)].words,
                     .x = axis("time, ms"),
@@ -63,20 +65,22 @@ Figure example_figure(const Study& study, const Summary& summary) {
 }
 
 Figure gain_figure(const Study& study, const Summary& summary) {
-    Figure f{.section = "reading",
-             .caption =
-                 "Gain against frequency of the whole network (mean Jacobian over the library) and of layer 1, median and "
-                 "range over the networks of a group. Upright lines: the band; arrows of the axis: the tones. Look for: a "
-                 "flat top between the lines for the filtered target, a needle at the tone for the clean one; controls "
-                 "without either. Layer 1 keeps part of the random weights it started from, which the whole network does "
-                 "not pass on.",
-             .alternative = "Gain of network and first layer against frequency for trained and control networks.",
-             .drawing = {.name = "gain", .title = "Frequency response", .columns = 2, .panel_height = 300},
-             .absent = ""};
+    Figure f{
+        .section = "reading",
+        .caption =
+            "Gain against frequency of the whole network (mean Jacobian over the library) and of layer 1, median and "
+            "range over the networks of a group. Upright lines: the band. Look for: a "
+            "flat top between the lines for the filtered target, a needle at the tone for the clean one; controls "
+            "without either. Layer 1 keeps part of the random weights it started from, which the whole network does "
+            "not pass on.",
+        .alternative = "Gain of network and first layer against frequency for trained and control networks.",
+        .drawing = {.name = "gain", .title = "Frequency response", .columns = 2, .panel_height = 300},
+        .absent = ""};
     const std::vector<GroupStyle> groups = study.groups_with("jacobian_gain");
     if (groups.empty()) {
-        f.absent = "No frequency responses are stored in this study (/analysis/GROUP/jacobian_gain): they are defined for "
-                   "one hidden layer.";
+        f.absent =
+            "No frequency responses are stored in this study (/analysis/GROUP/jacobian_gain): they are defined for "
+            "one hidden layer.";
         return f;
     }
     const Band band = band_of(study);
@@ -92,7 +96,8 @@ Figure gain_figure(const Study& study, const Summary& summary) {
             panel.y.logarithmic = true;
             double low = INFINITY, high = 0;
             for (const GroupStyle& group : groups) {
-                const FileArray<double> all = study.array("analysis/" + group.name + "/" + name, {-1, std::ssize(frequency)}),
+                const FileArray<double> all = study.array("analysis/" + group.name + "/" + name,
+                                                          {-1, std::ssize(frequency)}),
                                         own = rows_of_condition(all, c, conditions);
                 if (own.shape[0] == 0)
                     continue;
@@ -105,6 +110,7 @@ Figure gain_figure(const Study& study, const Summary& summary) {
             }
             if (!(low < high))
                 continue;
+            panel.y.ticks = decade_ticks(panel.curves);
             for (const double edge : {band.low_hz, band.high_hz})
                 panel.curves.push_back(upright(edge, low, high, ""));
             for (const double tone : band.tones_hz)
@@ -115,19 +121,23 @@ Figure gain_figure(const Study& study, const Summary& summary) {
                     panel.x.ticks.emplace_back(f_hz, number_text(f_hz, 4));
             f.drawing.panels.push_back(std::move(panel));
         }
-    f.absent = missing_groups(groups);
+    f.absent = missing_controls(groups);
     return f;
 }
 
 Figure share_figure(const Study& study, const Summary& summary) {
-    Figure f{.section = "reading",
-             .caption =
-                 "Energy of the first right singular vectors of layer 1 inside the band, median and range over networks. "
-                 "Look for: all of them inside for the filtered target; only the two that a tone needs (cosine and sine) "
-                 "for the clean one; controls on the line of white noise.",
-             .alternative = "Share of singular vectors inside the band for trained and control networks.",
-             .drawing = {.name = "vector_share", .title = "Singular vectors inside the band", .columns = 2, .panel_height = 260},
-             .absent = ""};
+    Figure f{
+        .section = "reading",
+        .caption =
+            "Energy of the first right singular vectors of layer 1 inside the band, median and range over networks. "
+            "Look for: all of them inside for the filtered target; only the two that a tone needs (cosine and sine) "
+            "for the clean one; controls on the line of white noise.",
+        .alternative = "Share of singular vectors inside the band for trained and control networks.",
+        .drawing = {.name = "vector_share",
+                    .title = "Singular vectors inside the band",
+                    .columns = 2,
+                    .panel_height = 260},
+        .absent = ""};
     const std::vector<GroupStyle> groups = study.groups_with("vector_share");
     if (groups.empty()) {
         f.absent = "No singular vectors are stored in this study (/analysis/GROUP/vector_share).";
@@ -163,7 +173,7 @@ Figure share_figure(const Study& study, const Summary& summary) {
         panel.curves.push_back(straight_line(0.5, white, number.back() + 0.5, white, "white noise"));
         f.drawing.panels.push_back(std::move(panel));
     }
-    f.absent = missing_groups(groups);
+    f.absent = missing_controls(groups);
     return f;
 }
 
@@ -188,22 +198,26 @@ Panel spectrum_panel(const std::string& title, const Matrix<double>& amplitude, 
 }
 
 Figure spectrum_figure(const Study& study, const Summary& summary) {
-    Figure f{.section = "reading",
-             .caption =
-                 "Rows of layer 1 in frequency, first network of each condition: raw, descrambled, and the untrained network "
-                 "descrambled. Look for: the band (filtered) or the tone (clean) in every row before descrambling; what "
-                 "descrambling puts in order is the strongest signals, the tones, along the link. The energy of a column is "
-                 "the same before and after.",
-             .alternative = "Images of the spectrum along time of the rows of layer 1, raw, descrambled and untrained.",
-             .drawing = {.name = "layer_1_spectrum", .title = "Layer 1 in frequency", .columns = 3, .panel_height = 260},
-             .absent = ""};
+    Figure f{
+        .section = "reading",
+        .caption =
+            "Rows of layer 1 in frequency, first network of each condition: raw, descrambled, and the untrained "
+            "network "
+            "descrambled. Look for: the band (filtered) and the tone (clean) as upright stripes before and after: the "
+            "energy of a column does not change. Descrambling spreads it evenly over the link, where the raw layer "
+            "has it in some units more than in others.",
+        .alternative = "Images of the spectrum along time of the rows of layer 1, raw, descrambled and untrained.",
+        .drawing = {.name = "layer_1_spectrum", .title = "Layer 1 in frequency", .columns = 3, .panel_height = 260},
+        .absent = ""};
     if (!study.has("analysis/trained/spectrum")) {
         f.absent = "No spectra are stored in this study (/analysis/trained/spectrum).";
         return f;
     }
     const Band band = band_of(study);
     const std::vector<double> frequency = study.array("axes/frequency_hz", {-1}).values;
-    const double most_hz = std::min(frequency.back(), 2 * std::max(band.high_hz, *std::max_element(band.tones_hz.begin(), band.tones_hz.end())) / 1.4);
+    const double most_hz =
+        std::min(frequency.back(),
+                 2 * std::max(band.high_hz, *std::max_element(band.tones_hz.begin(), band.tones_hz.end())) / 1.4);
     const Index conditions = std::ssize(summary.conditions);
     for (Index c = 0; c < conditions; ++c)
         for (const auto& [name, words] : {std::pair{"trained/spectrum_raw", "raw"},
@@ -213,8 +227,9 @@ Figure spectrum_figure(const Study& study, const Summary& summary) {
             if (!study.has(path))
                 continue;
             const FileArray<double> stack = study.array(path, {conditions, -1, std::ssize(frequency)});
-            f.drawing.panels.push_back(spectrum_panel(summary.conditions[static_cast<std::size_t>(c)].words + ", " + words,
-                                                      item_of(stack, c), frequency, most_hz));
+            f.drawing.panels.push_back(
+                spectrum_panel(summary.conditions[static_cast<std::size_t>(c)].words + ", " + words, item_of(stack, c),
+                               frequency, most_hz));
         }
     if (!study.has("analysis/untrained/spectrum"))
         f.absent = "No untrained control is stored.";

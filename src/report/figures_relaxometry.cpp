@@ -17,13 +17,14 @@ std::string vector_name(Index j) {
 }
 
 Figure answer_figure(const Study& study, const Summary& summary) {
-    Figure f{.section = "training",
-             .caption =
-                 "Answers of the first network of each condition on validation traces. Look for: points along the dashed "
-                 "line; the shorter time is read better than the longer one only where both are far apart.",
-             .alternative = "Relaxation times found against true ones, by condition.",
-             .drawing = {.name = "answers", .title = "Answers", .columns = 2, .panel_height = 300},
-             .absent = ""};
+    Figure f{
+        .section = "training",
+        .caption =
+            "Answers of the first network of each condition on validation traces. Look for: points along the dashed "
+            "line, and how far they spread around it.",
+        .alternative = "Relaxation times found against true ones, by condition.",
+        .drawing = {.name = "answers", .title = "Answers", .columns = 2, .panel_height = 300},
+        .absent = ""};
     const Index conditions = std::ssize(summary.conditions);
     const FileArray<double> truth = study.array("examples/target", {conditions, -1, 2}),
                             found = study.array("examples/output", {conditions, truth.shape[1], 2});
@@ -58,18 +59,20 @@ Figure answer_figure(const Study& study, const Summary& summary) {
 }
 
 Figure vector_figure(const Study& study, const Summary& summary) {
-    Figure f{.section = "reading",
-             .caption =
-                 "Right singular vectors v1 to v3 of layer 1 of the first network of each condition (dots), and the best "
-                 "sum of two exponentials for each half of the input (lines). Look for: dots that leave the lines in runs, "
-                 "not at random; a sum of two exponentials crosses zero at most once. In (ND,Reg) networks the two halves "
-                 "may differ, in (ND,ND) networks both see the same numbers.",
-             .alternative = "Singular vectors of layer 1 against time with their biexponential fits, by condition.",
-             .drawing = {.name = "singular_vectors",
-                         .title = "Singular vectors of layer 1 and two exponentials",
-                         .columns = 3,
-                         .panel_height = 230},
-             .absent = ""};
+    Figure f{
+        .section = "reading",
+        .caption =
+            "Right singular vectors v1 to v3 of layer 1 of the first network of each condition (dots), and the best "
+            "sum of two exponentials for each half of the input (lines), with R² of both fits. Look for: dots that "
+            "leave the lines in runs, "
+            "not at random; a sum of two exponentials crosses zero at most once. In (ND,Reg) networks the two halves "
+            "may differ, in (ND,ND) networks both see the same numbers.",
+        .alternative = "Singular vectors of layer 1 against time with their biexponential fits, by condition.",
+        .drawing = {.name = "singular_vectors",
+                    .title = "Singular vectors of layer 1 and two exponentials",
+                    .columns = 3,
+                    .panel_height = 230},
+        .absent = ""};
     const std::string name = "analysis/trained/vectors";
     if (!study.has(name)) {
         f.absent = "No singular vectors are stored in this study (/" + name + ").";
@@ -85,7 +88,8 @@ Figure vector_figure(const Study& study, const Summary& summary) {
                              fit = item_of(rows_of_condition(fits, c, conditions), 0),
                              score = item_of(rows_of_condition(r2, c, conditions), 0);
         for (Index j = 0; j < v.cols(); ++j) {
-            Panel panel{.title = summary.conditions[static_cast<std::size_t>(c)].words + ": " + vector_name(j),
+            Panel panel{.title = summary.conditions[static_cast<std::size_t>(c)].words + ", " + vector_name(j) +
+                                 ": R² " + number_text(score(0, j), 2) + ", " + number_text(score(1, j), 2),
                         .x = axis("time, ms", time.front(), time.back()),
                         .y = axis("vector"),
                         .image = {},
@@ -103,7 +107,7 @@ Figure vector_figure(const Study& study, const Summary& summary) {
                     dots.y.push_back(v(h * points + i, j));
                     line.y.push_back(fit(h * points + i, j));
                 }
-                line.label = (h == 0 ? "first half, R² " : "second half, R² ") + number_text(score(h, j), 2);
+                line.label = h == 0 ? "first half of the input" : "second half";
                 line.dash = h == 0 ? 1 : 2;
                 line.marker = 0;
                 panel.curves.push_back(std::move(dots));
@@ -120,26 +124,29 @@ Figure vector_figure(const Study& study, const Summary& summary) {
 // Numbers at one place of the axis.
 Curve strip(const std::vector<double>& values, double place, const std::string& label, const std::string& colour,
             int marker) {
-    Curve curve{.label = label, .x = {}, .y = values, .colour = colour, .dash = 0, .marker = marker, .marker_size = 0.55};
+    Curve curve{
+        .label = label, .x = {}, .y = values, .colour = colour, .dash = 0, .marker = marker, .marker_size = 0.55};
     for (std::size_t i = 0; i < values.size(); ++i)
-        curve.x.push_back(place + 0.4 * (values.size() < 2 ? 0.0
-                                                           : static_cast<double>(i) / static_cast<double>(values.size() - 1) - 0.5));
+        curve.x.push_back(place + 0.4 * (values.size() < 2
+                                             ? 0.0
+                                             : static_cast<double>(i) / static_cast<double>(values.size() - 1) - 0.5));
     return curve;
 }
 
 Figure score_figure(const Study& study, const Summary& summary) {
-    Figure f{.section = "reading",
-             .caption =
-                 "R² of the best sum of two exponentials: v1 to v3 of the networks (each network, each half), and curves "
-                 "that no network has seen. Look for: trained networks far above untrained and shuffled ones; and for half "
-                 "a cosine, a straight line and the principal components of the traces, which are fitted as well. Dashed: "
-                 "the threshold of the finding.",
-             .alternative = "Fit quality of singular vectors of trained and control networks, and of generic curves.",
-             .drawing = {.name = "biexponential_scores",
-                         .title = "How specific is a biexponential fit?",
-                         .columns = 1,
-                         .panel_height = 290},
-             .absent = ""};
+    Figure f{
+        .section = "reading",
+        .caption =
+            "R² of the best sum of two exponentials: v1 to v3 of the networks (each network, each half), and curves "
+            "that no network has seen. Look for: trained networks far above untrained and shuffled ones; and for half "
+            "a cosine, a straight line and the principal components of the traces, which are fitted as well. Dashed: "
+            "the threshold of the finding.",
+        .alternative = "Fit quality of singular vectors of trained and control networks, and of generic curves.",
+        .drawing = {.name = "biexponential_scores",
+                    .title = "Specificity of a biexponential fit",
+                    .columns = 1,
+                    .panel_height = 290},
+        .absent = ""};
     const std::vector<GroupStyle> groups = study.groups_with("r2");
     if (groups.empty() || !study.has("curves/name")) {
         f.absent = "No fits are stored in this study (/analysis/GROUP/r2, /curves).";
@@ -189,7 +196,7 @@ Figure score_figure(const Study& study, const Summary& summary) {
         panel.curves.push_back(straight_line(-0.6, figure_r2, place - 0.4, figure_r2, "threshold for v1"));
         f.drawing.panels.push_back(std::move(panel));
     }
-    f.absent = missing_groups(groups);
+    f.absent = missing_controls(groups);
     return f;
 }
 

@@ -21,19 +21,27 @@ FileArray<double> rows_of_condition(const FileArray<double>& all, Index conditio
     return part;
 }
 
+std::string missing_controls(std::vector<GroupStyle> present) {
+    if (std::none_of(present.begin(), present.end(), [](const GroupStyle& style) { return style.name == "no_decay"; }))
+        present.push_back(group_styles[3]);
+    return missing_groups(present);
+}
+
 namespace {
 
 Figure loss_figure(const Study& study, const Summary& summary) {
-    Figure f{.section = "training",
-             .caption =
-                 "Loss on the training batches, each point a mean over an interval. Look for: the trained networks keep "
-                 "falling; networks trained on shuffled targets stop at the error of the mean answer.",
-             .alternative = "Training loss against iteration for trained and control networks, by condition.",
-             .drawing = {.name = "training_loss", .title = "Training loss", .columns = 2, .panel_height = 270},
-             .absent = ""};
+    Figure f{
+        .section = "training",
+        .caption =
+            "Loss on the training batches, each point a mean over an interval. Look for: the trained networks keep "
+            "falling; networks trained on shuffled targets stop at the error of the mean answer.",
+        .alternative = "Training loss against iteration for trained and control networks, by condition.",
+        .drawing = {.name = "training_loss", .title = "Training loss", .columns = 2, .panel_height = 270},
+        .absent = ""};
     const Index conditions = std::ssize(summary.conditions);
     const std::vector<double> iteration = study.array("training/iteration", {-1}).values;
-    const bool root_mean = summary.task == "relaxometry" && summary.configuration.find("loss = \"rmse\"") != std::string::npos;
+    const bool root_mean =
+        summary.task == "relaxometry" && summary.configuration.find("loss = \"rmse\"") != std::string::npos;
     for (Index c = 0; c < conditions; ++c) {
         Panel panel{.title = summary.conditions[static_cast<std::size_t>(c)].words,
                     .x = axis("iteration"),
@@ -51,6 +59,7 @@ Figure loss_figure(const Study& study, const Summary& summary) {
             const std::vector<double> x(iteration.begin(), iteration.begin() + loss.shape[1]);
             panel.curves.push_back(band_over_networks(x, rows_of_condition(loss, c, conditions), style));
         }
+        panel.y.ticks = decade_ticks(panel.curves);
         f.drawing.panels.push_back(std::move(panel));
     }
     return f;

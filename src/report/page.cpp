@@ -237,7 +237,7 @@ std::string claims(const Summary& summary) {
     if (counts[1])
         out += element("h3", "Reproduced, but no evidence of learning") +
                claim_list(summary, Badge::not_discriminating, false);
-    out += element("h3", "Published findings that do not reproduce");
+    out += element("h3", summary.task == "deer" ? "Published findings that do not reproduce" : "Not reproduced");
     out += counts[2] ? claim_list(summary, Badge::not_reproduced, true)
                      : paragraph("None: every published finding in the table is reproduced.");
     return out;

@@ -21,20 +21,22 @@ std::string introduction(const Summary& summary) {
             "Neural networks that read two relaxation times from a noisy biexponential decay were trained several "
             "times (" +
             summary.networks +
-            " networks over all conditions). A condition is a kind of input and a noise level: (ND,ND) networks see the "
-            "noisy decay twice, (ND,Reg) networks see it beside the decay that a fit finds in it. It has been published "
+            " networks over all conditions). A condition is a kind of input and a noise level: (ND,ND) networks see "
+            "the "
+            "noisy decay twice, (ND,Reg) networks see it beside the decay that a fit finds in it. It has been "
+            "published "
             "that the singular vectors of their first layer are biexponential curves. That was measured again, next to "
             "networks that learnt nothing and next to curves that no network has ever seen.");
     else
         out += paragraph(
             "Neural networks were trained to keep the middle one of three tones in noise (" + summary.networks +
             " networks over all conditions). The conditions differ in what counts as the right answer: the noisy trace "
-            "after an ideal band-pass filter (target filtered), or the tone itself without noise (target clean). Did the "
+            "after an ideal band-pass filter (target filtered), or the tone itself without noise (target clean). Did "
+            "the "
             "networks become the filter? Their frequency response was read from the first layer and from the Jacobian "
             "of the whole network, next to networks that learnt nothing.");
-    return out + (summary.findings.empty()
-                      ? element("p", "This study holds no findings.", "class=\"absent\"")
-                      : claims(summary));
+    return out + (summary.findings.empty() ? element("p", "This study holds no findings.", "class=\"absent\"")
+                                           : claims(summary));
 }
 
 std::string error_table(const Summary& summary) {
@@ -82,7 +84,8 @@ std::string fit_tables(const Summary& summary) {
     return out + element("h3", "Curves that no network has seen") +
            paragraph(
                "If cosines, polynomials, random walks and principal components of the traces are fitted as well as the "
-               "singular vectors are, a good fit says that a vector is smooth and slow, not that it is biexponential.") +
+               "singular vectors are, a good fit says that a vector is smooth and slow, not that it is "
+               "biexponential.") +
            table({"curve", "R² of the best two exponentials"}, curves);
 }
 
@@ -104,27 +107,29 @@ std::string task_page(const Summary& summary, const std::vector<DrawnFigure>& fi
     const auto heading = [&](std::size_t section) {
         return element("h2", text(contents[section].second), std::string("id=\"") + contents[section].first + "\"");
     };
-    const std::string title =
-        relaxometry ? "What relaxometry networks compute: a descrambler study" : "What band-pass networks compute: a descrambler study";
+    const std::string title = relaxometry ? "What relaxometry networks compute: a descrambler study"
+                                          : "What band-pass networks compute: a descrambler study";
     std::string body = element("h1", title);
     body +=
         element("p", text(summary.networks + " networks, seed " + summary.seed + ", Descrambler " + summary.version),
                 "class=\"data\"");
     body += element("nav", element("ul", links), "aria-label=\"Contents\"");
     body += introduction(summary);
-    body += element("p",
-                    "How to read the pictures: every claim stands next to controls. <b>Untrained</b> networks have "
-                    "random weights; networks trained on <b>shuffled targets</b> saw the same inputs with the answers of "
-                    "other inputs, so that nothing but the mean can be learnt. A picture is never a verdict: the verdicts "
-                    "are made from the numbers of section 3.");
+    body +=
+        element("p",
+                "How to read the pictures: every claim stands next to controls. <b>Untrained</b> networks have "
+                "random weights; networks trained on <b>shuffled targets</b> saw the same inputs with the answers of "
+                "other inputs, so that nothing but the mean can be learnt. A picture is never a verdict: the verdicts "
+                "are made from the numbers of section 3.");
     body += heading(1) + error_table(summary) + figures_of("training", figures);
     body += heading(2);
     if (relaxometry)
-        body += paragraph(
-                    "The right singular vectors of layer 1 say which shapes of a trace the network listens to. "
-                    "Descrambling multiplies the layer by a rotation from the left, which leaves them as they are: this "
-                    "section is about the raw weights.") +
-                figures_of("reading", figures) + fit_tables(summary);
+        body +=
+            paragraph(
+                "The right singular vectors of layer 1 say which shapes of a trace the network listens to. "
+                "Descrambling multiplies the layer by a rotation from the left, which leaves them as they are: this "
+                "section is about the raw weights.") +
+            figures_of("reading", figures) + fit_tables(summary);
     else
         body += paragraph(
                     "The gain of a matrix at a frequency is the length of what it makes of a wave of that frequency. "
@@ -142,11 +147,12 @@ std::string task_page(const Summary& summary, const std::vector<DrawnFigure>& fi
                 "descrambling leaves, s_octave and s_nuc allow more. What shows learning is the gap between trained "
                 "networks among themselves and trained against shuffled.") +
             alignment_table(summary);
-    body += heading(5) +
-            paragraph(
-                "Numbers over the networks of all conditions. η is the smoothness functional; the closed form reaches its "
-                "certified lower bound η*. The output layer is not descrambled: its axis has a meaning already.") +
-            layer_table(summary);
+    body +=
+        heading(5) +
+        paragraph(
+            "Numbers over the networks of all conditions. η is the smoothness functional; the closed form reaches its "
+            "certified lower bound η*. The output layer is not descrambled: its axis has a meaning already.") +
+        layer_table(summary);
     body += heading(6) + provenance(summary);
     return document("Descrambler study, " + summary.networks + " networks", body);
 }

@@ -135,17 +135,18 @@ private:
     }
 
     void vectors() {
-        FindingRow row{.name = "vector_share_" + target(),
-                       .unit = "1",
-                       .claim = "The first two right singular vectors of layer 1 lie inside the band; " + words() + "."};
+        FindingRow row{
+            .name = "vector_share_" + target(),
+            .unit = "1",
+            .claim = "The first two right singular vectors of layer 1 lie inside the band; " + words() + "."};
         fill(row, [&](const char* group) {
             return values(group, [](const ResponseReading& r) { return mean_of(std::span(r.vector_share).first(2)); });
         });
         const double white = band_share_of_noise(band_, data_.points);
         row.reading = "Share of their energy inside the band: " + number_words(median_of(row.raw)) + ", white noise " +
                       number_words(white) + "; so many vectors from the first on have more than half of it there: " +
-                      number_words(median_of(
-                          values("trained", [](const ResponseReading& r) { return static_cast<double>(r.band_vectors); })));
+                      number_words(median_of(values(
+                          "trained", [](const ResponseReading& r) { return static_cast<double>(r.band_vectors); })));
         constexpr double figure = 0.8;
         push(std::move(row), median_of(row.raw) >= figure,
              median_of(row.untrained) <= 2 * white && median_of(row.shuffled) < figure);
@@ -155,7 +156,8 @@ private:
         FindingRow row{.name = "low_link_" + target(),
                        .unit = "1",
                        .claim = "Descrambling gathers layer 1 at low frequencies along the link; " + words() + "."};
-        fill(row, [&](const char* group) { return values(group, [](const ResponseReading& r) { return r.low_link; }); });
+        fill(row,
+             [&](const char* group) { return values(group, [](const ResponseReading& r) { return r.low_link; }); });
         row.raw = values("trained", [](const ResponseReading& r) { return r.low_link_raw; });
         row.invariant = false;
         row.reading = "Share of the energy of layer 1 at link frequencies up to a thirteenth of its width: " +

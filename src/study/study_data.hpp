@@ -28,7 +28,7 @@ struct StudyLayer {
 
 // The trained ensemble or one kind of control.
 struct StudyGroup {
-    std::string name;  // trained, untrained, shuffled, no_decay
+    std::string name;               // trained, untrained, shuffled, no_decay
     std::vector<Network> networks;  // condition after condition, as many of each
     std::vector<std::vector<double>> loss;
     std::vector<StudyLayer> layers;
@@ -46,10 +46,10 @@ struct TaskData {
     std::vector<double> predict_the_mean_ms;  // relaxometry
     std::vector<CurveScore> curves;           // relaxometry: curves that no network has seen
     std::vector<std::vector<CurveScore>> components;
-    std::vector<double> filter_error;               // band-pass: relative error of the ideal filter
-    std::vector<Matrix<double>> example_input,      // [inputs, examples]
-        example_target, example_output;             // [outputs, examples], output of the first network
-    std::vector<double> axis;                       // ms, s
+    std::vector<double> filter_error;           // band-pass: relative error of the ideal filter
+    std::vector<Matrix<double>> example_input,  // [inputs, examples]
+        example_target, example_output;         // [outputs, examples], output of the first network
+    std::vector<double> axis;                   // ms, s
 };
 
 struct StudyExamples {  // columns are traces

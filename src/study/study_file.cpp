@@ -84,12 +84,12 @@ void write_training(const Hdf5Group& root, const StudyData& study) {
     at.write("iteration", iteration, {"1", "iterations at which a recorded interval ends", "interval"});
     const Hdf5Group loss = at.create_group("loss");
     for (const StudyGroup& group : study.groups)
-        write_rows(loss, group.name, group.loss,
-                   {"1",
-                    study.config.loss == Loss::mse
-                        ? "mean squared error on the training batches, mean over the interval"
-                        : "root mean squared error of a training batch, mean over the interval",
-                    "network,interval"});
+        write_rows(
+            loss, group.name, group.loss,
+            {"1",
+             study.config.loss == Loss::mse ? "mean squared error on the training batches, mean over the interval"
+                                            : "root mean squared error of a training batch, mean over the interval",
+             "network,interval"});
     at.write("relative_error_mean", study.trained().error_mean,
              {"1", "mean over the validation traces of ||p_hat - p|| / ||p||", "network"});
     at.write("relative_error_median", study.trained().error_median, {"1", "the same, median", "network"});

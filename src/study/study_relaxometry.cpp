@@ -102,9 +102,10 @@ private:
     void biexponential() {
         FindingRow row{.name = named("biexponential_v1"),
                        .unit = "1",
-                       .claim = "The first right singular vector of layer 1 is a sum of two exponentials on each half "
-                                "of the input; " +
-                                words() + "."};
+                       .claim =
+                           "The first right singular vector of layer 1 is a sum of two exponentials on each half "
+                           "of the input; " +
+                           words() + "."};
         fill(row, [&](const char* group) {
             return values(group, c_, [](const BiexponentialReading& r) { return worse_half(r.r2, 0); });
         });
@@ -119,25 +120,27 @@ private:
         const bool specific = dct < figure && pca < figure && walk < figure;
         row.reading = "R² of the best two exponentials: " + half(0) + " on the first half and " + half(1) +
                       " on the second; the smaller counts. Curves that no network has seen: " + number_words(dct) +
-                      " for half a cosine, " + number_words(pca) + " for the first principal component of the traces, " +
-                      number_words(walk) + " for a random walk (median)" +
+                      " for half a cosine, " + number_words(pca) +
+                      " for the first principal component of the traces, " + number_words(walk) +
+                      " for a random walk (median)" +
                       (specific ? "" : ": any smooth slow curve passes, so the number says nothing about exponentials");
         push(std::move(row), median_of(row.raw) >= figure,
              specific && median_of(row.untrained) <= untrained_most && median_of(row.shuffled) < figure);
     }
 
     void sign_changes() {
-        FindingRow row{.name = named("sign_changes_v1"),
-                       .unit = "1",
-                       .claim = "It changes sign at most once on each half, as a sum of two exponentials must; " +
-                                words() + "."};
+        FindingRow row{
+            .name = named("sign_changes_v1"),
+            .unit = "1",
+            .claim = "It changes sign at most once on each half, as a sum of two exponentials must; " + words() + "."};
         fill(row, [&](const char* group) {
             return values(group, c_, [](const BiexponentialReading& r) {
                 return std::max(r.sign_changes(0, 0), r.sign_changes(1, 0));
             });
         });
-        row.reading = "Sign changes of the smoothed vector on the half that has more: " +
-                      number_words(median_of(row.raw)) + "; half a cosine has one too";
+        row.reading =
+            "Sign changes of the smoothed vector on the half that has more: " + number_words(median_of(row.raw)) +
+            "; half a cosine has one too";
         const bool at_most_one = median_of(row.raw) <= 1;
         push(std::move(row), at_most_one, false);
     }
@@ -162,16 +165,17 @@ private:
     }
 
     void halves(Index other) {
-        FindingRow row{.name = named("half_likeness"),
-                       .unit = "1",
-                       .claim = "With the fitted track the first vector has different shapes on the two halves; " +
-                                words() + "."};
+        FindingRow row{
+            .name = named("half_likeness"),
+            .unit = "1",
+            .claim = "With the fitted track the first vector has different shapes on the two halves; " + words() + "."};
         const auto likeness = [](const BiexponentialReading& r) { return r.half_likeness; };
         fill(row, [&](const char* group) { return values(group, c_, likeness); });
         const std::vector<double> same = values("trained", other, likeness);
         constexpr double figure = 0.95;
-        row.reading = "|Cosine| between the halves: " + number_words(median_of(row.raw)) + "; with the noisy track twice " +
-                      number_words(median_of(same)) + ", where both halves see the same numbers";
+        row.reading = "|Cosine| between the halves: " + number_words(median_of(row.raw)) +
+                      "; with the noisy track twice " + number_words(median_of(same)) +
+                      ", where both halves see the same numbers";
         // and every (ND,Reg) network of a group is below every (ND,ND) one of it: random halves are unlike in both
         const auto apart = [&](const char* group) {
             const std::vector<double> with = values(group, c_, likeness), without = values(group, other, likeness);

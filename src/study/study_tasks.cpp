@@ -65,8 +65,8 @@ void validate_task(StudyData& study, std::span<const TaskLibrary> library, std::
         const Index count = std::ssize(group.networks), each = count / conditions;
         std::vector<Matrix<double>> outputs(group.networks.size());
         parallel_items(count, threads, [&](Index i, Backend<double>& on) {
-            outputs[static_cast<std::size_t>(i)] =
-                forward(on, group.networks[static_cast<std::size_t>(i)], validation[static_cast<std::size_t>(i / each)].input);
+            outputs[static_cast<std::size_t>(i)] = forward(on, group.networks[static_cast<std::size_t>(i)],
+                                                           validation[static_cast<std::size_t>(i / each)].input);
         });
         for (Index i = 0; i < count; ++i) {
             const Matrix<double>& truth = validation[static_cast<std::size_t>(i / each)].target;

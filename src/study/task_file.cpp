@@ -136,7 +136,8 @@ void write_bandpass_readings(const Hdf5Group& root, const StudyData& study) {
             descrambled.push_back(&first.spectrum);
         }
         write_stack(at, "spectrum_raw", raw, {"1", "|FFT along time| of W1, first network", "condition,link,bin"});
-        write_stack(at, "spectrum", descrambled, {"1", "|FFT along time| of P W1, first network", "condition,link,bin"});
+        write_stack(at, "spectrum", descrambled,
+                    {"1", "|FFT along time| of P W1, first network", "condition,link,bin"});
     }
 }
 

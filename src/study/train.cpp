@@ -169,8 +169,8 @@ std::vector<MemberState> study_members(const StudyConfig& config) {
         member.plan = plan;
         member.parameters =
             config.precision == "f32"
-                ? pack<double>(
-                      unpack(layers, initial_parameters<float>(layers, config.seed, plan.member, config.initial).data()))
+                ? pack<double>(unpack(
+                      layers, initial_parameters<float>(layers, config.seed, plan.member, config.initial).data()))
                 : initial_parameters<double>(layers, config.seed, plan.member, config.initial);
         member.first_moment.resize(member.parameters.size());
         member.second_moment.resize(member.parameters.size());
@@ -210,7 +210,8 @@ Network network_of(const StudyConfig& config, const MemberState& member) {
 
 Network untrained_network(const StudyConfig& config, std::uint64_t member) {
     const std::vector<Layer> layers = network_layers(config);
-    return unpack(layers, initial_parameters<float>(layers, config.seed, 3 * stream::control + member, config.initial).data());
+    return unpack(layers,
+                  initial_parameters<float>(layers, config.seed, 3 * stream::control + member, config.initial).data());
 }
 
 }  // namespace descrambler
