@@ -19,6 +19,7 @@ namespace descrambler {
 
 enum class Op { none, transpose };
 enum class Activation { identity, tanh, logistic, softplus, relu };
+enum class Loss { mse, rmse };  // mean squared error of a batch (over samples and outputs), and its square root
 
 // One fully connected layer: y = f(W x + b), then y / mean(y) if renorm.
 struct Layer {
@@ -41,16 +42,17 @@ struct MemberPlan {
     bool shuffled = false;  // targets permuted within each batch, a fresh permutation every batch
 };
 
-// Whole optimisation steps for all members: draw, forward, mean squared error (over batch and outputs),
-// backward, Adam.  rate(it) = rate (floor + (1 - floor) (1 + cos(pi it / iterations)) / 2)
+// Whole optimisation steps for all members: draw, forward, loss, backward, Adam.  rate(it) = rate (floor + (1 - floor)
+// (1 + cos(pi it / iterations)) / 2)
 template <class T>
 struct TrainPlan {
     std::span<const Layer> layers;
     Index batch_size = 256;
     double rate = 1e-2, rate_floor = 0.01;
     AdamOptions adam;
+    Loss loss = Loss::mse;
     std::uint64_t seed = 0;
-    const DeerTables* deer = nullptr;  // the data, or, where there is none:
+    const DeerTables* deer = nullptr;  // the data, or, where there is none (called from several threads at a time):
     std::function<void(std::uint64_t stream, Index first, Batch<T> input, Batch<T> target)> samples;
 };
 

@@ -42,6 +42,46 @@ Library deer_library(const std::string& inputs, const Ensemble& ensemble, const 
             }};
 }
 
+// "relaxometry:N" and "bandpass:N": samples of the condition that the networks were trained under.
+Library task_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
+                     const Common& common) {
+    const bool relaxometry = inputs.starts_with("relaxometry:");
+    const Index count = count_of(inputs, inputs.find(':') + 1), width = ensemble.networks.front().inputs();
+    if (relaxometry ? !ensemble.relaxometry : !ensemble.bandpass)
+        throw InputError("--inputs " + inputs + ": expected a network with such an input recipe (/input), " + net +
+                         " has none");
+    const Index conditions =
+        relaxometry ? condition_count(*ensemble.relaxometry) : std::ssize(ensemble.bandpass->targets);
+    if (conditions > 1)
+        throw InputError("--inputs " + inputs + ": expected networks of one condition, those of " + net + " have " +
+                         std::to_string(conditions) + "; --network chooses one");
+    const Index points = relaxometry ? 2 * ensemble.relaxometry->points : ensemble.bandpass->points;
+    if (points != width)
+        throw InputError("--inputs " + inputs + ": inputs have " + std::to_string(points) +
+                         " values, the network takes " + std::to_string(width));
+    const std::shared_ptr<Backend<float>> on = make_cpu_backend<float>(1);
+    const std::uint64_t seed = common.seed.value_or(ensemble.seed.value_or(1));
+    std::function<void(Index, Batch<float>)> draw;
+    if (relaxometry)
+        draw = [on, seed,
+                tables = std::make_shared<const RelaxometryTables<float>>(
+                    make_relaxometry_tables<float>(*ensemble.relaxometry))](Index first, Batch<float> X) {
+            relaxometry_samples(*on, *tables, condition_of(tables->data, 0), seed, stream::library, first, X, {});
+        };
+    else
+        draw = [on, seed,
+                tables = std::make_shared<const BandpassTables<float>>(
+                    make_bandpass_tables<float>(*ensemble.bandpass))](Index first, Batch<float> X) {
+            bandpass_samples(*on, *tables, tables->data.targets.front(), seed, stream::library, first, X, {});
+        };
+    return {width, count, [draw, count, progress = progress_bar(common)](Index first, Batch<double> X) {
+                Matrix<float> block(X.rows, X.cols);
+                draw(first, block.view());
+                std::copy(block.values().begin(), block.values().end(), X.data);
+                progress("drawing inputs", static_cast<double>(first + X.cols), static_cast<double>(count));
+            }};
+}
+
 }  // namespace
 
 Ensemble open_networks(const std::string& net, std::optional<Index> network) {
@@ -50,6 +90,17 @@ Ensemble open_networks(const std::string& net, std::optional<Index> network) {
         if (*network < 0 || *network >= static_cast<Index>(ensemble.networks.size()))
             throw InputError("--network " + std::to_string(*network) + ": expected 0 to " +
                              std::to_string(ensemble.networks.size() - 1) + ", as " + net + " has them");
+        const Index all = std::ssize(ensemble.networks);
+        if (ensemble.relaxometry) {  // the condition of this network alone
+            const Index condition = *network / (all / condition_count(*ensemble.relaxometry));
+            const RelaxometryCondition own = condition_of(*ensemble.relaxometry, condition);
+            ensemble.relaxometry->tracks = {own.track};
+            ensemble.relaxometry->snr = {own.snr};
+        }
+        if (ensemble.bandpass) {
+            const Index each = all / std::ssize(ensemble.bandpass->targets);
+            ensemble.bandpass->targets = {ensemble.bandpass->targets[static_cast<std::size_t>(*network / each)]};
+        }
         ensemble.networks = {ensemble.networks[static_cast<std::size_t>(*network)]};
     }
     return ensemble;
@@ -68,6 +119,8 @@ Library open_library(const std::string& inputs, const Ensemble& ensemble, const 
         return deer_library(inputs, ensemble, net, common);
     if (inputs.starts_with("noise:"))
         return noise_library(ensemble.networks.front().inputs(), count_of(inputs, 6), seed_of(ensemble, common));
+    if (inputs.starts_with("relaxometry:") || inputs.starts_with("bandpass:"))
+        return task_library(inputs, ensemble, net, common);
     const auto stored = std::make_shared<const Matrix<double>>(read_inputs(inputs, ensemble.networks.front().inputs()));
     Library library = library_of(*stored);
     library.read = [stored, read = library.read](Index first, Batch<double> X) { read(first, X); };

@@ -4,9 +4,11 @@
 #include <array>
 #include <map>
 
+#include "page_parts.hpp"
+
 namespace descrambler {
 
-namespace {
+namespace page {
 
 constexpr const char* style_sheet = R"(
 body { font: 15px/1.5 "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif; color: #1a1a1a;
@@ -54,7 +56,7 @@ td.both { text-align: center; }
 }
 )";
 
-std::string element(const std::string& tag, const std::string& content, const std::string& attributes = "") {
+std::string element(const std::string& tag, const std::string& content, const std::string& attributes) {
     return "<" + tag + (attributes.empty() ? "" : " " + attributes) + ">" + content + "</" + tag + ">\n";
 }
 std::string text(const std::string& plain) {
@@ -70,14 +72,14 @@ std::string count_words(std::size_t n, const std::string& one, const std::string
 
 // ---- numbers and tables --------------------------------------------------------------------------------------------
 
-std::string number(double value, int digits = 3) {
+std::string number(double value, int digits) {
     return number_text(value, digits);
 }
-std::string number(const std::optional<double>& value, int digits = 3) {
+std::string number(const std::optional<double>& value, int digits) {
     return value ? number(*value, digits) : "not measured";
 }
 
-std::string range_cell(const MaybeRange& r, int digits = 3) {
+std::string range_cell(const MaybeRange& r, int digits) {
     if (!r)
         return "–";
     std::string cell = number(r->median, digits);
@@ -85,8 +87,6 @@ std::string range_cell(const MaybeRange& r, int digits = 3) {
         cell += "<span class=\"range\">" + number(r->min, digits) + " to " + number(r->max, digits) + "</span>";
     return cell;
 }
-
-using Row = std::vector<std::string>;  // cells, already marked up
 
 std::string table(const Row& head, const std::vector<Row>& rows) {
     std::string out = "<thead><tr>";
@@ -201,6 +201,11 @@ std::string what_this_page_shows(const Summary& summary) {
                              "between 256 times and 256 distances, without renormalisation, drawn with the "
                              "fourier2 stencil.",
                              "class=\"absent\"");
+    return out + claims(summary);
+}
+
+std::string claims(const Summary& summary) {
+    std::string out;
     std::array<std::size_t, 3> counts{};
     std::size_t comparisons = 0;
     for (const FindingLine& f : summary.findings)
@@ -232,7 +237,7 @@ std::string what_this_page_shows(const Summary& summary) {
     if (counts[1])
         out += element("h3", "Reproduced, but no evidence of learning") +
                claim_list(summary, Badge::not_discriminating, false);
-    out += element("h3", "Published findings that do not reproduce");
+    out += element("h3", summary.task == "deer" ? "Published findings that do not reproduce" : "Not reproduced");
     out += counts[2] ? claim_list(summary, Badge::not_reproduced, true)
                      : paragraph("None: every published finding in the table is reproduced.");
     return out;
@@ -408,9 +413,20 @@ std::string provenance(const Summary& summary) {
     return out;
 }
 
-}  // namespace
+std::string document(const std::string& title, const std::string& body) {
+    return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n<meta name=\"viewport\" "
+           "content=\"width=device-width, initial-scale=1\" />\n<title>" +
+           text(title) + "</title>\n<style>" + style_sheet + "</style>\n</head>\n<body>\n" + body +
+           "</body>\n</html>\n";
+}
+
+}  // namespace page
+
+using namespace page;
 
 std::string report_page(const Summary& summary, const std::vector<DrawnFigure>& figures) {
+    if (summary.task != "deer")
+        return task_page(summary, figures);
     const std::array<std::pair<const char*, const char*>, 9> contents = {{{"summary", "What this page shows"},
                                                                           {"training", "1 Training"},
                                                                           {"layer-1", "2 Layer 1"},
@@ -468,10 +484,7 @@ std::string report_page(const Summary& summary, const std::vector<DrawnFigure>& 
             layer_table(summary);
     body += heading(8) + provenance(summary);
 
-    return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n<meta name=\"viewport\" "
-           "content=\"width=device-width, initial-scale=1\" />\n<title>Descrambler study, " +
-           text(summary.networks) + " networks</title>\n<style>" + style_sheet + "</style>\n</head>\n<body>\n" + body +
-           "</body>\n</html>\n";
+    return document("Descrambler study, " + summary.networks + " networks", body);
 }
 
 }  // namespace descrambler

@@ -144,6 +144,41 @@ Peer peer(const Field& at) {
     return peer;
 }
 
+Groups groups(const Field& at) {
+    Groups result;
+    for (const auto& [name, range] : at.members())
+        result[name] = range.range();
+    return result;
+}
+
+std::vector<std::pair<std::string, MaybeRange>> named_ranges(const Field& at) {
+    std::vector<std::pair<std::string, MaybeRange>> result;
+    for (const auto& [name, range] : at.members())
+        result.emplace_back(name, range.range());
+    return result;
+}
+
+ConditionLine condition(const Field& at) {
+    ConditionLine line;
+    line.name = at.at("name").text();
+    line.words = at.at("words").text();
+    line.predict_the_mean = at.at("predict_the_mean").maybe_number();
+    line.relative_error = groups(at.at("relative_error"));
+    if (at.has("predict_the_mean_ms"))
+        line.predict_the_mean_ms = at.at("predict_the_mean_ms").number();
+    if (at.has("filter_error"))
+        line.filter_error = at.at("filter_error").number();
+    if (at.has("error_ms"))
+        line.error_ms = groups(at.at("error_ms"));
+    if (at.has("r2"))
+        for (const auto& [vector, halves] : at.at("r2").members())
+            for (const auto& [half, of] : halves.members())
+                line.r2[vector][half] = groups(of);
+    if (at.has("curves"))
+        line.curves = named_ranges(at.at("curves"));
+    return line;
+}
+
 Json parsed(const std::filesystem::path& path) {
     const std::string text = read_file(path, std::size_t{1} << 26);
     try {
@@ -198,6 +233,16 @@ Summary read_summary(const std::filesystem::path& path) {
         for (const auto& [comparison, at] : root.at("alignment").members())
             for (const auto& [score, range] : at.members())
                 summary.alignment[comparison][score] = range.range();
+    if (root.has("task"))
+        summary.task = root.at("task").text();
+    if (summary.task == "relaxometry" || summary.task == "bandpass") {
+        const Field task = root.at(summary.task);
+        for (const Field& at : task.at("conditions").items())
+            summary.conditions.push_back(condition(at));
+        summary.curves = named_ranges(task.at("curves"));
+    } else if (summary.task != "deer") {
+        root.at("task").refuse("\"deer\", \"relaxometry\" or \"bandpass\"");
+    }
     summary.controls = root.at("controls").plain_members();
     if (root.has("timing"))
         summary.timing = root.at("timing").plain_members();

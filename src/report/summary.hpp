@@ -48,7 +48,19 @@ struct Peer {
     Values lambda_quantiles;
 };
 
+using Groups = std::map<std::string, MaybeRange>;  // trained, untrained, shuffled, no_decay
+
+// One condition of a task other than DEER; what its task does not have is absent.
+struct ConditionLine {
+    std::string name, words;
+    std::optional<double> predict_the_mean, predict_the_mean_ms, filter_error;
+    Groups relative_error, error_ms;
+    std::map<std::string, std::map<std::string, Groups>> r2;  // vector, half
+    std::vector<std::pair<std::string, MaybeRange>> curves;   // principal components
+};
+
 struct Summary {
+    std::string task = "deer";
     std::string version, commit, device, precision, seed, ranks, networks, configuration;
     MeanMedian relative_error;
     std::optional<double> ensemble_relative_error, shuffled_relative_error, predict_the_mean, samples_per_network;
@@ -58,6 +70,8 @@ struct Summary {
     std::vector<ExtraLine> extras;
     std::map<std::string, std::map<std::string, MaybeRange>> alignment;  // comparison, score
     Values controls, timing;
+    std::vector<ConditionLine> conditions;                 // of tasks other than DEER
+    std::vector<std::pair<std::string, MaybeRange>> curves;  // relaxometry: curves that no network has seen
 };
 
 // Throws InputError "FILE: field NAME: ..." for what is malformed or missing. `tikhonov`, `extras`, `alignment` and

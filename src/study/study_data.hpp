@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "descrambler/alignment.hpp"
+#include "descrambler/biexponential.hpp"
 #include "descrambler/config.hpp"
 #include "descrambler/deer_database.hpp"
 #include "descrambler/descramble.hpp"
 #include "descrambler/filters.hpp"
 #include "descrambler/findings.hpp"
+#include "descrambler/frequency_response.hpp"
 #include "descrambler/mlp.hpp"
 #include "descrambler/tikhonov.hpp"
 #include "descrambler/train.hpp"
@@ -26,13 +28,28 @@ struct StudyLayer {
 
 // The trained ensemble or one kind of control.
 struct StudyGroup {
-    std::string name;  // trained, untrained, shuffled, no_decay
-    std::vector<Network> networks;
+    std::string name;               // trained, untrained, shuffled, no_decay
+    std::vector<Network> networks;  // condition after condition, as many of each
     std::vector<std::vector<double>> loss;
     std::vector<StudyLayer> layers;
     std::vector<NetworkReading> readings;          // empty where the findings do not apply
     std::vector<double> error_mean, error_median;  // relative, on the validation traces
     std::vector<Alignment> raw_pairs, descrambled_pairs;
+    std::vector<BiexponentialReading> biexponential;  // relaxometry
+    std::vector<double> error_ms;                     // the same, root mean square over samples and both times
+    std::vector<ResponseReading> response;            // band-pass
+};
+
+// What the tasks other than DEER know beside their groups; one entry a condition where nothing else is said.
+struct TaskData {
+    std::vector<double> predict_the_mean;     // relative error
+    std::vector<double> predict_the_mean_ms;  // relaxometry
+    std::vector<CurveScore> curves;           // relaxometry: curves that no network has seen
+    std::vector<std::vector<CurveScore>> components;
+    std::vector<double> filter_error;           // band-pass: relative error of the ideal filter
+    std::vector<Matrix<double>> example_input,  // [inputs, examples]
+        example_target, example_output;         // [outputs, examples], output of the first network
+    std::vector<double> axis;                   // ms, s
 };
 
 struct StudyExamples {  // columns are traces
@@ -50,6 +67,7 @@ struct StudyData {
     std::vector<double> median_network_error;  // [traces] of the network of median error
     StudyExamples examples;
     Replica replica;
+    TaskData task;
     std::vector<Alignment> against_shuffled, raw_against_shuffled, untrained_against_shuffled;
     std::vector<FindingRow> findings;
     std::string device;
@@ -65,6 +83,15 @@ struct StudyData {
         return nullptr;
     }
 };
+
+// The networks of a group that belong to a condition: first, count.
+[[nodiscard]] std::pair<std::size_t, std::size_t> range_of(std::size_t items, Index condition, Index conditions);
+// The part of one value a network that belongs to a condition.
+template <class T>
+[[nodiscard]] std::vector<T> part_of(const std::vector<T>& items, Index condition, Index conditions) {
+    const auto [first, count] = range_of(items.size(), condition, conditions);
+    return {items.begin() + static_cast<Index>(first), items.begin() + static_cast<Index>(first + count)};
+}
 
 void write_study_file(const std::filesystem::path& path, const StudyData& study);
 [[nodiscard]] std::string summary_json(const StudyData& study);
