@@ -75,6 +75,7 @@ inline constexpr std::uint64_t shuffle = 2ull << 32;     // + member: permutatio
 inline constexpr std::uint64_t validation = 3ull << 32;  // held-out traces
 inline constexpr std::uint64_t library = 4ull << 32;     // analysis library
 inline constexpr std::uint64_t analysis = 5ull << 32;    // whatever an analysis draws
+inline constexpr std::uint64_t bootstrap = 8ull << 32;   // + replicate: resampled analysis libraries
 inline constexpr std::uint64_t control = 1ull << 24;     // added to the member number of control networks
 }  // namespace stream
 
