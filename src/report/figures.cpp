@@ -154,6 +154,7 @@ std::vector<Figure> study_figures(const Hdf5Group& root, const Summary& summary)
     add_layer_1_figures(study, figures);
     add_layer_2_figures(study, figures);
     add_network_figures(study, figures);
+    add_relation_figures(study, figures);
     return figures;
 }
 

@@ -4,7 +4,11 @@
 #include <array>
 #include <map>
 
+#include "page_parts.hpp"
+
 namespace descrambler {
+
+using namespace page;
 
 namespace {
 
@@ -53,61 +57,6 @@ td.both { text-align: center; }
   .badge, .counts div { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }
 )";
-
-std::string element(const std::string& tag, const std::string& content, const std::string& attributes = "") {
-    return "<" + tag + (attributes.empty() ? "" : " " + attributes) + ">" + content + "</" + tag + ">\n";
-}
-std::string text(const std::string& plain) {
-    return escape_markup(plain);
-}
-std::string paragraph(const std::string& plain) {
-    return element("p", text(plain));
-}
-
-std::string count_words(std::size_t n, const std::string& one, const std::string& many) {
-    return std::to_string(n) + " " + (n == 1 ? one : many);
-}
-
-// ---- numbers and tables --------------------------------------------------------------------------------------------
-
-std::string number(double value, int digits = 3) {
-    return number_text(value, digits);
-}
-std::string number(const std::optional<double>& value, int digits = 3) {
-    return value ? number(*value, digits) : "not measured";
-}
-
-std::string range_cell(const MaybeRange& r, int digits = 3) {
-    if (!r)
-        return "–";
-    std::string cell = number(r->median, digits);
-    if (r->min != r->max)
-        cell += "<span class=\"range\">" + number(r->min, digits) + " to " + number(r->max, digits) + "</span>";
-    return cell;
-}
-
-using Row = std::vector<std::string>;  // cells, already marked up
-
-std::string table(const Row& head, const std::vector<Row>& rows) {
-    std::string out = "<thead><tr>";
-    for (const std::string& cell : head)
-        out += "<th scope=\"col\">" + cell + "</th>";
-    out += "</tr></thead>\n<tbody>\n";
-    for (const Row& row : rows) {
-        out += "<tr>";
-        for (const std::string& cell : row)
-            out += "<td>" + cell + "</td>";
-        out += "</tr>\n";
-    }
-    return element("div", element("table", out + "</tbody>"), "class=\"scroll\"");
-}
-
-std::string value_table(const std::string& left, const std::string& right, const Values& values) {
-    std::vector<Row> rows;
-    for (const auto& [name, value] : values)
-        rows.push_back({text(name), text(value)});
-    return table({text(left), text(right)}, rows);
-}
 
 // ---- figures -------------------------------------------------------------------------------------------------------
 
@@ -458,7 +407,7 @@ std::string report_page(const Summary& summary, const std::vector<DrawnFigure>& 
                 "and descrambled” marks numbers that the rotation cannot change: they say nothing about "
                 "descrambling, only about the network.") +
             findings_table(summary) + element("h3", "Further controls") + extras_table(summary);
-    body += heading(6) + alignment_table(summary) + figures_of("alignment", figures);
+    body += heading(6) + alignment_answer(summary) + alignment_table(summary) + figures_of("alignment", figures);
     body += heading(7) +
             paragraph(
                 "η is the smoothness functional; the closed form reaches its certified lower bound η*. The gap is "

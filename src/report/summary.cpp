@@ -144,6 +144,46 @@ Peer peer(const Field& at) {
     return peer;
 }
 
+PartitionLine partition(const Field& at) {
+    PartitionLine line;
+    line.clusters = at.at("clusters").number();
+    for (const Field& size : at.at("sizes").items())
+        line.sizes.push_back(size.number());
+    line.height = at.at("height").maybe_number();
+    line.silhouette = at.at("silhouette").maybe_number();
+    line.purity = at.at("purity").maybe_number();
+    line.adjusted_rand = at.at("adjusted_rand").maybe_number();
+    return line;
+}
+
+Relations relations(const Field& at) {
+    Relations result;
+    if (at.has("threshold")) {
+        const Field threshold = at.at("threshold");
+        result.threshold = threshold.at("s").number();
+        result.threshold_picture = threshold.at("fft_correlation").number();
+        result.quantile = threshold.at("quantile").number();
+        result.replicates = threshold.at("replicates").number();
+        if (threshold.at("itself").has("trained"))
+            result.itself_s = threshold.at("itself").at("trained").at("s").range();
+    }
+    if (at.has("same_function"))
+        for (const auto& [name, part] : at.at("same_function").members())
+            result.shares.push_back(
+                {name, part.at("pairs").number(), part.at("s").number(), part.at("fft_correlation").number()});
+    const Field clusters = at.at("clusters");
+    const auto cuts = [](const Field& of, std::optional<PartitionLine>& gap, std::optional<PartitionLine>& threshold) {
+        gap = partition(of.at("gap"));
+        if (of.has("threshold"))
+            threshold = partition(of.at("threshold"));
+    };
+    cuts(clusters.at("all"), result.all_by_gap, result.all_by_threshold);
+    cuts(clusters.at("trained"), result.trained_by_gap, result.trained_by_threshold);
+    if (clusters.at("trained").has("real"))
+        result.trained_real = clusters.at("trained").at("real").flag();
+    return result;
+}
+
 Json parsed(const std::filesystem::path& path) {
     const std::string text = read_file(path, std::size_t{1} << 26);
     try {
@@ -196,8 +236,11 @@ Summary read_summary(const std::filesystem::path& path) {
         }
     if (root.has("alignment"))
         for (const auto& [comparison, at] : root.at("alignment").members())
-            for (const auto& [score, range] : at.members())
-                summary.alignment[comparison][score] = range.range();
+            if (comparison != "threshold" && comparison != "same_function" && comparison != "clusters")
+                for (const auto& [score, range] : at.members())
+                    summary.alignment[comparison][score] = range.range();
+    if (root.has("alignment") && root.at("alignment").has("clusters"))
+        summary.relations = relations(root.at("alignment"));
     summary.controls = root.at("controls").plain_members();
     if (root.has("timing"))
         summary.timing = root.at("timing").plain_members();

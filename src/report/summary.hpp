@@ -48,6 +48,26 @@ struct Peer {
     Values lambda_quantiles;
 };
 
+// alignment.threshold, .same_function and .clusters
+struct ShareLine {
+    std::string name;
+    double pairs = 0;
+    double s = 0, picture = 0;  // share of the pairs that reach the threshold
+};
+struct PartitionLine {
+    double clusters = 0;
+    std::vector<double> sizes;
+    std::optional<double> height, silhouette, purity, adjusted_rand;
+};
+struct Relations {
+    std::optional<double> threshold, threshold_picture;
+    double quantile = 0, replicates = 0;
+    MaybeRange itself_s;  // trained networks
+    std::vector<ShareLine> shares;
+    std::optional<PartitionLine> all_by_gap, all_by_threshold, trained_by_gap, trained_by_threshold;
+    std::optional<bool> trained_real;
+};
+
 struct Summary {
     std::string version, commit, device, precision, seed, ranks, networks, configuration;
     MeanMedian relative_error;
@@ -57,6 +77,7 @@ struct Summary {
     std::vector<FindingLine> findings;
     std::vector<ExtraLine> extras;
     std::map<std::string, std::map<std::string, MaybeRange>> alignment;  // comparison, score
+    std::optional<Relations> relations;
     Values controls, timing;
 };
 

@@ -438,6 +438,10 @@ void run_study(const StudyOptions& options, const Progress& progress) {
         const Stopwatch watch(study.seconds["alignment"]);
         align_groups(study, threads);
     }
+    {
+        const Stopwatch watch(study.seconds["bootstrap_and_clusters"]);
+        relate_networks(study, findings_library.input, threads);
+    }
     if (findings_apply(config)) {
         progress("findings", 5, stages);
         const Stopwatch watch(study.seconds["findings"]);

@@ -230,6 +230,7 @@ void write_alignment(const Hdf5Group& root, const StudyData& study) {
     }
     if (!study.against_shuffled.empty())
         write_pairs(at.create_group("against_shuffled"), study.against_shuffled, "trained x shuffled");
+    write_relations(at, study);
 }
 
 }  // namespace
