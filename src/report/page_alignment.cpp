@@ -113,9 +113,9 @@ std::string learning(const Summary& summary) {
                "Trained networks are as close to the shuffled ones as either kind is to its own: nothing here "
                "shows learning.";
     return out +
-           "Each kind agrees with its own and not with the other, so training on the true targets led to a first "
-           "layer that shuffled targets do not lead to; the agreement inside either kind shows only that "
-           "training forgets the initial weights.";
+           "Each kind is closer to its own than to the other, so training on the true targets led to a first "
+           "layer that shuffled targets do not lead to; the agreement inside either kind shows only that training "
+           "forgets the initial weights.";
 }
 
 std::string cluster_words(const Relations& relations) {

@@ -221,7 +221,7 @@ void descramble_groups(StudyData& study, const Library& library, int threads) {
         if (group.networks.empty())
             continue;
         const auto depth = static_cast<Index>(group.networks.front().layers.size());
-        const Index layers = &group == &study.groups.front() ? depth : 1;
+        const Index layers = &group == &study.groups.front() || is_deep(study.config) ? depth : 1;
         const auto add = [&](Index layer, Tap tap, Criterion criterion) {
             DescrambleRequest request{.tap = {.layer = layer, .tap = tap},
                                       .criterion = criterion,
@@ -450,6 +450,11 @@ void run_study(const StudyOptions& options, const Progress& progress) {
         study.replica = fit_replica(*on, findings_library.input, findings_library.target, to_double(validation.input),
                                     to_double(validation.target));
         add_ensemble_values(study);
+    }
+    if (is_deep(config)) {
+        progress("layer by layer", 5, stages);
+        const Stopwatch watch(study.seconds["layer_by_layer"]);
+        read_deep(study, findings_library, threads);
     }
     stop_here(progress);
     progress("writing", 6, stages);

@@ -9,6 +9,7 @@
 #include "descrambler/alignment.hpp"
 #include "descrambler/clustering.hpp"
 #include "descrambler/config.hpp"
+#include "descrambler/deep_findings.hpp"
 #include "descrambler/deer_database.hpp"
 #include "descrambler/descramble.hpp"
 #include "descrambler/filters.hpp"
@@ -66,6 +67,22 @@ struct SameFunction {  // share of pairs at or above the threshold
     double s = 0, picture = 0;
 };
 
+// Networks with more than one hidden layer. The outer vectors run over the groups of the study.
+struct DeepTap {
+    DescrambleRequest request;
+    std::vector<std::vector<TapReading>> groups;       // [group][network]
+    std::vector<std::vector<double>> within, against;  // [group][pair] s among themselves, trained against the group
+};
+struct DeepLayer {
+    Index layer = 0, outputs = 0, inputs = 0;
+    std::vector<std::vector<double>> rank;           // [group][network] effective rank of W_K
+    std::vector<std::vector<Embedding>> embeddings;  // [group][network], empty for the first and the last layer
+};
+struct StudyDeep {              // empty for one hidden layer
+    std::vector<DeepTap> taps;  // one a tap, in the order of StudyGroup::layers
+    std::vector<DeepLayer> layers;
+};
+
 struct StudyExamples {  // columns are traces
     Matrix<double> trace, clean, target, mean, lower, upper, tikhonov;
 };
@@ -83,6 +100,7 @@ struct StudyData {
     Replica replica;
     std::vector<Alignment> against_shuffled, raw_against_shuffled, untrained_against_shuffled;
     StudyRelations relations;
+    StudyDeep deep;
     std::vector<FindingRow> findings;
     std::string device;
     int threads = 0;
@@ -104,7 +122,12 @@ void relate_networks(StudyData& study, const Matrix<double>& library, int thread
 // Whether the trained networks fall into clusters that are further apart than one network from itself.
 [[nodiscard]] std::optional<bool> clusters_are_real(const StudyRelations& relations);
 
+[[nodiscard]] bool is_deep(const StudyConfig& config);  // more than one hidden layer
+// Fills study.deep, and the readings of the groups with what is defined at any depth.
+void read_deep(StudyData& study, const FindingsLibrary& library, int threads);
+
 class Hdf5Group;
+void write_deep(const Hdf5Group& root, const StudyData& study);
 void write_relations(const Hdf5Group& alignment, const StudyData& study);
 void write_study_file(const std::filesystem::path& path, const StudyData& study);
 [[nodiscard]] std::string summary_json(const StudyData& study);

@@ -165,6 +165,7 @@ std::string summary_json(const StudyData& study) {
           {"threshold", threshold(study)},
           {"same_function", same_function_shares(study)},
           {"clusters", clusters(study)}}},
+        {"deep", deep(study)},
         {"controls",
          {{"untrained", study.group("untrained")->networks.size()},
           {"shuffled", study.group("shuffled")->networks.size()},
