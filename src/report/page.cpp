@@ -148,7 +148,10 @@ std::string what_this_page_shows(const Summary& summary) {
         return out + element("p",
                              "This study holds no findings: they are defined for one hidden layer of at least 64 "
                              "between 256 times and 256 distances, without renormalisation, drawn with the "
-                             "fourier2 stencil.",
+                             "fourier2 stencil." +
+                                 std::string(summary.deep ? " What stays defined for several hidden layers is in "
+                                                            "section 3, with its controls."
+                                                          : ""),
                              "class=\"absent\"");
     std::array<std::size_t, 3> counts{};
     std::size_t comparisons = 0;
@@ -360,15 +363,16 @@ std::string provenance(const Summary& summary) {
 }  // namespace
 
 std::string report_page(const Summary& summary, const std::vector<DrawnFigure>& figures) {
-    const std::array<std::pair<const char*, const char*>, 9> contents = {{{"summary", "What this page shows"},
-                                                                          {"training", "1 Training"},
-                                                                          {"layer-1", "2 Layer 1"},
-                                                                          {"layer-2", "3 Layer 2"},
-                                                                          {"time-to-distance", "4 Time to distance"},
-                                                                          {"findings", "5 Findings"},
-                                                                          {"alignment", "6 Agreement between networks"},
-                                                                          {"quality", "7 Descrambling quality"},
-                                                                          {"provenance", "8 Provenance"}}};
+    const std::array<std::pair<const char*, const char*>, 9> contents = {
+        {{"summary", "What this page shows"},
+         {"training", "1 Training"},
+         {"layer-1", "2 Layer 1"},
+         {summary.deep ? "layers" : "layer-2", summary.deep ? "3 Deeper layers" : "3 Layer 2"},
+         {"time-to-distance", "4 Time to distance"},
+         {"findings", "5 Findings"},
+         {"alignment", "6 Agreement between networks"},
+         {"quality", "7 Descrambling quality"},
+         {"provenance", "8 Provenance"}}};
     std::string links;
     for (const auto& [anchor, words] : contents)
         links += element("li", element("a", text(words), std::string("href=\"#") + anchor + "\""));
@@ -395,11 +399,14 @@ std::string report_page(const Summary& summary, const std::vector<DrawnFigure>& 
                 "it from the left by a rotation chosen for smooth signals. It cannot change how strongly a "
                 "frequency is passed; it changes how the frequencies are laid out along the link.") +
             figures_of("layer-1", figures);
-    body += heading(3) +
-            paragraph(
-                "Layer 2 turns the link signals into distances. Its distance side (left singular vectors, "
-                "singular values) is the same before and after descrambling.") +
-            figures_of("layer-2", figures);
+    if (summary.deep)
+        body += heading(3) + deep_section(summary, figures_of("layers", figures)) + figures_of("inner-layers", figures);
+    else
+        body += heading(3) +
+                paragraph(
+                    "Layer 2 turns the link signals into distances. Its distance side (left singular vectors, "
+                    "singular values) is the same before and after descrambling.") +
+                figures_of("layer-2", figures);
     body += heading(4) + figures_of("time-to-distance", figures);
     body += heading(5) +
             paragraph(

@@ -68,5 +68,7 @@ inline std::string value_table(const std::string& left, const std::string& right
 
 // Section "Agreement between networks": is the interpretation the same for every network, and is that learning?
 std::string alignment_answer(const Summary& summary);
+// Section "Deeper layers"; summary.deep must be there. profile: the figure from layer to layer.
+std::string deep_section(const Summary& summary, const std::string& profile);
 
 }  // namespace descrambler::page

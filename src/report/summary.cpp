@@ -184,6 +184,37 @@ Relations relations(const Field& at) {
     return result;
 }
 
+Ranges ranges(const Field& at, const std::string& besides = "") {
+    Ranges result;
+    for (const auto& [name, range] : at.members())
+        if (name != besides)
+            result[name] = range.range();
+    return result;
+}
+
+Deep deep(const Field& at) {
+    Deep result;
+    for (const Field& tap : at.at("taps").items())
+        result.taps.push_back({tap.at("layer").plain(), tap.at("tap").text(), tap.at("criterion").text(),
+                               ranges(tap.at("eta_gain_db")), ranges(tap.at("gap")), ranges(tap.at("rank")),
+                               ranges(tap.at("compactness_raw")), ranges(tap.at("compactness")), ranges(tap.at("s"))});
+    for (const Field& layer : at.at("layers").items()) {
+        result.layers.push_back({layer.at("layer").plain(),
+                                 layer.at("outputs").plain(),
+                                 layer.at("inputs").plain(),
+                                 ranges(layer.at("effective_rank")),
+                                 {}});
+        if (layer.has("embedding"))
+            for (const auto& [name, number] : layer.at("embedding").members())
+                result.layers.back().embedding[name] = ranges(number);
+    }
+    if (result.layers.empty())
+        at.at("layers").refuse("at least one layer");
+    for (const auto& [name, number] : at.at("network").members())
+        result.network.push_back({name, number.at("unit").text(), ranges(number, "unit")});
+    return result;
+}
+
 Json parsed(const std::filesystem::path& path) {
     const std::string text = read_file(path, std::size_t{1} << 26);
     try {
@@ -241,6 +272,8 @@ Summary read_summary(const std::filesystem::path& path) {
                     summary.alignment[comparison][score] = range.range();
     if (root.has("alignment") && root.at("alignment").has("clusters"))
         summary.relations = relations(root.at("alignment"));
+    if (root.has("deep"))
+        summary.deep = deep(root.at("deep"));
     summary.controls = root.at("controls").plain_members();
     if (root.has("timing"))
         summary.timing = root.at("timing").plain_members();

@@ -68,6 +68,27 @@ struct Relations {
     std::optional<bool> trained_real;
 };
 
+// deep: networks with more than one hidden layer
+using Ranges = std::map<std::string, MaybeRange>;  // by group, or by kind of pair
+struct DeepTapLine {
+    std::string layer, tap, criterion;
+    Ranges eta_gain_db, gap, rank, compactness_raw, compactness, s;
+};
+struct DeepLayerLine {
+    std::string layer, outputs, inputs;
+    Ranges effective_rank;
+    std::map<std::string, Ranges> embedding;  // diagonal, permutation, order; empty for the first and the last layer
+};
+struct DeepNumberLine {
+    std::string name, unit;
+    Ranges groups;
+};
+struct Deep {
+    std::vector<DeepTapLine> taps;
+    std::vector<DeepLayerLine> layers;
+    std::vector<DeepNumberLine> network;
+};
+
 struct Summary {
     std::string version, commit, device, precision, seed, ranks, networks, configuration;
     MeanMedian relative_error;
@@ -78,6 +99,7 @@ struct Summary {
     std::vector<ExtraLine> extras;
     std::map<std::string, std::map<std::string, MaybeRange>> alignment;  // comparison, score
     std::optional<Relations> relations;
+    std::optional<Deep> deep;
     Values controls, timing;
 };
 
