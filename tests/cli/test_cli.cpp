@@ -207,6 +207,13 @@ TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
             EXPECT_EQ(finding["raw"], finding["descrambled"]) << name;
         }
     }
+    EXPECT_TRUE(summary["deep"].is_null());
+    const auto& alignment = summary["alignment"];
+    EXPECT_GT(alignment["threshold"]["s"], 0);
+    EXPECT_LE(alignment["threshold"]["s"], alignment["threshold"]["itself"]["trained"]["s"]["median"]);
+    EXPECT_EQ(alignment["same_function"]["trained_against_shuffled"]["pairs"], 4);
+    EXPECT_EQ(alignment["clusters"]["all"]["networks"], 7);
+    EXPECT_TRUE(alignment["clusters"]["trained"]["real"].is_boolean());
     for (const auto& layer : summary["layers"]) {
         EXPECT_LE(layer["gap"]["max"], 1e-8);
         EXPECT_LE(layer["orthogonality"]["max"], 1e-12);
@@ -264,6 +271,49 @@ TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
     Matrix<double> narrow(40, 255);
     write_npy(folder / "narrow.npy", narrow);
     expect_refusal({"layer", net, "--inputs", folder / "narrow.npy", "--layer", "1", "--out", out}, "256");
+}
+
+TEST_F(StudyTest, DeeperNetworksAreReadLayerByLayer) {
+    const std::vector<std::string> deep{"--set", "network.hidden=[24, 20, 16]", "--set", "training.iterations=60",
+                                        "--set", "controls.no_decay=0",         "--set", "analysis.bootstrap=3"};
+    std::vector<std::string> one = deep, two = deep;
+    one.insert(one.end(), {"--threads", "1", "--json"});
+    two.insert(two.end(), {"--threads", "2"});
+    const Outcome first = run(study("one", one));
+    ASSERT_EQ(first.code, 0) << first.err;
+    ASSERT_EQ(run(study("two", two)).code, 0);
+    expect_same_study("one", "two");
+
+    const auto summary = nlohmann::json::parse(first.out);
+    EXPECT_TRUE(summary["findings"].empty());
+    EXPECT_EQ(summary["deep"]["taps"].size(), 4u * 2 + 3);  // before and after, and joint where a layer follows
+    for (const auto& tap : summary["deep"]["taps"]) {
+        for (const char* group : {"trained", "untrained", "shuffled"}) {
+            EXPECT_GE(tap["eta_gain_db"][group]["min"], 0) << tap;
+            EXPECT_LE(tap["gap"][group]["max"], 1e-8) << tap;
+        }
+        EXPECT_TRUE(tap["eta_gain_db"]["no_decay"].is_null());
+        const bool last = tap["layer"] == 4 && tap["tap"] == "after";
+        EXPECT_EQ(tap["s"]["within_trained"].is_null(), last) << tap;
+        EXPECT_EQ(tap["s"]["trained_against_shuffled"].is_null(), last) << tap;
+    }
+    // the first tap is compared as everywhere else
+    EXPECT_NEAR(summary["deep"]["taps"][0]["s"]["within_trained"]["median"].get<double>(),
+                summary["alignment"]["descrambled"]["s"]["median"].get<double>(), 1e-10);
+    ASSERT_EQ(summary["deep"]["layers"].size(), 4u);
+    for (const int k : {0, 3})
+        EXPECT_TRUE(summary["deep"]["layers"][k]["embedding"].is_null());
+    for (const int k : {1, 2})
+        EXPECT_LE(summary["deep"]["layers"][k]["embedding"]["permutation"]["trained"]["max"], 1);
+    for (const char* name : {"HFrej", "DCmarg", "g_dip_bg", "J_MAE", "J_rank", "Sturm6", "DCT20"})
+        EXPECT_TRUE(summary["deep"]["network"][name]["trained"].contains("median")) << name;
+    const Hdf5File file = Hdf5File::open((folder / "one" / "study.h5").string());
+    EXPECT_EQ(file.root().shape("deep/layer_2/shuffled/embedding"), (std::vector<Index>{2, 20, 24}));
+    EXPECT_FALSE(file.root().has("deep/layer_1/trained/embedding"));
+    EXPECT_EQ(file.root().shape("analysis/shuffled/descrambled_last"), (std::vector<Index>{1, 256, 16}));
+    EXPECT_EQ(file.root().shape("alignment/networks/s"), (std::vector<Index>{6, 6}));
+    EXPECT_EQ(file.root().shape("alignment/itself/trained/s"), (std::vector<Index>{2, 3}));
+    EXPECT_NE(slurp(folder / "one" / "report.html").find("3 Deeper layers"), std::string::npos);
 }
 
 TEST_F(StudyTest, SigtermLeavesACheckpointThatResumesToTheSameBits) {

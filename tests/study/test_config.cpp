@@ -78,6 +78,8 @@ TEST(Config, EveryBadValueIsRefusedInOneLineThatNamesTheKey) {
         {"[data]\ndepth_min = 0.9\ndepth_max = 0.1\n", "data.depth"},
         {"[analysis]\nstencil = \"fourier1\"\n", "analysis.stencil"},
         {"[analysis]\nvalidation = 10\n", "analysis.tikhonov"},
+        {"[analysis]\nbootstrap = 1\n", "analysis.bootstrap"},
+        {"[analysis]\nbootstrap = 201\n", "analysis.bootstrap"},
         {"training = 3\n", "training"},
         {"seed = -4\n", "seed"},
         {"title = \"two\\nlines\"\n", "title"},
@@ -97,7 +99,7 @@ TEST(Config, MalformedTomlIsRefusedWithItsLine) {
 }
 
 TEST(Config, ShippedExamplesRead) {
-    for (const char* name : {"demo.toml", "deernet100.toml"})
+    for (const char* name : {"demo.toml", "deernet100.toml", "deer3.toml", "deer_deep.toml"})
         EXPECT_NO_THROW((void)read_config(std::filesystem::path(DESCRAMBLER_SOURCE) / "examples" / name)) << name;
     EXPECT_THROW((void)read_config("no-such-file.toml"), InputError);
 }
