@@ -93,8 +93,9 @@ void Backend<T>::eigh(Batch<T> A, Batch<T> w) {
 template <class T>
 void Backend<T>::svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) {
     const Index k = std::min(A.rows, A.cols);
-    require(is(U, A.rows, k, A.batch) && is(s, k, 1, A.batch) && is(V, A.cols, k, A.batch),
-            "svd: U [m, k], s [k, 1], V [n, k] with k = min(m, n)");
+    const bool values_only = U.data == nullptr && V.data == nullptr;
+    require(is(s, k, 1, A.batch) && (values_only || (is(U, A.rows, k, A.batch) && is(V, A.cols, k, A.batch))),
+            "svd: U [m, k], s [k, 1], V [n, k] with k = min(m, n), or U and V empty");
     do_svd(A, U, s, V);
 }
 

@@ -58,6 +58,14 @@ Svd svd(Backend<double>& on, const Matrix<double>& A) {
             on_host(on, V.view(A.cols(), k))};
 }
 
+std::vector<double> singular_values(Backend<double>& on, const Matrix<double>& A) {
+    const Index k = std::min(A.rows(), A.cols());
+    const Buffer<double> a = on_device(on, A), s = on.allocate(k);
+    on.svd(a.view(A.rows(), A.cols()), {}, s.view(k, 1), {});
+    const Matrix<double> values = on_host(on, s.view(k, 1));
+    return {values.values().begin(), values.values().end()};
+}
+
 Eigh eigh(Backend<double>& on, const Matrix<double>& A) {
     const Buffer<double> a = on_device(on, A), w = on.allocate(A.rows());
     on.eigh(a.view(A.rows(), A.cols()), w.view(A.rows(), 1));

@@ -100,7 +100,8 @@ public:
     void dot(Batch<const T> x, Batch<const T> y, Batch<T> r);
 
     // factor: A [m, n] -> R [n, n] upper with A = Q R, Q in A where m >= n;  A -> eigenvectors, w [n, 1] ascending;
-    //         A = U diag(s) V^T thin, A destroyed: U [m, k], s [k, 1] descending, V [n, k], k = min(m, n);
+    //         A = U diag(s) V^T thin, A destroyed: U [m, k], s [k, 1] descending, V [n, k], k = min(m, n); U and V
+    //         both empty: s alone, at a fraction of the cost;
     //         A [n, n] symmetric positive definite (lower triangle read, destroyed), B [n, r] -> A^-1 B
     void qr(Batch<T> A, Batch<T> R);
     void eigh(Batch<T> A, Batch<T> w);

@@ -19,6 +19,7 @@ struct Svd {  // A = U diag(s) V^T, thin, s descending
     Matrix<double> V;
 };
 [[nodiscard]] Svd svd(Backend<double>& on, const Matrix<double>& A);
+[[nodiscard]] std::vector<double> singular_values(Backend<double>& on, const Matrix<double>& A);  // descending
 
 struct Eigh {  // A = V diag(w) V^T, w ascending
     std::vector<double> w;

@@ -81,6 +81,7 @@ inline constexpr std::uint64_t sketch = 8ull << 32;      // range finder of the 
 inline constexpr std::uint64_t noise = 9ull << 32;       // library of noise alone; + 1: noise added to a library
 inline constexpr std::uint64_t verify = 12ull << 32;     // + check * 2^16 + repetition: what `verify` draws
 inline constexpr std::uint64_t curves = 7ull << 32;      // generic curves that published shapes are compared with
+inline constexpr std::uint64_t bootstrap = 10ull << 32;  // + replicate: resampled analysis libraries
 inline constexpr std::uint64_t control = 1ull << 24;     // added to the member number of control networks
 inline constexpr std::uint64_t condition = 1ull << 20;   // times the condition, added to the member number (below 16)
 }  // namespace stream

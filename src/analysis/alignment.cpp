@@ -1,7 +1,10 @@
 #include "descrambler/alignment.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "descrambler/spectrum.hpp"
 
@@ -10,19 +13,32 @@ namespace {
 
 // What is needed of one matrix, computed once and not once a pair.
 struct Prepared {
-    Matrix<double> rows;    // T^T A
-    double norm = 0;        // ||A||
-    Matrix<double> folded;  // folded |FFT2|
+    Matrix<double> rows;          // T^T A
+    double norm = 0;              // ||A||
+    std::vector<double> picture;  // folded |FFT2| minus its mean, over its norm; zero where it is constant
 };
+
+std::vector<double> standardised(const Matrix<double>& A) {
+    std::vector<double> x(A.values().begin(), A.values().end());
+    const double mean = std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
+    double square = 0;
+    for (double& v : x) {
+        v -= mean;
+        square += v * v;
+    }
+    for (double& v : x)
+        v = square > 0 ? v / std::sqrt(square) : 0;
+    return x;
+}
 
 Prepared prepare(Backend<double>& on, const Stencil& stencil, const Matrix<double>& A) {
     require(A.rows() == stencil.n(), "alignment: the matrix and the stencil differ in height");
-    return {multiply(on, Op::transpose, Op::none, stencil.T, A), frobenius(A), folded_amplitude(on, A)};
+    return {multiply(on, Op::transpose, Op::none, stencil.T, A), frobenius(A), standardised(folded_amplitude(on, A))};
 }
 
 double nuclear_norm(Backend<double>& on, const Matrix<double>& C) {
     double sum = 0;
-    for (const double s : svd(on, C).s)
+    for (const double s : singular_values(on, C))
         sum += s;
     return sum;
 }
@@ -54,15 +70,20 @@ double blocks_norm(Backend<double>& on, const Matrix<double>& C, const Label& la
     return sum;
 }
 
-Alignment compare(Backend<double>& on, const Stencil& stencil, const Prepared& a, const Prepared& b) {
+Alignment compare(Backend<double>& on, const Stencil& stencil, const Prepared& a, const Prepared& b, Scores scores) {
     require(a.rows.cols() == b.rows.cols(), "alignment: the matrices differ in width");
     Alignment out;
     if (a.norm == 0 || b.norm == 0)  // nothing to compare: no likeness
         return out;
-    out.fft_correlation = pearson(a.folded.values(), b.folded.values());
+    out.fft_correlation =
+        std::clamp(std::inner_product(a.picture.begin(), a.picture.end(), b.picture.begin(), 0.0), -1.0, 1.0);
     const Matrix<double> C = multiply(on, Op::none, Op::transpose, a.rows, b.rows);
     const double scale = 1 / (a.norm * b.norm);
     out.s = scale * blocks_norm(on, C, [&](Index i) { return stencil.block[i]; });
+    if (scores == Scores::fine) {
+        out.s_octave = out.s_nuc = std::numeric_limits<double>::quiet_NaN();
+        return out;
+    }
     // Octaves: frequency 0, 1, 2-3, 4-7, ...; unions of the blocks above, so s <= s_octave <= s_nuc.
     out.s_octave =
         scale * blocks_norm(on, C, [&](Index i) { return std::bit_width(static_cast<std::size_t>(stencil.block[i])); });
@@ -79,11 +100,13 @@ std::vector<Prepared> prepare_all(const Stencil& stencil, const std::vector<Matr
 
 }  // namespace
 
-Alignment align(Backend<double>& on, const Stencil& stencil, const Matrix<double>& A, const Matrix<double>& B) {
-    return compare(on, stencil, prepare(on, stencil, A), prepare(on, stencil, B));
+Alignment align(Backend<double>& on, const Stencil& stencil, const Matrix<double>& A, const Matrix<double>& B,
+                Scores scores) {
+    return compare(on, stencil, prepare(on, stencil, A), prepare(on, stencil, B), scores);
 }
 
-std::vector<Alignment> align_all(const Stencil& stencil, const std::vector<Matrix<double>>& matrices, int threads) {
+std::vector<Alignment> align_all(const Stencil& stencil, const std::vector<Matrix<double>>& matrices, int threads,
+                                 Scores scores) {
     const std::vector<Prepared> prepared = prepare_all(stencil, matrices, threads);
     std::vector<std::pair<std::size_t, std::size_t>> pairs;
     for (std::size_t i = 0; i < prepared.size(); ++i)
@@ -91,20 +114,24 @@ std::vector<Alignment> align_all(const Stencil& stencil, const std::vector<Matri
             pairs.emplace_back(i, j);
     std::vector<Alignment> out(pairs.size());
     parallel_items(static_cast<Index>(out.size()), threads, [&](Index p, Backend<double>& on) {
-        out[p] = compare(on, stencil, prepared[pairs[p].first], prepared[pairs[p].second]);
+        out[p] = compare(on, stencil, prepared[pairs[p].first], prepared[pairs[p].second], scores);
     });
     return out;
 }
 
 std::vector<Alignment> align_between(const Stencil& stencil, const std::vector<Matrix<double>>& a,
-                                     const std::vector<Matrix<double>>& b, int threads) {
+                                     const std::vector<Matrix<double>>& b, int threads, Scores scores) {
     const std::vector<Prepared> left = prepare_all(stencil, a, threads), right = prepare_all(stencil, b, threads);
     std::vector<Alignment> out(left.size() * right.size());
     const Index width = static_cast<Index>(right.size());
     parallel_items(static_cast<Index>(out.size()), threads, [&](Index p, Backend<double>& on) {
-        out[p] = compare(on, stencil, left[p / width], right[p % width]);
+        out[p] = compare(on, stencil, left[p / width], right[p % width], scores);
     });
     return out;
+}
+
+Matrix<double> link_rows(const Descrambling& descrambling, Tap tap) {
+    return tap == Tap::before ? descrambling.descrambled_weight : transpose(descrambling.descrambled_weight);
 }
 
 }  // namespace descrambler

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "analysis/findings_parts.hpp"
+#include "descrambler/deep_findings.hpp"
 #include "descrambler/spectrum.hpp"
 
 namespace descrambler::findings {
@@ -200,19 +201,8 @@ Matrix<double> principal_components(Backend<double>& on, const Matrix<double>& Z
 
 void read_jacobian(Backend<double>& on, const DeerTables& tables, const FindingsLibrary& library,
                    const Network& network, NetworkReading& out) {
-    const DenseLayer &first = network.layers[0], &second = network.layers[1];
-    Matrix<double> mean(library.input.rows(), 1);
-    for (Index s = 0; s < library.input.cols(); ++s)
-        for (Index t = 0; t < mean.rows(); ++t)
-            mean(t, 0) += library.input(t, s) / static_cast<double>(library.input.cols());
-    Matrix<double> z = multiply(on, Op::none, Op::none, first.weight, mean);
-    Matrix<double> slope_W1 = first.weight;
-    for (Index i = 0; i < z.rows(); ++i) {
-        const double slope = activation_slope(first.activation, z(i, 0) + (first.bias.empty() ? 0 : first.bias[i]));
-        for (Index t = 0; t < slope_W1.cols(); ++t)
-            slope_W1(i, t) *= slope;
-    }
-    const Matrix<double> J = multiply(on, Op::none, Op::none, second.weight, slope_W1);
+    const Matrix<double> J =
+        input_jacobian(on, network, column_mean(library.input), static_cast<Index>(network.layers.size()));
     out.jacobian_response = without_row_means(multiply(on, Op::none, Op::none, J, without_row_means(tables.kernel)));
 
     const std::vector<double>& distance = tables.distance_nm;
@@ -257,6 +247,23 @@ void read_link_axis(Backend<double>& on, const DeerTables& tables, const Reading
     out.extras["distance_orthogonality"] = mean_far_cosine(cosines(on, W2), scaled(25, W2.rows()));
 }
 
+void read_output_order(const Svd& output, NetworkReading& out) {
+    double in_order = 0, smooth = 0, leading = 0, all = 0;
+    for (Index j = 0; j < 10; ++j) {
+        smooth += low_cosine_share(output.U.column(j)) / 10;
+        if (j < 6 && sign_changes(output.U.column(j)) == j)
+            in_order += 1;
+    }
+    for (std::size_t j = 0; j < output.s.size(); ++j) {
+        all += output.s[j] * output.s[j];
+        if (j < 12)
+            leading += output.s[j] * output.s[j];
+    }
+    set(out, "Sturm6", in_order);
+    set(out, "DCT20", smooth);
+    set(out, "rank12", ratio(leading, all));
+}
+
 void read_output_vectors(Backend<double>& on, const DeerTables& tables, const FindingsLibrary& library,
                          const ReadingInput& input, NetworkReading& out) {
     const Svd first = svd(on, input.network->layers[0].weight), second = svd(on, input.network->layers[1].weight);
@@ -268,24 +275,10 @@ void read_output_vectors(Backend<double>& on, const DeerTables& tables, const Fi
     set(out, "right_vector_purity", purity(on, right), purity(on, right_joint));
     out.extras["right_vector_purity_signals"] = purity(on, multiply(on, Op::none, Op::none, *input.P2_signals, right));
 
-    double in_order = 0, smooth = 0, evenness = 0;
-    for (Index j = 0; j < 10; ++j) {
-        smooth += low_cosine_share(left.column(j)) / 10;
-        if (j < 6 && sign_changes(left.column(j)) == j)
-            in_order += 1;
-        if (j >= 2 && j <= 7)
-            evenness += extremum_ratio(left.column(j)) / 6;
-    }
-    set(out, "Sturm6", in_order);
-    set(out, "DCT20", smooth);
-
-    double leading = 0, all = 0;
-    for (std::size_t j = 0; j < second.s.size(); ++j) {
-        all += second.s[j] * second.s[j];
-        if (j < 12)
-            leading += second.s[j] * second.s[j];
-    }
-    set(out, "rank12", ratio(leading, all));
+    read_output_order(second, out);
+    double evenness = 0;
+    for (Index j = 2; j <= 7; ++j)
+        evenness += extremum_ratio(left.column(j)) / 6;
     const double knee = 2 * median(first.s);
     out.extras["knee"] =
         static_cast<double>(std::count_if(first.s.begin(), first.s.end(), [&](double s) { return s > knee; }));

@@ -45,11 +45,13 @@ void read_link_spectrum(Backend<double>& on, const DeerTables& tables, const Rea
 // DC16 with other libraries and the non-periodic stencil (extras).
 void read_notch_controls(Backend<double>& on, const FindingsLibrary& library, const Network& network,
                          NetworkReading& out);
-// The network as a transform of time into distance (P-invariant).
+// The network as a transform of time into distance (P-invariant); any depth.
 void read_jacobian(Backend<double>& on, const DeerTables& tables, const FindingsLibrary& library,
                    const Network& network, NetworkReading& out);
 // Layer 2 along the link, and its singular vectors.
 void read_link_axis(Backend<double>& on, const DeerTables& tables, const ReadingInput& input, NetworkReading& out);
+// Sturm6, DCT20 and rank12 of the last weight, ten singular vectors at least.
+void read_output_order(const Svd& output, NetworkReading& out);
 void read_output_vectors(Backend<double>& on, const DeerTables& tables, const FindingsLibrary& library,
                          const ReadingInput& input, NetworkReading& out);
 

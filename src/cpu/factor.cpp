@@ -103,18 +103,24 @@ void svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V, int threads) {
     if (k == 0)
         return;
     each_item<Nothing>(A.batch, threads, "svd", [&](Index i, Nothing&) {
-        const Batch<T> a = A.item(i), v = V.item(i);
+        const bool values_only = V.data == nullptr;
+        const Batch<T> a = A.item(i);
         if (!all_finite(a))
             return 1;
         const int m = static_cast<int>(a.rows), n = static_cast<int>(a.cols);
-        std::vector<T> vt(static_cast<std::size_t>(k * a.cols)), work(1);
+        const char* job = values_only ? "N" : "S";
+        std::vector<T> vt(static_cast<std::size_t>(values_only ? 0 : k * a.cols)), work(1);
         std::vector<int> iwork(static_cast<std::size_t>(8 * k));
         int info = 0;
-        lapack::gesdd(m, n, a.data, s.item(i).data, U.item(i).data, vt.data(), static_cast<int>(k), work.data(), -1,
+        T* const u = values_only ? nullptr : U.item(i).data;
+        lapack::gesdd(job, m, n, a.data, s.item(i).data, u, vt.data(), static_cast<int>(k), work.data(), -1,
                       iwork.data(), info);
         work.resize(static_cast<std::size_t>(work[0]) + 1);
-        lapack::gesdd(m, n, a.data, s.item(i).data, U.item(i).data, vt.data(), static_cast<int>(k), work.data(),
+        lapack::gesdd(job, m, n, a.data, s.item(i).data, u, vt.data(), static_cast<int>(k), work.data(),
                       static_cast<int>(work.size()), iwork.data(), info);
+        if (values_only)
+            return info;
+        const Batch<T> v = V.item(i);
         for (Index column = 0; column < k; ++column)
             for (Index row = 0; row < v.rows; ++row)
                 v(row, column) = vt[static_cast<std::size_t>(row * k + column)];

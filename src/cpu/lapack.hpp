@@ -47,13 +47,13 @@ inline void syevd(int n, float* a, float* w, float* work, int lwork, int* iwork,
 inline void syevd(int n, double* a, double* w, double* work, int lwork, int* iwork, int liwork, int& info) {
     dsyevd_("V", "L", &n, a, &n, w, work, &lwork, iwork, &liwork, &info);
 }
-inline void gesdd(int m, int n, float* a, float* s, float* u, float* vt, int k, float* work, int lwork, int* iwork,
-                  int& info) {
-    sgesdd_("S", &m, &n, a, &m, s, u, &m, vt, &k, work, &lwork, iwork, &info);
+inline void gesdd(const char* job, int m, int n, float* a, float* s, float* u, float* vt, int k, float* work, int lwork,
+                  int* iwork, int& info) {
+    sgesdd_(job, &m, &n, a, &m, s, u, &m, vt, &k, work, &lwork, iwork, &info);
 }
-inline void gesdd(int m, int n, double* a, double* s, double* u, double* vt, int k, double* work, int lwork, int* iwork,
-                  int& info) {
-    dgesdd_("S", &m, &n, a, &m, s, u, &m, vt, &k, work, &lwork, iwork, &info);
+inline void gesdd(const char* job, int m, int n, double* a, double* s, double* u, double* vt, int k, double* work,
+                  int lwork, int* iwork, int& info) {
+    dgesdd_(job, &m, &n, a, &m, s, u, &m, vt, &k, work, &lwork, iwork, &info);
 }
 inline void posv(int n, int nrhs, float* a, float* b, int& info) {
     sposv_("L", &n, &nrhs, a, &n, b, &n, &info);

@@ -74,7 +74,9 @@ void add_weight_panels(Figure& figure, const Study& study, const WeightPictures&
 void add_training_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);
 void add_layer_1_figures(const Study& study, std::vector<Figure>& figures);
 void add_layer_2_figures(const Study& study, std::vector<Figure>& figures);
-void add_network_figures(const Study& study, std::vector<Figure>& figures);  // time to distance, alignment
+void add_deep_figures(const Study& study, std::vector<Figure>& figures);      // more than one hidden layer
+void add_relation_figures(const Study& study, std::vector<Figure>& figures);  // all networks against each other
+void add_network_figures(const Study& study, std::vector<Figure>& figures);   // time to distance, alignment
 
 // Tasks other than DEER.
 void add_task_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);

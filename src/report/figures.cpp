@@ -158,8 +158,12 @@ std::vector<Figure> study_figures(const Hdf5Group& root, const Summary& summary)
     }
     add_training_figures(study, summary, figures);
     add_layer_1_figures(study, figures);
-    add_layer_2_figures(study, figures);
+    if (summary.deep)
+        add_deep_figures(study, figures);
+    else
+        add_layer_2_figures(study, figures);
     add_network_figures(study, figures);
+    add_relation_figures(study, figures);
     return figures;
 }
 

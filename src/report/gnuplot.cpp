@@ -153,6 +153,8 @@ std::string axis_script(const std::string& name, const Axis& axis, double most_t
         out += " 10";  // decades; otherwise steps such as 5, 25, 125 may be chosen
     } else if (axis.low && axis.high && *axis.high > *axis.low && !axis.logarithmic) {
         out += " " + num(tick_step(*axis.high - *axis.low, most_ticks));
+    } else {
+        out += " autofreq";  // otherwise the step of the panel before is kept
     }
     return out + (name == "x" ? " offset 0,0.3\n" : "\n");
 }

@@ -199,7 +199,10 @@ std::string what_this_page_shows(const Summary& summary) {
         return out + element("p",
                              "This study holds no findings: they are defined for one hidden layer of at least 64 "
                              "between 256 times and 256 distances, without renormalisation, drawn with the "
-                             "fourier2 stencil.",
+                             "fourier2 stencil." +
+                                 std::string(summary.deep ? " What stays defined for several hidden layers is in "
+                                                            "section 3, with its controls."
+                                                          : ""),
                              "class=\"absent\"");
     return out + claims(summary);
 }
@@ -427,15 +430,16 @@ using namespace page;
 std::string report_page(const Summary& summary, const std::vector<DrawnFigure>& figures) {
     if (summary.task != "deer")
         return task_page(summary, figures);
-    const std::array<std::pair<const char*, const char*>, 9> contents = {{{"summary", "What this page shows"},
-                                                                          {"training", "1 Training"},
-                                                                          {"layer-1", "2 Layer 1"},
-                                                                          {"layer-2", "3 Layer 2"},
-                                                                          {"time-to-distance", "4 Time to distance"},
-                                                                          {"findings", "5 Findings"},
-                                                                          {"alignment", "6 Agreement between networks"},
-                                                                          {"quality", "7 Descrambling quality"},
-                                                                          {"provenance", "8 Provenance"}}};
+    const std::array<std::pair<const char*, const char*>, 9> contents = {
+        {{"summary", "What this page shows"},
+         {"training", "1 Training"},
+         {"layer-1", "2 Layer 1"},
+         {summary.deep ? "layers" : "layer-2", summary.deep ? "3 Deeper layers" : "3 Layer 2"},
+         {"time-to-distance", "4 Time to distance"},
+         {"findings", "5 Findings"},
+         {"alignment", "6 Agreement between networks"},
+         {"quality", "7 Descrambling quality"},
+         {"provenance", "8 Provenance"}}};
     std::string links;
     for (const auto& [anchor, words] : contents)
         links += element("li", element("a", text(words), std::string("href=\"#") + anchor + "\""));
@@ -462,11 +466,14 @@ std::string report_page(const Summary& summary, const std::vector<DrawnFigure>& 
                 "it from the left by a rotation chosen for smooth signals. It cannot change how strongly a "
                 "frequency is passed; it changes how the frequencies are laid out along the link.") +
             figures_of("layer-1", figures);
-    body += heading(3) +
-            paragraph(
-                "Layer 2 turns the link signals into distances. Its distance side (left singular vectors, "
-                "singular values) is the same before and after descrambling.") +
-            figures_of("layer-2", figures);
+    if (summary.deep)
+        body += heading(3) + deep_section(summary, figures_of("layers", figures)) + figures_of("inner-layers", figures);
+    else
+        body += heading(3) +
+                paragraph(
+                    "Layer 2 turns the link signals into distances. Its distance side (left singular vectors, "
+                    "singular values) is the same before and after descrambling.") +
+                figures_of("layer-2", figures);
     body += heading(4) + figures_of("time-to-distance", figures);
     body += heading(5) +
             paragraph(
@@ -474,7 +481,7 @@ std::string report_page(const Summary& summary, const std::vector<DrawnFigure>& 
                 "and descrambled” marks numbers that the rotation cannot change: they say nothing about "
                 "descrambling, only about the network.") +
             findings_table(summary) + element("h3", "Further controls") + extras_table(summary);
-    body += heading(6) + alignment_table(summary) + figures_of("alignment", figures);
+    body += heading(6) + alignment_answer(summary) + alignment_table(summary) + figures_of("alignment", figures);
     body += heading(7) +
             paragraph(
                 "η is the smoothness functional; the closed form reaches its certified lower bound η*. The gap is "

@@ -14,12 +14,14 @@ namespace page {
                                   const std::string& attributes = "");
 [[nodiscard]] std::string text(const std::string& plain);
 [[nodiscard]] std::string paragraph(const std::string& plain);
+[[nodiscard]] std::string count_words(std::size_t n, const std::string& one, const std::string& many);
 [[nodiscard]] std::string number(double value, int digits = 3);
 [[nodiscard]] std::string number(const std::optional<double>& value, int digits = 3);
 [[nodiscard]] std::string range_cell(const MaybeRange& range, int digits = 3);
 
 using Row = std::vector<std::string>;  // cells, already marked up
 [[nodiscard]] std::string table(const Row& head, const std::vector<Row>& rows);
+[[nodiscard]] std::string value_table(const std::string& left, const std::string& right, const Values& values);
 [[nodiscard]] std::string figures_of(const std::string& section, const std::vector<DrawnFigure>& figures);
 
 [[nodiscard]] std::string claims(const Summary& summary);  // how many findings hold, and which
@@ -29,6 +31,13 @@ using Row = std::vector<std::string>;  // cells, already marked up
 [[nodiscard]] std::string layer_table(const Summary& summary);
 [[nodiscard]] std::string provenance(const Summary& summary);
 [[nodiscard]] std::string document(const std::string& title, const std::string& body);  // title is plain
+
+// ---- sections of files of their own --------------------------------------------------------------------------------
+
+// Section "Agreement between networks": is the interpretation the same for every network, and is that learning?
+[[nodiscard]] std::string alignment_answer(const Summary& summary);
+// Section "Deeper layers"; summary.deep must be there. profile: the figure from layer to layer.
+[[nodiscard]] std::string deep_section(const Summary& summary, const std::string& profile);
 
 }  // namespace page
 }  // namespace descrambler

@@ -179,6 +179,77 @@ ConditionLine condition(const Field& at) {
     return line;
 }
 
+PartitionLine partition(const Field& at) {
+    PartitionLine line;
+    line.clusters = at.at("clusters").number();
+    for (const Field& size : at.at("sizes").items())
+        line.sizes.push_back(size.number());
+    line.height = at.at("height").maybe_number();
+    line.silhouette = at.at("silhouette").maybe_number();
+    line.purity = at.at("purity").maybe_number();
+    line.adjusted_rand = at.at("adjusted_rand").maybe_number();
+    return line;
+}
+
+Relations relations(const Field& at) {
+    Relations result;
+    if (at.has("threshold")) {
+        const Field threshold = at.at("threshold");
+        result.threshold = threshold.at("s").number();
+        result.threshold_picture = threshold.at("fft_correlation").number();
+        result.quantile = threshold.at("quantile").number();
+        result.replicates = threshold.at("replicates").number();
+        if (threshold.at("itself").has("trained"))
+            result.itself_s = threshold.at("itself").at("trained").at("s").range();
+    }
+    if (at.has("same_function"))
+        for (const auto& [name, part] : at.at("same_function").members())
+            result.shares.push_back(
+                {name, part.at("pairs").number(), part.at("s").number(), part.at("fft_correlation").number()});
+    const Field clusters = at.at("clusters");
+    const auto cuts = [](const Field& of, std::optional<PartitionLine>& gap, std::optional<PartitionLine>& threshold) {
+        gap = partition(of.at("gap"));
+        if (of.has("threshold"))
+            threshold = partition(of.at("threshold"));
+    };
+    cuts(clusters.at("all"), result.all_by_gap, result.all_by_threshold);
+    cuts(clusters.at("trained"), result.trained_by_gap, result.trained_by_threshold);
+    if (clusters.at("trained").has("real"))
+        result.trained_real = clusters.at("trained").at("real").flag();
+    return result;
+}
+
+Ranges ranges(const Field& at, const std::string& besides = "") {
+    Ranges result;
+    for (const auto& [name, range] : at.members())
+        if (name != besides)
+            result[name] = range.range();
+    return result;
+}
+
+Deep deep(const Field& at) {
+    Deep result;
+    for (const Field& tap : at.at("taps").items())
+        result.taps.push_back({tap.at("layer").plain(), tap.at("tap").text(), tap.at("criterion").text(),
+                               ranges(tap.at("eta_gain_db")), ranges(tap.at("gap")), ranges(tap.at("rank")),
+                               ranges(tap.at("compactness_raw")), ranges(tap.at("compactness")), ranges(tap.at("s"))});
+    for (const Field& layer : at.at("layers").items()) {
+        result.layers.push_back({layer.at("layer").plain(),
+                                 layer.at("outputs").plain(),
+                                 layer.at("inputs").plain(),
+                                 ranges(layer.at("effective_rank")),
+                                 {}});
+        if (layer.has("embedding"))
+            for (const auto& [name, number] : layer.at("embedding").members())
+                result.layers.back().embedding[name] = ranges(number);
+    }
+    if (result.layers.empty())
+        at.at("layers").refuse("at least one layer");
+    for (const auto& [name, number] : at.at("network").members())
+        result.network.push_back({name, number.at("unit").text(), ranges(number, "unit")});
+    return result;
+}
+
 Json parsed(const std::filesystem::path& path) {
     const std::string text = read_file(path, std::size_t{1} << 26);
     try {
@@ -231,8 +302,13 @@ Summary read_summary(const std::filesystem::path& path) {
         }
     if (root.has("alignment"))
         for (const auto& [comparison, at] : root.at("alignment").members())
-            for (const auto& [score, range] : at.members())
-                summary.alignment[comparison][score] = range.range();
+            if (comparison != "threshold" && comparison != "same_function" && comparison != "clusters")
+                for (const auto& [score, range] : at.members())
+                    summary.alignment[comparison][score] = range.range();
+    if (root.has("alignment") && root.at("alignment").has("clusters"))
+        summary.relations = relations(root.at("alignment"));
+    if (root.has("deep"))
+        summary.deep = deep(root.at("deep"));
     if (root.has("task"))
         summary.task = root.at("task").text();
     if (summary.task == "relaxometry" || summary.task == "bandpass") {

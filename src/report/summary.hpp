@@ -59,6 +59,47 @@ struct ConditionLine {
     std::vector<std::pair<std::string, MaybeRange>> curves;   // principal components
 };
 
+// alignment.threshold, .same_function and .clusters
+struct ShareLine {
+    std::string name;
+    double pairs = 0;
+    double s = 0, picture = 0;  // share of the pairs that reach the threshold
+};
+struct PartitionLine {
+    double clusters = 0;
+    std::vector<double> sizes;
+    std::optional<double> height, silhouette, purity, adjusted_rand;
+};
+struct Relations {
+    std::optional<double> threshold, threshold_picture;
+    double quantile = 0, replicates = 0;
+    MaybeRange itself_s;  // trained networks
+    std::vector<ShareLine> shares;
+    std::optional<PartitionLine> all_by_gap, all_by_threshold, trained_by_gap, trained_by_threshold;
+    std::optional<bool> trained_real;
+};
+
+// deep: networks with more than one hidden layer
+using Ranges = std::map<std::string, MaybeRange>;  // by group, or by kind of pair
+struct DeepTapLine {
+    std::string layer, tap, criterion;
+    Ranges eta_gain_db, gap, rank, compactness_raw, compactness, s;
+};
+struct DeepLayerLine {
+    std::string layer, outputs, inputs;
+    Ranges effective_rank;
+    std::map<std::string, Ranges> embedding;  // diagonal, permutation, order; empty for the first and the last layer
+};
+struct DeepNumberLine {
+    std::string name, unit;
+    Ranges groups;
+};
+struct Deep {
+    std::vector<DeepTapLine> taps;
+    std::vector<DeepLayerLine> layers;
+    std::vector<DeepNumberLine> network;
+};
+
 struct Summary {
     std::string task = "deer";
     std::string version, commit, device, precision, seed, ranks, networks, configuration;
@@ -69,8 +110,10 @@ struct Summary {
     std::vector<FindingLine> findings;
     std::vector<ExtraLine> extras;
     std::map<std::string, std::map<std::string, MaybeRange>> alignment;  // comparison, score
+    std::optional<Relations> relations;
+    std::optional<Deep> deep;
     Values controls, timing;
-    std::vector<ConditionLine> conditions;                 // of tasks other than DEER
+    std::vector<ConditionLine> conditions;                   // of tasks other than DEER
     std::vector<std::pair<std::string, MaybeRange>> curves;  // relaxometry: curves that no network has seen
 };
 

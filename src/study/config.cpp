@@ -274,6 +274,7 @@ std::vector<Key> keys_of(StudyConfig& c) {
         whole("analysis.tikhonov", c.tikhonov, 0, 1 << 18),
         choice<StencilKind>("analysis.stencil", c.stencil, stencil_from, [](StencilKind k) { return to_string(k); }),
         real("analysis.joint_lambda", c.joint_lambda, 0, 1e12),
+        whole("analysis.bootstrap", c.bootstrap, 0, 200),
     };
 }
 
@@ -411,6 +412,9 @@ StudyConfig parse_config(const std::string& text, const std::string& where, cons
     } catch (const InputError& error) {
         throw InputError(where + ": " + error.what());
     }
+    if (config.bootstrap == 1)
+        throw InputError(where +
+                         ": analysis.bootstrap: expected 0 (none) or at least 2 replicates to compare, found 1");
     if (config.task == Task::deer && config.tikhonov > config.validation)
         throw InputError(where + ": analysis.tikhonov: expected at most analysis.validation = " +
                          std::to_string(config.validation) + ", found " + std::to_string(config.tikhonov));

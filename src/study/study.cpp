@@ -216,7 +216,7 @@ void descramble_groups(StudyData& study, std::span<const Library> libraries, int
         const auto depth = static_cast<Index>(group.networks.front().layers.size());
         // the outputs of the other tasks are two times, or a trace: nothing to be put in order
         const Index last = study.config.task == Task::deer ? depth : depth - 1;
-        const Index layers = &group == &study.groups.front() ? last : 1;
+        const Index layers = &group == &study.groups.front() || is_deep(study.config) ? last : 1;
         const auto add = [&](Index layer, Tap tap, Criterion criterion) {
             DescrambleRequest request{.tap = {.layer = layer, .tap = tap},
                                       .criterion = criterion,
@@ -483,6 +483,10 @@ void run_study(const StudyOptions& options, const Progress& progress) {
         const Stopwatch watch(study.seconds["alignment"]);
         align_groups(study, threads);
     }
+    {
+        const Stopwatch watch(study.seconds["bootstrap_and_clusters"]);
+        relate_networks(study, findings_library.input, threads);
+    }
     if (findings_apply(config)) {
         progress("findings", 5, stages);
         const Stopwatch watch(study.seconds["findings"]);
@@ -491,6 +495,11 @@ void run_study(const StudyOptions& options, const Progress& progress) {
         study.replica = fit_replica(*on, findings_library.input, findings_library.target, to_double(validation.input),
                                     to_double(validation.target));
         add_ensemble_values(study);
+    }
+    if (is_deep(config)) {
+        progress("layer by layer", 5, stages);
+        const Stopwatch watch(study.seconds["layer_by_layer"]);
+        read_deep(study, findings_library, threads);
     }
     stop_here(progress);
     write_results(study, options.folder, progress, stages);

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "descrambler/alignment.hpp"
 #include "descrambler/biexponential.hpp"
+#include "descrambler/clustering.hpp"
 #include "descrambler/config.hpp"
+#include "descrambler/deep_findings.hpp"
 #include "descrambler/deer_database.hpp"
 #include "descrambler/descramble.hpp"
 #include "descrambler/filters.hpp"
@@ -52,6 +55,51 @@ struct TaskData {
     std::vector<double> axis;                   // ms, s
 };
 
+// All networks of a study, trained and controls, by their descrambled first layers.
+inline constexpr double same_quantile = 0.05;
+struct SameThreshold {  // lower same_quantile over the trained networks and their pairs of replicates
+    double s = 0, picture = 0;
+};
+struct Partition {
+    double height = 0;  // of the cut, in 1 - s
+    std::vector<Index> labels;
+    double silhouette = 0, purity = 0, adjusted_rand = 0;  // the last two against the groups of the study
+    [[nodiscard]] std::vector<Index> sizes() const;        // of the clusters, descending
+};
+struct StudyClusters {
+    Dendrogram tree;
+    Partition by_gap;
+    std::optional<Partition> by_threshold;
+};
+struct StudyRelations {
+    std::vector<Index> group;                                 // [all] number of the group
+    Matrix<double> s, picture;                                // [all, all], 1 on the diagonal; picture: fft_correlation
+    std::vector<std::vector<std::vector<Alignment>>> itself;  // [group][network][pair of replicates]
+    std::optional<SameThreshold> threshold;                   // without bootstrap: none
+    StudyClusters all, trained;
+};
+struct SameFunction {  // share of pairs at or above the threshold
+    std::string name;  // within_trained, ..., trained_against_shuffled, ...
+    Index pairs = 0;
+    double s = 0, picture = 0;
+};
+
+// Networks with more than one hidden layer. The outer vectors run over the groups of the study.
+struct DeepTap {
+    DescrambleRequest request;
+    std::vector<std::vector<TapReading>> groups;       // [group][network]
+    std::vector<std::vector<double>> within, against;  // [group][pair] s among themselves, trained against the group
+};
+struct DeepLayer {
+    Index layer = 0, outputs = 0, inputs = 0;
+    std::vector<std::vector<double>> rank;           // [group][network] effective rank of W_K
+    std::vector<std::vector<Embedding>> embeddings;  // [group][network], empty for the first and the last layer
+};
+struct StudyDeep {              // empty for one hidden layer
+    std::vector<DeepTap> taps;  // one a tap, in the order of StudyGroup::layers
+    std::vector<DeepLayer> layers;
+};
+
 struct StudyExamples {  // columns are traces
     Matrix<double> trace, clean, target, mean, lower, upper, tikhonov;
 };
@@ -69,6 +117,8 @@ struct StudyData {
     Replica replica;
     TaskData task;
     std::vector<Alignment> against_shuffled, raw_against_shuffled, untrained_against_shuffled;
+    StudyRelations relations;
+    StudyDeep deep;
     std::vector<FindingRow> findings;
     std::string device;
     int threads = 0;
@@ -93,6 +143,19 @@ template <class T>
     return {items.begin() + static_cast<Index>(first), items.begin() + static_cast<Index>(first + count)};
 }
 
+// Fills study.relations; library [features, N] is that of the analysis.
+void relate_networks(StudyData& study, const Matrix<double>& library, int threads);
+[[nodiscard]] std::vector<SameFunction> same_function(const StudyData& study);  // empty without a threshold
+// Whether the trained networks fall into clusters that are further apart than one network from itself.
+[[nodiscard]] std::optional<bool> clusters_are_real(const StudyRelations& relations);
+
+[[nodiscard]] bool is_deep(const StudyConfig& config);  // more than one hidden layer
+// Fills study.deep, and the readings of the groups with what is defined at any depth.
+void read_deep(StudyData& study, const FindingsLibrary& library, int threads);
+
+class Hdf5Group;
+void write_deep(const Hdf5Group& root, const StudyData& study);
+void write_relations(const Hdf5Group& alignment, const StudyData& study);
 void write_study_file(const std::filesystem::path& path, const StudyData& study);
 [[nodiscard]] std::string summary_json(const StudyData& study);
 

@@ -201,8 +201,9 @@ void write_readings(const Hdf5Group& root, const StudyData& study) {
         if (group.name != "trained") {  // the first of each kind of control stands beside the trained pictures
             write_stack<float>(at, "descrambled_1", {&group.layers[0].networks.front().descrambled_weight},
                                {"1", "P W1 of the first network", "network,link,time"});
-            write_stack<float>(at, "descrambled_2", {&group.layers[2].networks.front().descrambled_weight},
-                               {"1", "W2 P^T of the first network, joint criterion", "network,distance,link"});
+            if (!is_deep(study.config))
+                write_stack<float>(at, "descrambled_2", {&group.layers[2].networks.front().descrambled_weight},
+                                   {"1", "W2 P^T of the first network, joint criterion", "network,distance,link"});
         }
         stack("left_vectors", &NetworkReading::left_vectors,
               {"1", "left singular vectors of W2", "network,distance,j"});
@@ -236,6 +237,7 @@ void write_alignment(const Hdf5Group& root, const StudyData& study) {
     }
     if (!study.against_shuffled.empty())
         write_pairs(at.create_group("against_shuffled"), study.against_shuffled, "trained x shuffled");
+    write_relations(at, study);
 }
 
 }  // namespace
@@ -270,6 +272,7 @@ void write_study_file(const std::filesystem::path& path, const StudyData& study)
     write_layers(root, study);
     write_readings(root, study);
     write_alignment(root, study);
+    write_deep(root, study);
     const Hdf5Group timing = root.create_group("timing");
     for (const auto& [stage, seconds] : study.seconds)
         timing.attribute("", stage + "_seconds", seconds);

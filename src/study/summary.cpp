@@ -8,24 +8,14 @@
 
 #include "descrambler/version.hpp"
 #include "study/study_data.hpp"
+#include "study/summary_parts.hpp"
 #include "study/task_findings.hpp"
 
 namespace descrambler {
 
+using namespace json;
+
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-Json number(double value) {
-    return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
-Json spread(const std::vector<double>& values) {
-    if (values.empty() || !std::all_of(values.begin(), values.end(), [](double x) { return std::isfinite(x); }))
-        return nullptr;
-    const Spread s = spread_of(values);
-    return {{"median", s.median}, {"min", s.min}, {"max", s.max}};
-}
 
 template <class Items, class F>
 Json spread_over(const Items& items, F&& value) {
@@ -219,7 +209,11 @@ std::string summary_json(const StudyData& study) {
                    {"descrambled", pairs(study.trained().descrambled_pairs)},
                    {"untrained", pairs(study.group("untrained")->descrambled_pairs)},
                    {"shuffled", pairs(study.group("shuffled")->descrambled_pairs)},
-                   {"against_shuffled", pairs(study.against_shuffled)}}},
+                   {"against_shuffled", pairs(study.against_shuffled)},
+                   {"threshold", threshold(study)},
+                   {"same_function", same_function_shares(study)},
+                   {"clusters", clusters(study)}}},
+                 {"deep", deep(study)},
                  {"controls",
                   {{"untrained", study.group("untrained")->networks.size()},
                    {"shuffled", study.group("shuffled")->networks.size()},

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "descramble/fixtures.hpp"
+#include "descrambler/spectrum.hpp"
 
 namespace descrambler {
 namespace {
@@ -188,6 +191,70 @@ TEST(Alignment, AllPairsComeInOrderAndForAnyNumberOfThreads) {
     EXPECT_EQ(between[1].s, one[2].s);  // (0, 3)
     EXPECT_EQ(between[2].s, one[3].s);  // (1, 2)
     EXPECT_TRUE(align_all(stencil, {matrices[0]}, 2).empty());
+}
+
+TEST(Alignment, AnElementOfTheStabiliserReachesS) {
+    // s is a maximum and not a bound: turn each block of A by the polar factor of B_f A_f^T. The result commutes with M
+    // = T diag(mu) T^T, and its plain overlap with B is s.
+    const auto on = make_cpu_backend<double>(1);
+    for (const StencilKind kind : kinds)
+        for (const Index n : {5, 16, 80}) {
+            const Stencil stencil = make_stencil(*on, kind, n);
+            const Matrix<double> A = normal(n, 30, 60), B = normal(n, 30, 61);
+            const Matrix<double> a = multiply(*on, Op::transpose, Op::none, stencil.T, A),
+                                 b = multiply(*on, Op::transpose, Op::none, stencil.T, B);
+            const Matrix<double> C = multiply(*on, Op::none, Op::transpose, b, a);
+            Matrix<double> turn(n, n);
+            for (Index first = 0, last = 0; first < n; first = last) {
+                for (last = first; last < n && stencil.block[last] == stencil.block[first]; ++last) {
+                }
+                Matrix<double> block(last - first, last - first);
+                for (Index j = first; j < last; ++j)
+                    for (Index i = first; i < last; ++i)
+                        block(i - first, j - first) = C(i, j);
+                const Svd parts = svd(*on, block);
+                const Matrix<double> polar = multiply(*on, Op::none, Op::transpose, parts.U, parts.V);
+                for (Index j = first; j < last; ++j)
+                    for (Index i = first; i < last; ++i)
+                        turn(i, j) = polar(i - first, j - first);
+            }
+            Matrix<double> commutator(n, n);
+            for (Index j = 0; j < n; ++j)
+                for (Index i = 0; i < n; ++i)
+                    commutator(i, j) = turn(i, j) * (stencil.mu[i] - stencil.mu[j]);
+            EXPECT_EQ(frobenius(commutator), 0);  // equal mu of a block are equal bits
+            const Matrix<double> turned = multiply(*on, Op::none, Op::none, turn, a);
+            double overlap = 0;
+            for (std::size_t i = 0; i < turned.values().size(); ++i)
+                overlap += turned.values()[i] * b.values()[i];
+            EXPECT_NEAR(overlap / (frobenius(A) * frobenius(B)), align(*on, stencil, A, B).s, rounding);
+        }
+}
+
+TEST(Alignment, ATapAfterIsComparedAlongItsColumns) {
+    // W P^T for two P that differ by an element of the stabiliser is one interpretation; its rows have no link
+    const auto on = make_cpu_backend<double>(1);
+    for (const StencilKind kind : kinds) {
+        const Stencil stencil = make_stencil(*on, kind, 12);
+        Descrambling one, other;
+        one.descrambled_weight = normal(12, 12, 70);
+        other.descrambled_weight =
+            multiply(*on, Op::none, Op::transpose, one.descrambled_weight, stabiliser(*on, stencil, 3));
+        EXPECT_NEAR(align(*on, stencil, link_rows(one, Tap::after), link_rows(other, Tap::after)).s, 1, rounding);
+        EXPECT_LT(align(*on, stencil, link_rows(one, Tap::before), link_rows(other, Tap::before)).s, 0.9);
+    }
+}
+
+TEST(Alignment, FineScoresAreTheSameNumbers) {
+    const auto on = make_cpu_backend<double>(1);
+    const Stencil stencil = make_stencil(*on, StencilKind::fourier2, 16);
+    const Matrix<double> A = normal(16, 30, 80), B = normal(16, 30, 81);
+    const Alignment all = align(*on, stencil, A, B), fine = align(*on, stencil, A, B, Scores::fine);
+    EXPECT_EQ(all.s, fine.s);
+    EXPECT_EQ(all.fft_correlation, fine.fft_correlation);
+    EXPECT_TRUE(std::isnan(fine.s_octave) && std::isnan(fine.s_nuc));
+    EXPECT_NEAR(all.fft_correlation, pearson(folded_amplitude(*on, A).values(), folded_amplitude(*on, B).values()),
+                rounding);
 }
 
 TEST(Alignment, NothingIsLikeZero) {

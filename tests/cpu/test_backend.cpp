@@ -123,6 +123,10 @@ TEST_F(BackendTest, SvdReproducesTallAndWide) {
                 x *= found.s[static_cast<std::size_t>(j)];
         EXPECT_LE(largest_difference(naive_product(scaled, transpose(found.V)), A), 100 * 40 * u);
         EXPECT_TRUE(std::is_sorted(found.s.rbegin(), found.s.rend()));
+        const std::vector<double> alone = singular_values(*on, A);
+        ASSERT_EQ(alone.size(), found.s.size());
+        for (std::size_t i = 0; i < alone.size(); ++i)
+            EXPECT_NEAR(alone[i], found.s[i], 40 * u * found.s.front());  // two algorithms, each right to n u sigma_1
     }
 }
 
@@ -141,6 +145,7 @@ TEST_F(BackendTest, FactorisationsRefuseNaN) {
     A(1, 1) = std::nan("");
     EXPECT_THROW((void)eigh(*on, A), Error);
     EXPECT_THROW((void)svd(*on, A), Error);
+    EXPECT_THROW((void)singular_values(*on, A), Error);
 }
 
 TEST_F(BackendTest, FftMatchesTheDefinitionForEvenOddAndPrimeLengths) {

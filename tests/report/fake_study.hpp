@@ -16,6 +16,7 @@ namespace descrambler::test {
 
 struct FakeStudy {
     Index networks = 3, controls = 2, link = 18, times = 64, distances = 48, intervals = 30, traces = 40;
+    bool deep = false;              // two hidden layers
     std::set<std::string> without;  // groups left out: "tikhonov", "examples", "controls", "alignment", "training", ...
 
     [[nodiscard]] bool with(const std::string& part) const { return without.count(part) == 0; }
@@ -46,6 +47,10 @@ public:
                 analysis(root.create_group(std::string("analysis/") + group), group);
         if (s_.with("alignment"))
             alignment(root);
+        if (s_.with("alignment") && s_.with("relations"))
+            relations(root);
+        if (s_.deep)
+            deep(root);
         file.commit();
         write_file(folder / "summary.json", summary().dump(2));
     }
@@ -114,6 +119,50 @@ public:
             {"configuration", "[data]\npreset = \"deernet\"\n"},
             {"controls", {{"untrained", s_.controls}, {"shuffled", s_.controls}, {"no_decay", 1}}},
             {"timing", {{"training", 100.5}, {"total", 120.0}}}};
+        if (s_.with("relations")) {
+            result["alignment"]["against_shuffled"] = {{"s", range(0.15, 0.13, 0.17)}};
+            const Json itself{{"networks", 3}, {"s", range(0.998, 0.99, 0.999)}, {"fft_correlation", nullptr}};
+            result["alignment"]["threshold"] = {{"s", 0.996},
+                                                {"fft_correlation", 0.9988},
+                                                {"quantile", 0.05},
+                                                {"replicates", 20},
+                                                {"itself", {{"trained", itself}}}};
+            result["alignment"]["same_function"] = {
+                {"within_trained", {{"pairs", 3}, {"s", 1.0 / 3}, {"fft_correlation", 0.0}}},
+                {"trained_against_shuffled", {{"pairs", 6}, {"s", 0.0}, {"fft_correlation", 0.0}}}};
+            const Json cut{{"height", 0.5},      {"clusters", 2},  {"sizes", {4, 3}},
+                           {"silhouette", 0.61}, {"purity", 0.71}, {"adjusted_rand", 0.4}};
+            result["alignment"]["clusters"] = {
+                {"all", {{"networks", 7}, {"gap", cut}, {"threshold", cut}}},
+                {"trained", {{"networks", 3}, {"gap", cut}, {"threshold", nullptr}, {"real", false}}}};
+        }
+        if (s_.deep) {
+            const Json groups{{"trained", range(30, 29, 31)},
+                              {"untrained", range(70, 69, 71)},
+                              {"shuffled", range(30.5, 12, 40)},
+                              {"no_decay", nullptr}};
+            Json numbers = groups;
+            numbers["unit"] = "dB";
+            Json taps = Json::array(), layers = Json::array();
+            for (const char* tap : {"before", "after"})
+                taps.push_back({{"layer", 2},
+                                {"tap", tap},
+                                {"criterion", "smoothness"},
+                                {"eta_gain_db", groups},
+                                {"gap", groups},
+                                {"rank", groups},
+                                {"compactness_raw", groups},
+                                {"compactness", groups},
+                                {"s", {{"within_trained", range(0.81, 0.8, 0.82)}, {"within_shuffled", nullptr}}}});
+            for (int k = 1; k <= 3; ++k)
+                layers.push_back({{"layer", k},
+                                  {"outputs", 18},
+                                  {"inputs", 18},
+                                  {"effective_rank", groups},
+                                  {"embedding", k == 2 ? Json{{"diagonal", groups}} : Json(nullptr)}});
+            result["deep"] = {{"taps", taps}, {"layers", layers}, {"network", {{"HFrej", numbers}}}};
+            result["findings"] = Json::object();
+        }
         if (s_.with("tikhonov"))
             result["tikhonov"] = {{"relative_error", {{"mean", 0.319}, {"median", 0.243}}},
                                   {"lambda_interior", 0.96},
@@ -188,7 +237,7 @@ private:
         };
         const auto noise = [&](Index) { return 0.05 * random_.normal(); };
         put(root, "networks/000/layer_1/weight", {s_.link, s_.times}, noise);
-        put(root, "networks/000/layer_2/weight", {s_.distances, s_.link}, noise);
+        put(root, "networks/000/layer_2/weight", {s_.deep ? s_.link : s_.distances, s_.link}, noise);
         if (s_.with("controls"))
             for (const char* group : {"untrained", "shuffled"}) {
                 put(root, std::string("controls/") + group + "/000/layer_1/weight", {s_.link, s_.times}, noise);
@@ -274,6 +323,51 @@ private:
             scores("shuffled", 1, 0.95);
             scores("against_shuffled", s_.networks * s_.controls, 0.28);
         }
+    }
+
+    // Trained networks first, then untrained, shuffled, no decay; trained and shuffled agree among themselves.
+    void relations(const Hdf5Group& root) {
+        std::vector<double> group;
+        for (const auto& [number, count] :
+             {std::pair{0, s_.networks}, {1, s_.controls}, {2, s_.controls}, {3, Index{1}}})
+            if (number == 0 || s_.with("controls"))
+                group.insert(group.end(), static_cast<std::size_t>(count), number);
+        const Index all = static_cast<Index>(group.size());
+        put(root, "alignment/networks/group", {all}, [&](Index i) { return group[static_cast<std::size_t>(i)]; });
+        put(root, "alignment/networks/order", {all}, [&](Index i) { return static_cast<double>(all - 1 - i); });
+        put(root, "alignment/networks/cluster_by_gap", {all}, [&](Index i) { return i < s_.networks ? 0.0 : 1.0; });
+        for (const char* score : {"s", "fft_correlation"})
+            put(root, std::string("alignment/networks/") + score, {all, all}, [&](Index e) {
+                const std::size_t i = static_cast<std::size_t>(e / all), j = static_cast<std::size_t>(e % all);
+                return i == j ? 1 : group[i] == group[j] && group[i] != 1 ? 0.95 : 0.2;
+            });
+        for (const char* score : {"s", "fft_correlation"})
+            put(root, std::string("alignment/itself/trained/") + score, {s_.networks, 10},
+                [&](Index) { return 0.996 + 0.003 * random_.uniform(); });
+        root.attribute("alignment/itself", "threshold_s", 0.996);
+        root.attribute("alignment/itself", "threshold_fft_correlation", 0.9988);
+    }
+
+    void deep(const Hdf5Group& root) {
+        put(root, "networks/000/layer_3/weight", {s_.distances, s_.link}, [&](Index) { return random_.normal(); });
+        for (const char* group : {"trained", "untrained", "shuffled", "no_decay"}) {
+            const Index g = group == std::string("trained") ? s_.networks : 1;
+            for (const char* layer : {"1", "2", "3"}) {
+                const std::string at = std::string("deep/layer_") + layer + "/" + group + "/";
+                put(root, at + "effective_rank", {g}, [&](Index) { return 8 + random_.uniform(); });
+                if (layer[0] == '2') {
+                    put(root, at + "embedding", {g, s_.link, s_.link}, [&](Index) { return random_.normal(); });
+                    put(root, at + "descrambled", {1, s_.link, s_.link}, [&](Index) { return random_.normal(); });
+                }
+                for (const char* tap : {"before", "after"}) {
+                    const std::string of = std::string("deep/taps/layer_") + layer + "_" + tap + "_smoothness/" + group;
+                    for (const char* name : {"eta_gain_db", "compactness", "s", "s_against_trained"})
+                        put(root, of + "/" + name, {g}, [&](Index) { return random_.uniform(); });
+                }
+            }
+        }
+        put(root, "layers/layer_2_after_joint/descrambled_weight", {s_.networks, s_.distances, s_.link},
+            [&](Index) { return random_.normal(); });
     }
 
     FakeStudy s_;

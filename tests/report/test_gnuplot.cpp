@@ -78,6 +78,20 @@ TEST(Gnuplot, PutsEachLabelInTheLegendOnce) {
     EXPECT_EQ(script.find("set label 'a' at", first + 1), std::string::npos);
 }
 
+TEST(Gnuplot, StepsOfTicksDoNotReachTheNextPanel) {
+    Drawing d = two_panels();
+    d.panels[0].y.low = 0;
+    d.panels[0].y.high = 1;  // a step of 0.2 or so
+    d.panels[1].y = {.label = "y", .ticks = {}};
+    d.panels[1].curves = {{.label = "far", .x = {0, 1}, .y = {0, 1000}}};
+    d.panels[1].image.reset();
+    const std::string svg = draw(d);
+    std::size_t labels = 0;
+    for (std::size_t at = svg.find("<text"); at != std::string::npos; at = svg.find("<text", at + 1))
+        ++labels;
+    EXPECT_LT(labels, 60u);  // 5000 with a step of 0.2
+}
+
 TEST(Gnuplot, TextIsNeverCode) {
     Drawing d = two_panels();
     d.panels[0].title = "x'; system 'touch /nowhere'; '\n`date` ^2 _1";

@@ -120,7 +120,7 @@ const std::vector<std::string>& figure_names() {
     static const std::vector<std::string> names{
         "training_loss",         "relative_error",   "examples",        "layer_1_weights",   "layer_1_spectrum",
         "layer_1_spectrum_zoom", "layer_1_gain",     "layer_2_weights", "layer_2_link_gram", "layer_2_singular_vectors",
-        "singular_values",       "time_to_distance", "alignment"};
+        "singular_values",       "time_to_distance", "alignment",       "network_pairs",     "same_function"};
     return names;
 }
 
@@ -197,7 +197,11 @@ TEST_F(Report, FiguresNameTheirAxes) {
         {"layer_2_singular_vectors", {"distance, nm", "singular vector"}},
         {"singular_values", {"number of the singular value", "singular value / largest"}},
         {"time_to_distance", {"input distance, nm", "output distance, nm", "largest response"}},
-        {"alignment", {"likeness", "A: trained, raw", "E: trained against shuffled"}}};
+        {"alignment", {"likeness", "A: trained, raw", "E: trained against shuffled"}},
+        {"network_pairs", {"network, in the order of the clusters", "likeness", "shuffled targets"}},
+        {"same_function",
+         {"A: one trained network, two libraries", "B: trained among themselves", "threshold, s: 0.996",
+          "F: trained against shuffled targets"}}};
     EXPECT_EQ(labels.size(), figure_names().size());
     for (const auto& [name, texts] : labels)
         for (const std::string& text : texts)
@@ -221,6 +225,63 @@ TEST_F(Report, StatesEveryFindingWithItsVerdict) {
     EXPECT_TRUE(contains(after, "controls &lt;differ&gt; &amp; vary."));
     EXPECT_FALSE(contains(after.substr(0, after.find("</ul>")), "Legendre"));
     EXPECT_TRUE(contains(page(), "same raw and descrambled"));
+}
+
+TEST_F(Report, AnswersWhetherNetworksAreTheSame) {
+    for (const char* sentence :
+         {"Is the interpretation the same for every network?",
+          "95 % of such pairs reach 0.996, the threshold of “same function”. 33.3 % of the pairs of trained networks",
+          "some pairs cannot be told apart, others differ by more",
+          "Agreement inside an ensemble is no evidence of learning by itself.",
+          "trained against the shuffled: s = 0.15", "Each kind is closer to its own than to the other",
+          "the largest gap leaves 2 clusters with purity 0.71",
+          "Clusters among the trained networks by themselves are not real"})
+        EXPECT_TRUE(contains(page(), sentence)) << sentence;
+    // rows in the order of the clusters: the last network comes first, and is 1 with itself
+    std::istringstream lines(file("figures/network_pairs.csv"));
+    std::string line;
+    std::getline(lines, line);
+    std::getline(lines, line);
+    EXPECT_TRUE(line.starts_with("a  s,0,1,0.2,")) << line;
+}
+
+TEST(ReportOfNoLearning, IsNotCalledLearning) {
+    const auto answer = [](double against, double share) {
+        const Scratch scratch("report_same");
+        write_fake_study(scratch.path(), {.without = {"tikhonov", "examples", "layers", "analysis", "training"}});
+        auto summary = nlohmann::ordered_json::parse(read_file(scratch / "summary.json"));
+        summary["alignment"]["against_shuffled"]["s"]["median"] = against;
+        summary["alignment"]["same_function"]["within_trained"]["s"] = share;
+        write_file(scratch / "summary.json", summary.dump());
+        write_report(scratch.path());
+        return read_file(scratch / "report.html");
+    };
+    const std::string close = answer(0.98, 1);
+    EXPECT_TRUE(contains(close, "nothing here shows learning"));
+    EXPECT_TRUE(contains(close, "the interpretation is the same for every network"));
+    const std::string far = answer(0.2, 0.01);
+    EXPECT_FALSE(contains(far, "nothing here shows learning"));
+    EXPECT_TRUE(contains(far, "the networks are alike but not the same"));
+}
+
+TEST(ReportOfDepth, ShowsEveryLayerAndNoFindings) {
+    const Scratch scratch("report_deep");
+    write_fake_study(scratch.path(), {.deep = true});
+    write_report(scratch.path());
+    const std::string page = read_file(scratch / "report.html");
+    EXPECT_EQ(malformed(page), "");
+    for (const char* text :
+         {"3 Deeper layers", "These networks have 2 hidden layers", "layer 2, before, smoothness",
+          "share on the diagonal of P W Pᵀ", "id=\"figure-deep_profile\"", "id=\"figure-deep_layer_2\"",
+          "id=\"figure-deep_last_weights\"", "What stays defined for several hidden layers is in section 3"})
+        EXPECT_TRUE(contains(page, text)) << text;
+    EXPECT_FALSE(contains(page, "figure-layer_2_weights"));
+    // 29..31 does not touch 69..71 and lies inside 12..40; there is no third control
+    EXPECT_TRUE(contains(page, "<td>–</td><td>untrained</td>"));
+    const std::string profile = read_file(scratch / "figures/deep_profile.svg");
+    for (const char* text : {"smoothness gain", "effective rank of the weight", "trained against shuffled targets"})
+        EXPECT_TRUE(contains(profile, text)) << text;
+    EXPECT_TRUE(contains(read_file(scratch / "figures/deep_layer_2.svg"), "component out"));
 }
 
 TEST_F(Report, SaysWhenTrainingWasShort) {
@@ -290,6 +351,7 @@ TEST(ReportOfLess, SaysWhatIsAbsent) {
     for (const char* sentence : {"No Tikhonov comparison is stored in this study", "No example traces are stored",
                                  "so not shown: untrained, shuffled targets, no decay.",
                                  "No comparison of networks is stored in this study (/alignment).",
+                                 "No pairs of all networks are stored in this study (/alignment/networks).",
                                  "The weights of layer 1 are not stored before and after descrambling"})
         EXPECT_TRUE(contains(page, sentence)) << sentence;
     EXPECT_FALSE(std::filesystem::exists(scratch / "figures/examples.svg"));  // no picture of an older study
@@ -361,6 +423,13 @@ TEST(ReportRefuses, MalformedSummary) {
                  "field findings.HFrej.raw.max: missing");
     expect_field(refused_summary([](Json& j) { j["layers"][0]["eta"] = Json::array(); }), "field layers[0].eta");
     expect_field(refused_summary([](Json& j) { j["findings"] = 1; }), "field findings: expected an object");
+    expect_field(refused_summary([](Json& j) { j["alignment"]["threshold"].erase("quantile"); }),
+                 "field alignment.threshold.quantile: missing");
+    expect_field(refused_summary([](Json& j) { j["alignment"]["clusters"]["all"]["gap"]["sizes"] = 3; }),
+                 "field alignment.clusters.all.gap.sizes: expected an array");
+    expect_field(refused_summary([](Json& j) { j["alignment"]["same_function"]["within_trained"]["s"] = "all"; }),
+                 "field alignment.same_function.within_trained.s: expected a number");
+    expect_field(refused_summary([](Json& j) { j["deep"] = {{"taps", 1}}; }), "field deep.taps: expected an array");
 }
 
 TEST(ReportRefuses, MalformedStudy) {
@@ -387,6 +456,12 @@ TEST(ReportRefuses, MalformedStudy) {
         root.write("analysis/trained/gain", Matrix<double>(2, 7), {});
     });
     EXPECT_TRUE(contains(shape, "analysis/trained/gain: shape [2, 7], expected [any, 3]")) << shape;
+    const std::string group = with_study([&](const Hdf5Group& root) {
+        root.write("axes/time_us", axis, {});
+        root.write("alignment/networks/s", Matrix<double>(2, 2), {});
+        root.write("alignment/networks/group", std::vector<double>{0, 4}, {});
+    });
+    EXPECT_TRUE(contains(group, "alignment/networks/group: expected whole numbers from 0 to 3")) << group;
     const std::string part = with_study([&](const Hdf5Group& root) {
         root.write("axes/time_us", axis, {});
         root.write("tikhonov/lambda", axis, {});

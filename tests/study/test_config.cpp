@@ -115,6 +115,8 @@ TEST(Config, EveryBadValueIsRefusedInOneLineThatNamesTheKey) {
         {"[training]\nloss = \"mae\"\n", "training.loss"},
         {"[network]\ninitialisation = \"zero\"\n", "network.initialisation"},
         {"[network]\nfirst_weight_scale = -1\n", "network.first_weight_scale"},
+        {"[analysis]\nbootstrap = 1\n", "analysis.bootstrap"},
+        {"[analysis]\nbootstrap = 201\n", "analysis.bootstrap"},
         {"training = 3\n", "training"},
         {"seed = -4\n", "seed"},
         {"title = \"two\\nlines\"\n", "title"},
@@ -134,7 +136,8 @@ TEST(Config, MalformedTomlIsRefusedWithItsLine) {
 }
 
 TEST(Config, ShippedExamplesRead) {
-    for (const char* name : {"demo.toml", "deernet100.toml", "relaxometry.toml", "bandpass.toml"})
+    for (const char* name :
+         {"demo.toml", "deernet100.toml", "deer3.toml", "deer_deep.toml", "relaxometry.toml", "bandpass.toml"})
         EXPECT_NO_THROW((void)read_config(std::filesystem::path(DESCRAMBLER_SOURCE) / "examples" / name)) << name;
     EXPECT_THROW((void)read_config("no-such-file.toml"), InputError);
 }
