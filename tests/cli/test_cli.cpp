@@ -453,129 +453,131 @@ TEST_F(SpectrumTest, RefusesWhatDoesNotFitInOneLine) {
     refused(with({"--inputs", folder / "huge.npy"}), "not finite");
     refused(with({"--inputs", folder / "huge.npy", "--snr", "1"}), "not finite");
     EXPECT_FALSE(std::filesystem::exists(folder / "r.h5"));
-    TEST_F(StudyTest, DeeperNetworksAreReadLayerByLayer) {
-        const std::vector<std::string> deep{"--set", "network.hidden=[24, 20, 16]", "--set", "training.iterations=60",
-                                            "--set", "controls.no_decay=0",         "--set", "analysis.bootstrap=3"};
-        std::vector<std::string> one = deep, two = deep;
-        one.insert(one.end(), {"--threads", "1", "--json"});
-        two.insert(two.end(), {"--threads", "2"});
-        const Outcome first = run(study("one", one));
-        ASSERT_EQ(first.code, 0) << first.err;
-        ASSERT_EQ(run(study("two", two)).code, 0);
-        expect_same_study("one", "two");
+}
 
-        const auto summary = nlohmann::json::parse(first.out);
-        EXPECT_TRUE(summary["findings"].empty());
-        EXPECT_EQ(summary["deep"]["taps"].size(), 4u * 2 + 3);  // before and after, and joint where a layer follows
-        for (const auto& tap : summary["deep"]["taps"]) {
-            for (const char* group : {"trained", "untrained", "shuffled"}) {
-                EXPECT_GE(tap["eta_gain_db"][group]["min"], 0) << tap;
-                EXPECT_LE(tap["gap"][group]["max"], 1e-8) << tap;
-            }
-            EXPECT_TRUE(tap["eta_gain_db"]["no_decay"].is_null());
-            const bool last = tap["layer"] == 4 && tap["tap"] == "after";
-            EXPECT_EQ(tap["s"]["within_trained"].is_null(), last) << tap;
-            EXPECT_EQ(tap["s"]["trained_against_shuffled"].is_null(), last) << tap;
+TEST_F(StudyTest, DeeperNetworksAreReadLayerByLayer) {
+    const std::vector<std::string> deep{"--set", "network.hidden=[24, 20, 16]", "--set", "training.iterations=60",
+                                        "--set", "controls.no_decay=0",         "--set", "analysis.bootstrap=3"};
+    std::vector<std::string> one = deep, two = deep;
+    one.insert(one.end(), {"--threads", "1", "--json"});
+    two.insert(two.end(), {"--threads", "2"});
+    const Outcome first = run(study("one", one));
+    ASSERT_EQ(first.code, 0) << first.err;
+    ASSERT_EQ(run(study("two", two)).code, 0);
+    expect_same_study("one", "two");
+
+    const auto summary = nlohmann::json::parse(first.out);
+    EXPECT_TRUE(summary["findings"].empty());
+    EXPECT_EQ(summary["deep"]["taps"].size(), 4u * 2 + 3);  // before and after, and joint where a layer follows
+    for (const auto& tap : summary["deep"]["taps"]) {
+        for (const char* group : {"trained", "untrained", "shuffled"}) {
+            EXPECT_GE(tap["eta_gain_db"][group]["min"], 0) << tap;
+            EXPECT_LE(tap["gap"][group]["max"], 1e-8) << tap;
         }
-        // the first tap is compared as everywhere else
-        EXPECT_NEAR(summary["deep"]["taps"][0]["s"]["within_trained"]["median"].get<double>(),
-                    summary["alignment"]["descrambled"]["s"]["median"].get<double>(), 1e-10);
-        ASSERT_EQ(summary["deep"]["layers"].size(), 4u);
-        for (const int k : {0, 3})
-            EXPECT_TRUE(summary["deep"]["layers"][k]["embedding"].is_null());
-        for (const int k : {1, 2})
-            EXPECT_LE(summary["deep"]["layers"][k]["embedding"]["permutation"]["trained"]["max"], 1);
-        for (const char* name : {"HFrej", "DCmarg", "g_dip_bg", "J_MAE", "J_rank", "Sturm6", "DCT20"})
-            EXPECT_TRUE(summary["deep"]["network"][name]["trained"].contains("median")) << name;
-        const Hdf5File file = Hdf5File::open((folder / "one" / "study.h5").string());
-        EXPECT_EQ(file.root().shape("deep/layer_2/shuffled/embedding"), (std::vector<Index>{2, 20, 24}));
-        EXPECT_FALSE(file.root().has("deep/layer_1/trained/embedding"));
-        EXPECT_EQ(file.root().shape("analysis/shuffled/descrambled_last"), (std::vector<Index>{1, 256, 16}));
-        EXPECT_EQ(file.root().shape("alignment/networks/s"), (std::vector<Index>{6, 6}));
-        EXPECT_EQ(file.root().shape("alignment/itself/trained/s"), (std::vector<Index>{2, 3}));
-        EXPECT_NE(slurp(folder / "one" / "report.html").find("3 Deeper layers"), std::string::npos);
+        EXPECT_TRUE(tap["eta_gain_db"]["no_decay"].is_null());
+        const bool last = tap["layer"] == 4 && tap["tap"] == "after";
+        EXPECT_EQ(tap["s"]["within_trained"].is_null(), last) << tap;
+        EXPECT_EQ(tap["s"]["trained_against_shuffled"].is_null(), last) << tap;
     }
+    // the first tap is compared as everywhere else
+    EXPECT_NEAR(summary["deep"]["taps"][0]["s"]["within_trained"]["median"].get<double>(),
+                summary["alignment"]["descrambled"]["s"]["median"].get<double>(), 1e-10);
+    ASSERT_EQ(summary["deep"]["layers"].size(), 4u);
+    for (const int k : {0, 3})
+        EXPECT_TRUE(summary["deep"]["layers"][k]["embedding"].is_null());
+    for (const int k : {1, 2})
+        EXPECT_LE(summary["deep"]["layers"][k]["embedding"]["permutation"]["trained"]["max"], 1);
+    for (const char* name : {"HFrej", "DCmarg", "g_dip_bg", "J_MAE", "J_rank", "Sturm6", "DCT20"})
+        EXPECT_TRUE(summary["deep"]["network"][name]["trained"].contains("median")) << name;
+    const Hdf5File file = Hdf5File::open((folder / "one" / "study.h5").string());
+    EXPECT_EQ(file.root().shape("deep/layer_2/shuffled/embedding"), (std::vector<Index>{2, 20, 24}));
+    EXPECT_FALSE(file.root().has("deep/layer_1/trained/embedding"));
+    EXPECT_EQ(file.root().shape("analysis/shuffled/descrambled_last"), (std::vector<Index>{1, 256, 16}));
+    EXPECT_EQ(file.root().shape("alignment/networks/s"), (std::vector<Index>{6, 6}));
+    EXPECT_EQ(file.root().shape("alignment/itself/trained/s"), (std::vector<Index>{2, 3}));
+    EXPECT_NE(slurp(folder / "one" / "report.html").find("3 Deeper layers"), std::string::npos);
+}
 
-    TEST_F(StudyTest, SigtermLeavesACheckpointThatResumesToTheSameBits) {
-        ASSERT_EQ(run(study("whole", slow)).code, 0);
-        const pid_t child = start(study("cut", slow), folder / "cut.out", folder / "cut.err");
-        std::this_thread::sleep_for(std::chrono::milliseconds(700));
-        kill(child, SIGTERM);
-        EXPECT_EQ(code_of(child), 85) << slurp(folder / "cut.err");
-        EXPECT_FALSE(std::filesystem::exists(folder / "cut" / "study.h5"));
-        std::vector<std::string> resume = slow;
-        resume.push_back("--resume");
-        const Outcome second = run(study("cut", resume));
-        ASSERT_EQ(second.code, 0) << second.err;
-        expect_same_study("whole", "cut");
-    }
+TEST_F(StudyTest, SigtermLeavesACheckpointThatResumesToTheSameBits) {
+    ASSERT_EQ(run(study("whole", slow)).code, 0);
+    const pid_t child = start(study("cut", slow), folder / "cut.out", folder / "cut.err");
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    kill(child, SIGTERM);
+    EXPECT_EQ(code_of(child), 85) << slurp(folder / "cut.err");
+    EXPECT_FALSE(std::filesystem::exists(folder / "cut" / "study.h5"));
+    std::vector<std::string> resume = slow;
+    resume.push_back("--resume");
+    const Outcome second = run(study("cut", resume));
+    ASSERT_EQ(second.code, 0) << second.err;
+    expect_same_study("whole", "cut");
+}
 
-    TEST_F(StudyTest, MembersTrainedApartReduceToTheSameStudy) {
-        ASSERT_EQ(run(study("whole")).code, 0);
-        ASSERT_EQ(run(study("apart", {"--members", "3:5"})).code, 0);
-        EXPECT_EQ(run(study("nothing", {"--reduce-only"})).code, 1);
-        EXPECT_FALSE(std::filesystem::exists(folder / "nothing"));
-        const Outcome early = run(study("apart", {"--reduce-only"}));
-        EXPECT_EQ(early.code, 1);
-        for (const char* missing : {"000: missing", "001: missing", "shuffled_000: missing"})
-            EXPECT_NE(early.err.find(missing), std::string::npos) << early.err;
-        EXPECT_EQ(early.err.find("shuffled_001"), std::string::npos) << early.err;
-        ASSERT_EQ(run(study("apart", {"--members", "0:3"})).code, 0);
-        const Outcome reduced = run(study("apart", {"--reduce-only"}));
-        ASSERT_EQ(reduced.code, 0) << reduced.err;
-        expect_same_study("whole", "apart");
-    }
+TEST_F(StudyTest, MembersTrainedApartReduceToTheSameStudy) {
+    ASSERT_EQ(run(study("whole")).code, 0);
+    ASSERT_EQ(run(study("apart", {"--members", "3:5"})).code, 0);
+    EXPECT_EQ(run(study("nothing", {"--reduce-only"})).code, 1);
+    EXPECT_FALSE(std::filesystem::exists(folder / "nothing"));
+    const Outcome early = run(study("apart", {"--reduce-only"}));
+    EXPECT_EQ(early.code, 1);
+    for (const char* missing : {"000: missing", "001: missing", "shuffled_000: missing"})
+        EXPECT_NE(early.err.find(missing), std::string::npos) << early.err;
+    EXPECT_EQ(early.err.find("shuffled_001"), std::string::npos) << early.err;
+    ASSERT_EQ(run(study("apart", {"--members", "0:3"})).code, 0);
+    const Outcome reduced = run(study("apart", {"--reduce-only"}));
+    ASSERT_EQ(reduced.code, 0) << reduced.err;
+    expect_same_study("whole", "apart");
+}
 
-    TEST_F(StudyTest, AnEnsemblePredictsMeasuredTraces) {
-        if (!test::has_data("traces/data_deeran"))
-            GTEST_SKIP() << test::no_data("traces/data_deeran");
-        const std::string ensemble = folder / "ensemble.h5";
-        const Outcome train = run({"train", config, "--out", ensemble, "--json"});
-        ASSERT_EQ(train.code, 0) << train.err;
-        EXPECT_EQ(nlohmann::json::parse(train.out)["networks"], 2);
-        EXPECT_EQ(read_ensemble(ensemble).networks.size(), 2u);
-        EXPECT_FALSE(std::filesystem::exists(ensemble + ".members"));
+TEST_F(StudyTest, AnEnsemblePredictsMeasuredTraces) {
+    if (!test::has_data("traces/data_deeran"))
+        GTEST_SKIP() << test::no_data("traces/data_deeran");
+    const std::string ensemble = folder / "ensemble.h5";
+    const Outcome train = run({"train", config, "--out", ensemble, "--json"});
+    ASSERT_EQ(train.code, 0) << train.err;
+    EXPECT_EQ(nlohmann::json::parse(train.out)["networks"], 2);
+    EXPECT_EQ(read_ensemble(ensemble).networks.size(), 2u);
+    EXPECT_FALSE(std::filesystem::exists(ensemble + ".members"));
 
-        const std::string trace = test::data("traces/data_deeran/deer_bi_36_50K.DSC").string(),
-                          text = test::data("traces/data_noise/SNR_50_set_1.dat").string(), out = folder / "predicted";
-        const Outcome predicted = run({"predict", ensemble, trace, text, "--out", out, "--json"});
-        ASSERT_EQ(predicted.code, 0) << predicted.err;
-        EXPECT_EQ(nlohmann::json::parse(predicted.out).size(), 2u);
-        for (const std::string stem : {"deer_bi_36_50K", "SNR_50_set_1"}) {
-            const auto json = nlohmann::json::parse(slurp(out + "/" + stem + ".json"));
-            for (const char* key : {"peak_distance_nm", "mean_distance_nm", "width_nm", "flags"})
-                EXPECT_TRUE(json.contains(key)) << key;
-            std::ifstream csv(out + "/" + stem + ".csv");
-            std::string line;
-            std::getline(csv, line);
-            EXPECT_EQ(line, "distance_nm,p_mean,p_lower,p_upper");
-            double area = 0, r0 = 0, p0 = 0, r = 0, p = 0, lower = 0, upper = 0;
-            int rows = 0;
-            while (std::getline(csv, line)) {
-                ASSERT_EQ(std::sscanf(line.c_str(), "%lf,%lf,%lf,%lf", &r, &p, &lower, &upper), 4) << line;
-                EXPECT_LE(lower, p);
-                EXPECT_LE(p, upper);
-                EXPECT_GE(lower, 0);
-                if (rows++ > 0)
-                    area += (r - r0) * (p + p0) / 2;
-                r0 = r;
-                p0 = p;
-            }
-            EXPECT_EQ(rows, 256);
-            EXPECT_NEAR(area, 1, 1e-9);
-            EXPECT_NE(slurp(out + "/" + stem + ".svg").find("</svg>"), std::string::npos);
+    const std::string trace = test::data("traces/data_deeran/deer_bi_36_50K.DSC").string(),
+                      text = test::data("traces/data_noise/SNR_50_set_1.dat").string(), out = folder / "predicted";
+    const Outcome predicted = run({"predict", ensemble, trace, text, "--out", out, "--json"});
+    ASSERT_EQ(predicted.code, 0) << predicted.err;
+    EXPECT_EQ(nlohmann::json::parse(predicted.out).size(), 2u);
+    for (const std::string stem : {"deer_bi_36_50K", "SNR_50_set_1"}) {
+        const auto json = nlohmann::json::parse(slurp(out + "/" + stem + ".json"));
+        for (const char* key : {"peak_distance_nm", "mean_distance_nm", "width_nm", "flags"})
+            EXPECT_TRUE(json.contains(key)) << key;
+        std::ifstream csv(out + "/" + stem + ".csv");
+        std::string line;
+        std::getline(csv, line);
+        EXPECT_EQ(line, "distance_nm,p_mean,p_lower,p_upper");
+        double area = 0, r0 = 0, p0 = 0, r = 0, p = 0, lower = 0, upper = 0;
+        int rows = 0;
+        while (std::getline(csv, line)) {
+            ASSERT_EQ(std::sscanf(line.c_str(), "%lf,%lf,%lf,%lf", &r, &p, &lower, &upper), 4) << line;
+            EXPECT_LE(lower, p);
+            EXPECT_LE(p, upper);
+            EXPECT_GE(lower, 0);
+            if (rows++ > 0)
+                area += (r - r0) * (p + p0) / 2;
+            r0 = r;
+            p0 = p;
         }
-
-        expect_refusal({"predict", ensemble, trace, test::data("traces/data_deeran/deer_bi_36_50K.DTA").string(),
-                        "--out", folder / "twice"},
-                       "deer_bi_36_50K");
-        std::string constant;
-        for (int i = 0; i < 40; ++i)
-            constant += std::to_string(8 * i) + " 1.0\n";
-        expect_refusal({"predict", ensemble, trace, write("constant.dat", constant), "--out", folder / "twice"},
-                       "constant");
-        EXPECT_FALSE(std::filesystem::exists(folder / "twice"));
+        EXPECT_EQ(rows, 256);
+        EXPECT_NEAR(area, 1, 1e-9);
+        EXPECT_NE(slurp(out + "/" + stem + ".svg").find("</svg>"), std::string::npos);
     }
+
+    expect_refusal({"predict", ensemble, trace, test::data("traces/data_deeran/deer_bi_36_50K.DTA").string(), "--out",
+                    folder / "twice"},
+                   "deer_bi_36_50K");
+    std::string constant;
+    for (int i = 0; i < 40; ++i)
+        constant += std::to_string(8 * i) + " 1.0\n";
+    expect_refusal({"predict", ensemble, trace, write("constant.dat", constant), "--out", folder / "twice"},
+                   "constant");
+    EXPECT_FALSE(std::filesystem::exists(folder / "twice"));
+}
 
 }  // namespace
 }  // namespace descrambler

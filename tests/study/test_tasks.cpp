@@ -147,13 +147,12 @@ TEST_P(TaskStudy, LeavesNetworksNumbersAndAPage) {
     const std::string page = read_file(folder.path() / "study" / "report.html");
     EXPECT_NE(page.find("</html>"), std::string::npos);
     EXPECT_EQ(page.find("nan"), std::string::npos);
-    for (const char* figure : relaxometry
-                                  ? std::initializer_list<const char*>{"training_loss", "answers", "singular_vectors",
-                                                                       "biexponential_scores"}
-                                  : std::initializer_list<const char*>{"training_loss", "examples", "gain",
-                                                                       "vector_share", "layer_1_spectrum"}) {
-        EXPECT_NE(page.find("id=\"figure-" + std::string(figure) + "\""), std::string::npos) << figure;
-        EXPECT_TRUE(std::filesystem::exists(folder.path() / "study" / "figures" / (std::string(figure) + ".csv")));
+    const std::vector<std::string> drawn =
+        relaxometry ? std::vector<std::string>{"training_loss", "answers", "singular_vectors", "biexponential_scores"}
+                    : std::vector<std::string>{"training_loss", "examples", "gain", "vector_share", "layer_1_spectrum"};
+    for (const std::string& figure : drawn) {
+        EXPECT_NE(page.find("id=\"figure-" + figure + "\""), std::string::npos) << figure;
+        EXPECT_TRUE(std::filesystem::exists(folder.path() / "study" / "figures" / (figure + ".csv")));
     }
     for (const char* anchor : {"summary", "training", "reading", "findings", "alignment", "quality", "provenance"})
         EXPECT_NE(page.find("id=\"" + std::string(anchor) + "\""), std::string::npos) << anchor;
@@ -177,7 +176,7 @@ TEST_P(TaskStudy, RunsWithoutControlsAndWithOneCondition) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Tasks, TaskStudy, ::testing::Values(Task::relaxometry, Task::bandpass),
-                         [](const auto& info) { return std::string(to_string(info.param)); });
+                         [](const auto& instance) { return std::string(to_string(instance.param)); });
 
 }  // namespace
 }  // namespace descrambler
