@@ -67,6 +67,11 @@ struct WeightPictures {
 void add_weight_panels(Figure& figure, const Study& study, const WeightPictures& names,
                        const std::function<Panel(const std::string& title, const Matrix<double>& weight)>& panel);
 
+// |FFT2| in dB below its maximum, zero frequency in the middle, rows and columns up to the given bins.
+[[nodiscard]] Image spectrum_image(const Matrix<double>& folded, Index most_rows, Index most_columns, double step_mhz,
+                                   double depth);
+[[nodiscard]] Panel spectrum_panel(const std::string& title, Image image);
+
 // "Not stored in study.h5, so not shown: untrained, shuffled targets." or nothing.
 [[nodiscard]] std::string missing_groups(const std::vector<GroupStyle>& present);
 
@@ -74,9 +79,10 @@ void add_weight_panels(Figure& figure, const Study& study, const WeightPictures&
 void add_training_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);
 void add_layer_1_figures(const Study& study, std::vector<Figure>& figures);
 void add_layer_2_figures(const Study& study, std::vector<Figure>& figures);
-void add_deep_figures(const Study& study, std::vector<Figure>& figures);      // more than one hidden layer
-void add_relation_figures(const Study& study, std::vector<Figure>& figures);  // all networks against each other
-void add_network_figures(const Study& study, std::vector<Figure>& figures);   // time to distance, alignment
+void add_deep_figures(const Study& study, std::vector<Figure>& figures);       // more than one hidden layer
+void add_relation_figures(const Study& study, std::vector<Figure>& figures);   // all networks against each other
+void add_optimiser_figures(const Study& study, std::vector<Figure>& figures);  // the published one and ours
+void add_network_figures(const Study& study, std::vector<Figure>& figures);    // time to distance, alignment
 
 // Tasks other than DEER.
 void add_task_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);

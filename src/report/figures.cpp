@@ -164,6 +164,8 @@ std::vector<Figure> study_figures(const Hdf5Group& root, const Summary& summary)
         add_layer_2_figures(study, figures);
     add_network_figures(study, figures);
     add_relation_figures(study, figures);
+    if (summary.optimiser)
+        add_optimiser_figures(study, figures);
     return figures;
 }
 

@@ -488,7 +488,7 @@ std::string report_page(const Summary& summary, const std::vector<DrawnFigure>& 
                 "the relative excess over that bound, off-diagonal how far the signals are from being separated "
                 "in the basis of the stencil, orthogonality the largest entry of P Pᵀ − 1, rank the number of "
                 "signal components that are not zero. A small gap alone does not make a picture right.") +
-            layer_table(summary);
+            layer_table(summary) + optimiser_answer(summary) + figures_of("quality", figures);
     body += heading(8) + provenance(summary);
 
     return document("Descrambler study, " + summary.networks + " networks", body);

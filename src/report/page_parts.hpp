@@ -36,6 +36,8 @@ using Row = std::vector<std::string>;  // cells, already marked up
 
 // Section "Agreement between networks": is the interpretation the same for every network, and is that learning?
 [[nodiscard]] std::string alignment_answer(const Summary& summary);
+// Section "Descrambling quality": the published optimiser; empty where it was left out.
+[[nodiscard]] std::string optimiser_answer(const Summary& summary);
 // Section "Deeper layers"; summary.deep must be there. profile: the figure from layer to layer.
 [[nodiscard]] std::string deep_section(const Summary& summary, const std::string& profile);
 

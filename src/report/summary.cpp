@@ -307,6 +307,16 @@ Summary read_summary(const std::filesystem::path& path) {
                     summary.alignment[comparison][score] = range.range();
     if (root.has("alignment") && root.at("alignment").has("clusters"))
         summary.relations = relations(root.at("alignment"));
+    if (root.has("optimiser")) {
+        const Field at = root.at("optimiser");
+        OptimiserSummary optimiser;
+        optimiser.iterations = at.at("iterations").number();
+        for (const auto& [group, numbers] : at.at("groups").members())
+            for (const auto& [name, range] : numbers.members())
+                optimiser.groups[name][group] = range.range();
+        optimiser.pair_correlation = at.at("pair_correlation").range();
+        summary.optimiser = optimiser;
+    }
     if (root.has("deep"))
         summary.deep = deep(root.at("deep"));
     if (root.has("task"))

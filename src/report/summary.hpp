@@ -100,6 +100,13 @@ struct Deep {
     std::vector<DeepNumberLine> network;
 };
 
+// optimiser: the published optimiser beside ours
+struct OptimiserSummary {
+    double iterations = 0;
+    std::map<std::string, Ranges> groups;  // by number: gap, eta_ratio, ..., then by group
+    MaybeRange pair_correlation;
+};
+
 struct Summary {
     std::string task = "deer";
     std::string version, commit, device, precision, seed, ranks, networks, configuration;
@@ -112,6 +119,7 @@ struct Summary {
     std::map<std::string, std::map<std::string, MaybeRange>> alignment;  // comparison, score
     std::optional<Relations> relations;
     std::optional<Deep> deep;
+    std::optional<OptimiserSummary> optimiser;
     Values controls, timing;
     std::vector<ConditionLine> conditions;                   // of tasks other than DEER
     std::vector<std::pair<std::string, MaybeRange>> curves;  // relaxometry: curves that no network has seen

@@ -274,6 +274,7 @@ std::vector<Key> keys_of(StudyConfig& c) {
         whole("analysis.tikhonov", c.tikhonov, 0, 1 << 18),
         choice<StencilKind>("analysis.stencil", c.stencil, stencil_from, [](StencilKind k) { return to_string(k); }),
         real("analysis.joint_lambda", c.joint_lambda, 0, 1e12),
+        whole("analysis.chart_iterations", c.chart_iterations, 0, 100000),
         whole("analysis.bootstrap", c.bootstrap, 0, 200),
     };
 }

@@ -477,6 +477,10 @@ void run_study(const StudyOptions& options, const Progress& progress) {
         const Library traces = library_of(findings_library.input);
         descramble_groups(study, {&traces, 1}, threads);
     }
+    {
+        const Stopwatch watch(study.seconds["optimiser"]);
+        read_optimiser(study, library_of(findings_library.input), threads);
+    }
     stop_here(progress);
     progress("alignment", 4, stages);
     {

@@ -100,6 +100,22 @@ struct StudyDeep {              // empty for one hidden layer
     std::vector<DeepLayer> layers;
 };
 
+// The published optimiser on the first layer, before the activation, and ours from the same start, the identity.
+struct OptimiserReading {
+    double gap = 0, eta_ratio = 0;  // of the published one after config.chart_iterations; eta_ratio = eta / eta*
+    double fft_correlation = 0;     // of its picture with that of the minimiser, folded |FFT2| of P W1
+    std::vector<double> chart;      // its gap after 0, 1, ... iterations
+    std::vector<double> recentred;  // gap of ours by iteration
+    Index evaluations = 0;          // of the published one
+    Index to_gap = 0, to_stop = 0;  // evaluations of ours to a gap of 1e-6, and to its own test
+    double recentred_gap = 0;
+};
+struct StudyOptimiser {
+    std::vector<std::vector<OptimiserReading>> groups;  // [group][network]; empty: left out
+    Matrix<double> spectrum;                            // folded |FFT2| of the published P W1, first trained network
+    std::vector<double> pair_correlation;               // of the published pictures of trained networks, pairs i < j
+};
+
 struct StudyExamples {  // columns are traces
     Matrix<double> trace, clean, target, mean, lower, upper, tikhonov;
 };
@@ -119,6 +135,7 @@ struct StudyData {
     std::vector<Alignment> against_shuffled, raw_against_shuffled, untrained_against_shuffled;
     StudyRelations relations;
     StudyDeep deep;
+    StudyOptimiser optimiser;
     std::vector<FindingRow> findings;
     std::string device;
     int threads = 0;
@@ -154,6 +171,9 @@ void relate_networks(StudyData& study, const Matrix<double>& library, int thread
 void read_deep(StudyData& study, const FindingsLibrary& library, int threads);
 
 class Hdf5Group;
+// Fills study.optimiser where config.chart_iterations > 0.
+void read_optimiser(StudyData& study, const Library& library, int threads);
+void write_optimiser(const Hdf5Group& root, const StudyData& study);
 void write_deep(const Hdf5Group& root, const StudyData& study);
 void write_relations(const Hdf5Group& alignment, const StudyData& study);
 void write_study_file(const std::filesystem::path& path, const StudyData& study);

@@ -273,6 +273,7 @@ void write_study_file(const std::filesystem::path& path, const StudyData& study)
     write_readings(root, study);
     write_alignment(root, study);
     write_deep(root, study);
+    write_optimiser(root, study);
     const Hdf5Group timing = root.create_group("timing");
     for (const auto& [stage, seconds] : study.seconds)
         timing.attribute("", stage + "_seconds", seconds);

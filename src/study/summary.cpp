@@ -214,6 +214,7 @@ std::string summary_json(const StudyData& study) {
                    {"same_function", same_function_shares(study)},
                    {"clusters", clusters(study)}}},
                  {"deep", deep(study)},
+                 {"optimiser", optimiser(study)},
                  {"controls",
                   {{"untrained", study.group("untrained")->networks.size()},
                    {"shuffled", study.group("shuffled")->networks.size()},
