@@ -30,8 +30,8 @@ Figure convergence_figure(const Study& study) {
         .caption =
             "Relative excess of the smoothness functional over its certified minimum, median and range over the "
             "trained networks, first layer before the activation. Both methods start from P = 1; the published one "
-            "(L-BFGS in one fixed Cayley chart) is shown for its whole budget. Look for: the horizontal line at 1e-6, "
-            "which the recentred method crosses after some tens of iterations and the published one does not reach.",
+            "(L-BFGS in one fixed Cayley chart) is shown for its whole budget. Look for: after how many iterations "
+            "each curve crosses the horizontal line, and where it ends.",
         .alternative = "Curves of the gap against iterations for both methods, logarithmic axes.",
         .drawing = {.name = "optimiser_gap", .title = "Reaching the minimum by iteration", .panel_height = 340},
         .absent = ""};
