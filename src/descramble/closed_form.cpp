@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <string>
 
@@ -10,12 +9,6 @@ namespace descrambler {
 namespace {
 
 constexpr double unit = std::numeric_limits<double>::epsilon() / 2;  // unit roundoff u
-
-std::string digits(double x) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3g", x);
-    return text;
-}
 
 double largest(const Matrix<double>& A) {
     double result = 0;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <string>
 
@@ -12,12 +11,6 @@ namespace descrambler {
 namespace {
 
 constexpr double unit = std::numeric_limits<double>::epsilon() / 2;  // unit roundoff u
-
-std::string digits(double x) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3g", x);
-    return text;
-}
 
 void check(const Matrix<double>& W, const std::string& criterion) {
     if (W.rows() != W.cols() || W.rows() == 0)

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <memory>
 
 #include "descrambler/criterion_plugin.h"
@@ -13,12 +12,6 @@
 
 namespace descrambler {
 namespace {
-
-std::string digits(double x) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.6g", x);
-    return text;
-}
 
 std::vector<double> random_normals(Backend<double>& on, Index count, std::uint64_t seed, std::uint64_t stream) {
     const Buffer<double> numbers = on.allocate(count);
@@ -215,7 +208,7 @@ void check_gradient(Backend<double>& on, const Objective& objective, std::uint64
     const double error = gradient_error(on, objective, seed);
     if (!(error <= tolerance))
         throw InputError("criterion " + objective.name + ": the gradient differs from finite differences by " +
-                         digits(error) + " relative, expected at most " + digits(tolerance));
+                         digits(error, 6) + " relative, expected at most " + digits(tolerance, 6));
 }
 
 Matrix<double> random_rotation(Backend<double>& on, Index n, std::uint64_t seed, std::uint64_t stream) {

@@ -15,12 +15,6 @@ namespace {
 constexpr std::uint64_t phase_blocks = bandpass_tones_limit / 4;  // four words each
 constexpr Index tile_columns = 32;
 
-std::string short_number(double value) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.6g", value);
-    return text;
-}
-
 }  // namespace
 
 std::string_view to_string(BandpassTarget target) {
@@ -44,29 +38,29 @@ void validate(const Bandpass& data) {
     if (!(data.points >= 16 && data.points <= 8192))
         refuse("points", "16 to 8192, found " + std::to_string(data.points));
     if (!(data.rate_hz > 0 && data.rate_hz <= 1e9))
-        refuse("rate_hz", "above 0 and at most 1e9, found " + short_number(data.rate_hz));
+        refuse("rate_hz", "above 0 and at most 1e9, found " + digits(data.rate_hz, 6));
     if (!(0 <= data.low_hz && data.low_hz < data.high_hz && data.high_hz <= data.rate_hz / 2))
-        refuse("low_hz", "0 <= low_hz < high_hz <= rate_hz / 2 = " + short_number(data.rate_hz / 2) + ", found " +
-                             short_number(data.low_hz) + " and " + short_number(data.high_hz));
+        refuse("low_hz", "0 <= low_hz < high_hz <= rate_hz / 2 = " + digits(data.rate_hz / 2, 6) + ", found " +
+                             digits(data.low_hz, 6) + " and " + digits(data.high_hz, 6));
     const double step = data.rate_hz / static_cast<double>(data.points);
     if (std::ceil(data.low_hz / step) > std::floor(data.high_hz / step))
-        refuse("high_hz", "a band that holds a multiple of rate_hz / points = " + short_number(step) + ", found " +
-                              short_number(data.low_hz) + " to " + short_number(data.high_hz));
+        refuse("high_hz", "a band that holds a multiple of rate_hz / points = " + digits(step, 6) + ", found " +
+                              digits(data.low_hz, 6) + " to " + digits(data.high_hz, 6));
     if (data.tones_hz.empty() || data.tones_hz.size() > bandpass_tones_limit)
         refuse("tones_hz", "1 to " + std::to_string(bandpass_tones_limit) + " values, found " +
                                std::to_string(data.tones_hz.size()));
     for (const double f : data.tones_hz)
         if (!(f > 0 && f < data.rate_hz / 2))
-            refuse("tones_hz", "values above 0 and below rate_hz / 2 = " + short_number(data.rate_hz / 2) + ", found " +
-                                   short_number(f));
+            refuse("tones_hz",
+                   "values above 0 and below rate_hz / 2 = " + digits(data.rate_hz / 2, 6) + ", found " + digits(f, 6));
     if (data.amplitudes.size() != data.tones_hz.size())
         refuse("amplitudes", "one for each of the " + std::to_string(data.tones_hz.size()) + " tones, found " +
                                  std::to_string(data.amplitudes.size()));
     for (const double a : data.amplitudes)
         if (!(a >= 0 && a <= 1e3))
-            refuse("amplitudes", "values from 0 to 1000, found " + short_number(a));
+            refuse("amplitudes", "values from 0 to 1000, found " + digits(a, 6));
     if (!(data.noise >= 0 && data.noise <= 1e3))
-        refuse("noise", "0 to 1000, found " + short_number(data.noise));
+        refuse("noise", "0 to 1000, found " + digits(data.noise, 6));
 }
 
 template <class T>

@@ -16,12 +16,6 @@ constexpr std::array<std::pair<Track, std::string_view>, 2> tracks{
     {{Track::nd_nd, "nd_nd"}, {Track::nd_reg, "nd_reg"}}};
 constexpr std::size_t conditions_limit = 16;
 
-std::string short_number(double value) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.6g", value);
-    return text;
-}
-
 }  // namespace
 
 std::string_view to_string(Track track) {
@@ -48,7 +42,7 @@ RelaxometryCondition condition_of(const Relaxometry& data, Index condition) {
 
 std::string condition_name(const Relaxometry& data, Index condition) {
     const RelaxometryCondition c = condition_of(data, condition);
-    return std::string(to_string(c.track)) + "_snr" + short_number(c.snr);
+    return std::string(to_string(c.track)) + "_snr" + digits(c.snr, 6);
 }
 
 void validate(const Relaxometry& data) {
@@ -62,24 +56,24 @@ void validate(const Relaxometry& data) {
                           " pairs of a track and a value, found " + std::to_string(condition_count(data)));
     for (std::size_t i = 0; i < data.snr.size(); ++i) {
         if (!(data.snr[i] > 0 && data.snr[i] <= 1e9))
-            refuse("snr", "values above 0 and at most 1e9, found " + short_number(data.snr[i]));
+            refuse("snr", "values above 0 and at most 1e9, found " + digits(data.snr[i], 6));
         if (std::find(data.snr.begin(), data.snr.begin() + static_cast<Index>(i), data.snr[i]) !=
             data.snr.begin() + static_cast<Index>(i))
-            refuse("snr", "each value once, found " + short_number(data.snr[i]) + " twice");
+            refuse("snr", "each value once, found " + digits(data.snr[i], 6) + " twice");
     }
     if (!(data.points >= 8 && data.points <= 4096))
         refuse("points", "8 to 4096, found " + std::to_string(data.points));
     if (!(data.span_ms > 0 && data.span_ms <= 1e6))
-        refuse("span_ms", "above 0 and at most 1e6, found " + short_number(data.span_ms));
+        refuse("span_ms", "above 0 and at most 1e6, found " + digits(data.span_ms, 6));
     if (!(data.time_min_ms > 0 && data.time_min_ms < data.time_max_ms && data.time_max_ms <= 1e6))
-        refuse("time_min_ms", "0 < time_min_ms < time_max_ms <= 1e6, found " + short_number(data.time_min_ms) +
-                                  " and " + short_number(data.time_max_ms));
+        refuse("time_min_ms", "0 < time_min_ms < time_max_ms <= 1e6, found " + digits(data.time_min_ms, 6) + " and " +
+                                  digits(data.time_max_ms, 6));
     if (!(data.weight >= 0 && data.weight <= 1))
-        refuse("weight", "0 to 1, found " + short_number(data.weight));
+        refuse("weight", "0 to 1, found " + digits(data.weight, 6));
     if (!(data.grid >= 2 && data.grid <= 200))
         refuse("grid", "2 to 200, found " + std::to_string(data.grid));
     if (!(data.penalty >= 0 && data.penalty <= 1e6))
-        refuse("penalty", "0 to 1e6, found " + short_number(data.penalty));
+        refuse("penalty", "0 to 1e6, found " + digits(data.penalty, 6));
 }
 
 template <class T>

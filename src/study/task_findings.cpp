@@ -13,9 +13,7 @@ double median_of(const std::vector<double>& values) {
 std::string number_words(double value) {
     if (std::isnan(value))
         return "not measured";
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3g", value);
-    return text;
+    return digits(value);
 }
 
 Verdict verdict_of(bool reproduced, bool discriminating) {

@@ -3,33 +3,12 @@
 
 #include "descrambler/descramble.hpp"
 #include "descrambler/diagonal.hpp"
-#include "fixtures.hpp"
+#include "networks.hpp"
 
 namespace descrambler {
 namespace {
 
 using namespace test;
-
-Network network_of(const std::vector<Index>& widths, std::uint64_t number) {
-    Network network;
-    for (std::size_t k = 1; k < widths.size(); ++k) {
-        const Matrix<double> bias = scaled(normal(widths[k], 1, 1000 * number + 2 * k + 1), 0.3);
-        network.layers.push_back({scaled(normal(widths[k], widths[k - 1], 1000 * number + 2 * k),
-                                         1 / std::sqrt(static_cast<double>(widths[k - 1]))),
-                                  {bias.values().begin(), bias.values().end()},
-                                  Activation::tanh,
-                                  false});
-    }
-    return network;
-}
-
-Matrix<double> inputs(Index features, Index samples, std::uint64_t number) {
-    Matrix<double> X = normal(features, samples, number);
-    for (Index j = 0; j < samples; ++j)
-        for (Index i = 0; i < features; ++i)
-            X(i, j) = std::exp(X(i, j) - 0.15 * static_cast<double>(i));
-    return X;
-}
 
 const std::vector<Network> networks = {network_of({16, 12, 12, 6}, 1), network_of({16, 12, 12, 6}, 2)};
 const Matrix<double> X = inputs(16, 2500, 3);
