@@ -9,9 +9,8 @@
 //   plain   ||B|| <= c max ||B w_i||                     (Halko et al. 2011, eq. 4.3)
 //   sharp   ||B|| <= (c max ||B B^T B w_i||)^(1/3)       (the same for the matrix B B^T B, whose norm is ||B||^3)
 // Both fail only if every probe has |<v, w_i>| < 1 / c, v the first right singular vector of B: probability 10^-r.
-// Over the
-// true error the bound is 1 to 4.3 times as large in a hundred random cases (median 2.4), from the plain bound alone 1
-// to 74 times (median 19); see docs/numerics.md.
+// Over the true error the bound is 1 to 4.3 times as large in a hundred random cases (median 2.4), from the plain bound
+// alone 1 to 74 times (median 19); see docs/numerics.md.
 #pragma once
 
 #include <cstdint>
