@@ -53,6 +53,39 @@ void tikhonov(benchmark::State& state) {
 }
 BENCHMARK(tikhonov)->Args({80, 1})->Args({256, 1})->Args({80, 100})->Args({256, 100})->UseRealTime();
 
+// The recentred method from the identity on 20 networks; the work is that of the evaluations and steps it made.
+void minimise(benchmark::State& state) {
+    const Index n = state.range(0), batch = 20;
+    const auto on = make_cpu_backend<double>(threads());
+    const Problem p = problem(n);
+    std::vector<double> P(static_cast<std::size_t>(n * n * batch)), L(P.size());
+    for (Index b = 0; b < batch; ++b)
+        std::copy(p.L.begin(), p.L.end(), L.begin() + b * n * n);
+    std::vector<MinimiseReport> reports(static_cast<std::size_t>(batch));
+    for (auto _ : state) {
+        std::fill(P.begin(), P.end(), 0.0);
+        for (Index b = 0; b < batch; ++b)
+            for (Index i = 0; i < n; ++i)
+                P[static_cast<std::size_t>(b * n * n + i * n + i)] = 1;
+        on->minimise({}, {p.mu.data(), n, 1, batch, 0}, {L.data(), n, n, batch}, {P.data(), n, n, batch}, reports);
+    }
+    Matrix<double> R(n, n);  // L^T
+    for (Index j = 0; j < n; ++j)
+        for (Index i = 0; i < n; ++i)
+            R(i, j) = p.L[static_cast<std::size_t>(i * n + j)];
+    double bound = 0;
+    const std::vector<double> s = svd(*on, R).s;
+    for (Index i = 0; i < n; ++i)
+        bound += p.mu[static_cast<std::size_t>(i)] * s[static_cast<std::size_t>(i)] * s[static_cast<std::size_t>(i)];
+    const MinimiseReport& report = reports.front();
+    describe(state, {"minimise", n, 0, batch, "f64",
+                     (cost::minimise_evaluation(n, n, 8) * static_cast<double>(report.evaluations) +
+                      cost::minimise_step(n, n, 8) * static_cast<double>(report.iterations)) *
+                         static_cast<double>(batch),
+                     report.history.back().eta / bound - 1});
+}
+BENCHMARK(minimise)->Arg(80)->Arg(256)->UseRealTime();
+
 void cayley(benchmark::State& state) {
     const Index n = state.range(0), batch = 100, packed = n * (n - 1) / 2;
     const auto on = make_cpu_backend<double>(threads());

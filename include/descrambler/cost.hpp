@@ -55,6 +55,15 @@ constexpr Cost tikhonov(Index n, Index k, Index word) {
     return {2 * real(n) * real(n) * real(n) + 6 * real(n) * real(n) * real(k),
             (real(n) * real(k) + real(n) * real(n)) * real(word)};
 }
+// recentred descent, L [n, k]: the Cayley step and its product with Y; what an accepted step adds (N = Y Y^T, C P)
+constexpr Cost minimise_evaluation(Index n, Index k, Index word) {
+    using detail::real;
+    return {2 * real(n) * real(n) * (real(n) + real(k)), 2 * real(n) * real(k) * real(word)};
+}
+constexpr Cost minimise_step(Index n, Index k, Index word) {
+    using detail::real;
+    return {real(n) * real(n) * (real(k) + 2 * real(n)), (real(n) * real(k) + 2 * real(n) * real(n)) * real(word)};
+}
 // thin singular value decomposition of [m, n], m >= n: 14 m n^2 + 8 n^3 (Golub, Van Loan, with vectors)
 constexpr Cost svd(Index m, Index n, Index word) {
     using detail::real;

@@ -1,7 +1,8 @@
 // Cayley transform of skew-symmetric generators, its pullback, and the smoothness functional in its chart.
 //   Q = lower(q) - lower(q)^T      B = (I + Q)^-1      P = B (I - Q) = 2 B - I      P^T P = I, det P = +1
-//   eta = sum_i mu_i ||row_i(P L)||^2,   G = L L^T,    d eta / d q = lower(A - A^T),   A = -2 (B^T diag(mu) Y) (Y +
-//   L)^T, Y = P L: the published gradient -4 B^T [M, P G P^T] B in factor form, since B^T Y = (Y + L) / 2.
+//   eta = sum_i mu_i ||row_i(Y)||^2,   Y = P L,   G = L L^T
+//   d eta / d q = lower(A - A^T),      A = -2 (B^T diag(mu) Y) (Y + L)^T
+// the last is the published gradient -4 B^T [M, P G P^T] B in factor form, since B^T Y = (Y + L) / 2.
 // Source: Amey et al., PNAS 2021; the pullback without a second inverse: dQ = -1/2 (I + P)^T dP (I + P)^T.
 // q      [n (n - 1) / 2]  strictly lower triangle, column by column
 // flops  2 n^3 the inverse; 8 n^3 value and gradient (7 n^3 where L is lower triangular); see cost.hpp
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <type_traits>
 #include <vector>
 
 #include "cpu/lapack.hpp"

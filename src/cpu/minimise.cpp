@@ -1,15 +1,15 @@
 // The whole minimisation of eta = sum_i mu_i ||row_i(P L)||^2 over SO(n), one problem a batch item, in the basis of M.
 //
-// riemannian  The chart is centred anew at every step: P <- cayley(t X) P. With N = P G P^T and nu = diag(N) the
-// gradient
-//             is g_ij = -4 (mu_i - mu_j) N_ij, and where N is diagonal the Hessian is, too: 8 (mu_i - mu_j)(nu_j -
-//             nu_i). X = -g / h with each 2 x 2 block's true eigenvalue gap sqrt((nu_i - nu_j)^2 + 4 N_ij^2) in place
-//             of the difference, and a damping relative to the pair. Rows of equal mu are free: a gauge keeps N
-//             diagonal there, without which the diagonal preconditioner is wrong inside every (cos, sin) pair.
-// cayley      L-BFGS over q with P = cayley(q), from q = 0: the published parameterisation.
+// riemannian: the chart is centred anew at every step, P <- cayley(t X) P. With N = P G P^T and nu = diag(N)
+//   g_ij = -4 (mu_i - mu_j) N_ij                                             the gradient
+//   h_ij = 8 |mu_i - mu_j| sqrt((nu_i - nu_j)^2 + 4 N_ij^2),  X = -g / h     its diagonal Hessian at a diagonal N, with
+// the true eigenvalue gap of each 2 x 2 block in place of nu_i - nu_j and a damping relative to the pair. Rows of equal
+// mu are free: a gauge keeps N diagonal there, without which the preconditioner is wrong inside every (cos, sin) pair.
+// cayley: L-BFGS over q with P = cayley(q), from q = 0: the published parameterisation.
 //
-// One evaluation: one Cayley transform, its product with Y and the Gram N (riemannian), value and gradient (cayley).
-// flops       7 n^3 an evaluation and 2 n^3 more an accepted step (riemannian, k = n); 8 n^3 (cayley); see cost.hpp
+// One evaluation: one Cayley transform and its product with Y (riemannian); value and gradient (cayley).
+// flops  4 n^3 an evaluation and 3 n^3 more an accepted step (riemannian, k = n); 8 n^3 an evaluation (cayley); see
+//        cost.hpp
 // Source: docs/numerics.md, "Methods".
 #include "cpu/minimise.hpp"
 
