@@ -118,7 +118,7 @@ std::vector<Descrambling> signal_route(const Task& task) {
                           static_cast<double>(task.library.samples) * static_cast<double>(task.count());
     if (needed > numbers_kept)
         throw InputError("criterion " + std::string(to_string(request.criterion)) + ": keeps all signals, " +
-                         std::to_string(needed) + " numbers, expected at most " + std::to_string(numbers_kept) +
+                         digits(needed) + " numbers, expected at most " + digits(numbers_kept) +
                          "; give fewer inputs or networks");
     std::vector<GramProblem> problems = gram_problems(task);
     const Stencil stencil = stencil_of(request, problems.front().factor.cols());
