@@ -59,7 +59,7 @@ struct StudyConfig {
     StencilKind stencil = StencilKind::fourier2;
     double joint_lambda = 1.0;
     Index chart_iterations = 400;  // of the published optimiser beside ours; 0: leave it out
-    Index bootstrap = 20;  // resampled libraries for the threshold of "same function"; 0: none
+    Index bootstrap = 20;          // resampled libraries for the threshold of "same function"; 0: none
 
     bool operator==(const StudyConfig&) const = default;
 };

@@ -14,8 +14,8 @@ namespace descrambler::cli {
 [[nodiscard]] Ensemble open_networks(const std::string& net, std::optional<Index> network);
 
 // The library that --inputs names: FILE.npy, FILE.h5, FILE.h5:/dataset, deer:N, relaxometry:N, bandpass:N (the data a
-// network was trained on) or noise:N (white, standard deviation 1). It owns whatever it reads from. With snr, white noise
-// of rms(inputs) / snr is added (--snr). `net` names the file of the networks in messages. Throws InputError.
+// network was trained on) or noise:N (white, standard deviation 1). It owns whatever it reads from. With snr, white
+// noise of rms(inputs) / snr is added (--snr). `net` names the file of the networks in messages. Throws InputError.
 [[nodiscard]] Library open_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
                                    const Common& common, std::optional<double> snr = std::nullopt);
 inline constexpr const char* inputs_help =
