@@ -54,8 +54,9 @@ void expect_same_arrays(const std::filesystem::path& a, const std::filesystem::p
         }
         const FileArray<double> x = first.root().read<double>(name), y = second.root().read<double>(name);
         ASSERT_EQ(x.shape, y.shape) << name;
-        if (!x.values.empty())  // memcmp takes no null pointer
+        if (!x.values.empty()) {  // memcmp takes no null pointer
             EXPECT_EQ(std::memcmp(x.values.data(), y.values.data(), x.values.size() * sizeof(double)), 0) << name;
+        }
     }
 }
 
