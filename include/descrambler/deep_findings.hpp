@@ -51,9 +51,11 @@ struct Embedding {
 
 // The entries of a reading that are defined at any depth: HFrej, edge, DCmarg, g_dip_bg, g_dip_noise of W_1; J_MAE,
 // J_rank of J(-> L); Sturm6, DCT20, rank12 of W_L; gain, jacobian_response, jacobian_peak_nm, the first eight left
-// vectors of W_L, singular_1 and singular_2 (of W_L). Throws InputError for fewer than 64 times, 32 distances, 16
-// neurons before the last layer, or a library or tables that do not fit.
+// vectors of W_L, singular_1 and singular_2 (of W_L). With the Fourier solution of layer 1 before also what is read of
+// P_1 W_1: its spectra, eta_gain, E6, top1, DC16 and the cube root. Throws InputError for fewer than 64 times, 32
+// distances, 16 neurons in the first and the last hidden layer, or a library or tables that do not fit.
 [[nodiscard]] NetworkReading read_deep_findings(Backend<double>& on, const DeerTables& tables,
-                                                const FindingsLibrary& library, const Network& network);
+                                                const FindingsLibrary& library, const Network& network,
+                                                const Solution* first);
 
 }  // namespace descrambler

@@ -195,7 +195,7 @@ Embedding read_embedding(Backend<double>& on, const Stencil& out, const Stencil&
 }
 
 NetworkReading read_deep_findings(Backend<double>& on, const DeerTables& tables, const FindingsLibrary& library,
-                                  const Network& network) {
+                                  const Network& network, const Solution* first) {
     const auto at_least = [](const char* what, Index found, Index wanted) {
         if (found < wanted)
             throw InputError(std::string("findings: ") + what + " is " + std::to_string(found) +
@@ -209,6 +209,7 @@ NetworkReading read_deep_findings(Backend<double>& on, const DeerTables& tables,
     const Index N = network.inputs(), M = network.outputs();
     at_least("the number of times", N, 64);
     at_least("the number of distances", M, 32);
+    at_least("the width of the first layer", network.layers.front().weight.rows(), 16);
     at_least("the width before the last layer", network.layers.back().weight.cols(), 16);
     expect("the number of network inputs", N, std::ssize(tables.time_us));
     expect("the number of network outputs", M, std::ssize(tables.distance_nm));
@@ -219,6 +220,14 @@ NetworkReading read_deep_findings(Backend<double>& on, const DeerTables& tables,
 
     NetworkReading reading;
     findings::read_filter(on, library, network.layers.front().weight, reading);
+    if (first != nullptr) {
+        ReadingInput input;
+        input.network = &network;
+        input.P1 = &first->P;
+        input.eta_raw = first->eta_raw;
+        input.eta = first->eta;
+        findings::read_link_spectrum(on, tables, input, reading);
+    }
     findings::read_jacobian(on, tables, library, network, reading);
     const Svd last = svd(on, network.layers.back().weight);
     findings::read_output_order(last, reading);

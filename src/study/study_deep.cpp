@@ -100,7 +100,8 @@ bool is_deep(const StudyConfig& config) {
 
 // What is read from traces and distances needs enough of both.
 bool deep_findings_apply(const StudyConfig& config) {
-    return is_deep(config) && config.data.times >= 64 && config.data.distances >= 32 && config.hidden.back() >= 16;
+    return is_deep(config) && config.data.times >= 64 && config.data.distances >= 32 && config.hidden.front() >= 16 &&
+           config.hidden.back() >= 16;
 }
 
 void read_deep(StudyData& study, const FindingsLibrary& library, int threads) {
@@ -109,7 +110,9 @@ void read_deep(StudyData& study, const FindingsLibrary& library, int threads) {
     if (deep_findings_apply(study.config))
         for (StudyGroup& group : study.groups)
             group.readings = over_networks<NetworkReading>(group, threads, [&](Backend<double>& on, std::size_t i) {
-                return read_deep_findings(on, study.tables, library, group.networks[i]);
+                const bool drawn = study.config.stencil == StencilKind::fourier2;
+                return read_deep_findings(on, study.tables, library, group.networks[i],
+                                          drawn ? &group.layers.front().networks[i].solution : nullptr);
             });
 }
 

@@ -239,9 +239,13 @@ protected:
 TEST_F(DeepReading, IsTheTwoLayerReadingWhereThereAreTwoLayers) {
     const Network net = network_of({256, 80, 256}, 600);
     const Matrix<double> I = identity(80);
-    const NetworkReading deep = read_deep_findings(*on_, *tables_, *library_, net),
+    Solution first;
+    first.P = I;
+    first.eta_raw = 100;
+    first.eta = 1;
+    const NetworkReading deep = read_deep_findings(*on_, *tables_, *library_, net, &first),
                          two = read_network_findings(*on_, *tables_, *library_, {&net, &I, &I, &I, 100, 1, false});
-    EXPECT_EQ(deep.values.size(), 10u);
+    EXPECT_EQ(deep.values.size(), 16u);
     for (const auto& [name, value] : deep.values) {
         ASSERT_TRUE(two.values.count(name)) << name;
         EXPECT_EQ(value.descrambled, two.values.at(name).descrambled) << name;
@@ -249,6 +253,7 @@ TEST_F(DeepReading, IsTheTwoLayerReadingWhereThereAreTwoLayers) {
     EXPECT_EQ(deep.jacobian_peak_nm.size(), two.jacobian_peak_nm.size());
     EXPECT_EQ(deep.left_vectors, two.left_vectors);
     EXPECT_EQ(deep.gain, two.gain);
+    EXPECT_EQ(deep.spectrum_descrambled, two.spectrum_descrambled);
 }
 
 TEST_F(DeepReading, KnowsWhereALayerIsOnlyPassedThrough) {
@@ -256,17 +261,20 @@ TEST_F(DeepReading, KnowsWhereALayerIsOnlyPassedThrough) {
     const Network two = network_of({256, 40, 256}, 700);
     Network three = two;
     three.layers.insert(three.layers.begin() + 1, {identity(40), {}, Activation::identity, false});
-    const NetworkReading a = read_deep_findings(*on_, *tables_, *library_, two),
-                         b = read_deep_findings(*on_, *tables_, *library_, three);
+    const NetworkReading a = read_deep_findings(*on_, *tables_, *library_, two, nullptr),
+                         b = read_deep_findings(*on_, *tables_, *library_, three, nullptr);
     for (const auto& [name, value] : a.values)
         EXPECT_NEAR(value.descrambled, b.values.at(name).descrambled, 1e-10 * (1 + std::abs(value.descrambled)))
             << name;
 }
 
 TEST_F(DeepReading, RefusesWhatDoesNotFit) {
-    EXPECT_THROW((void)read_deep_findings(*on_, *tables_, *library_, network_of({256, 40, 12, 256}, 800)), InputError);
-    EXPECT_THROW((void)read_deep_findings(*on_, *tables_, *library_, network_of({255, 40, 256}, 801)), InputError);
-    EXPECT_THROW((void)read_deep_findings(*on_, *tables_, *library_, network_of({256, 40, 20, 128}, 802)), InputError);
+    EXPECT_THROW((void)read_deep_findings(*on_, *tables_, *library_, network_of({256, 40, 12, 256}, 800), nullptr),
+                 InputError);
+    EXPECT_THROW((void)read_deep_findings(*on_, *tables_, *library_, network_of({255, 40, 256}, 801), nullptr),
+                 InputError);
+    EXPECT_THROW((void)read_deep_findings(*on_, *tables_, *library_, network_of({256, 40, 20, 128}, 802), nullptr),
+                 InputError);
 }
 
 }  // namespace
