@@ -21,6 +21,7 @@ struct Case {
     std::string dtype = "f64";
     cost::Cost work;      // of one iteration, whole batch
     double residual = 0;  // what the result leaves, relative; checked outside the timed loop
+    std::string provider = "descrambler";
 };
 
 inline void describe(benchmark::State& state, const Case& c) {
@@ -32,8 +33,9 @@ inline void describe(benchmark::State& state, const Case& c) {
         {"dtype", c.dtype},
         {"flops", c.work.flops},
         {"bytes", c.work.bytes},
-        {"residual",
-         c.residual}}.dump());
+        {"residual", c.residual},
+        {"provider",
+         c.provider}}.dump());
 }
 
 // Threads of every benchmark: --threads of the program.

@@ -77,7 +77,7 @@ public:
                              {"batch", entry.label["batch"]},
                              {"dtype", entry.label["dtype"]},
                              {"mode", "warm"},
-                             {"provider", "descrambler"},
+                             {"provider", entry.label["provider"]},
                              {"samples", t.size()},
                              {"median_us", median},
                              {"p25_us", quantile(0.25)},

@@ -106,6 +106,48 @@ void Backend<T>::cholesky_solve(Batch<T> A, Batch<T> B) {
 }
 
 template <class T>
+void Backend<T>::cayley(Batch<const T> q, Batch<T> P) {
+    require(P.rows == P.cols && is(q, P.rows * (P.rows - 1) / 2, 1, P.batch), "cayley: q [n (n - 1) / 2, 1], P [n, n]");
+    do_cayley(q, P);
+}
+
+template <class T>
+void Backend<T>::cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq) {
+    require(P.rows == P.cols && same_shape(P, dP) && is(dq, P.rows * (P.rows - 1) / 2, 1, P.batch),
+            "cayley_pullback: P [n, n], dP [n, n], dq [n (n - 1) / 2, 1]");
+    do_cayley_pullback(P, dP, dq);
+}
+
+template <class T>
+void Backend<T>::tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq) {
+    const Index n = L.rows, packed = n * (n - 1) / 2;
+    require(is(mu, n, 1, L.batch) && is(q, packed, 1, L.batch) && is(eta, 1, 1, L.batch) && is(dq, packed, 1, L.batch),
+            "tikhonov: mu [n, 1], L [n, k], q and dq [n (n - 1) / 2, 1], eta [1, 1]");
+    do_tikhonov(mu, L, q, eta, dq);
+}
+
+template <class T>
+void Backend<T>::minimise(const MinimiseOptions& options, Batch<const T> mu, Batch<const T> L, Batch<T> P,
+                          std::span<MinimiseReport> reports) {
+    const Index n = L.rows;
+    require(n >= 1 && is(mu, n, 1, L.batch) && is(P, n, n, L.batch), "minimise: mu [n, 1], L [n, k], P [n, n]");
+    require(static_cast<Index>(reports.size()) == L.batch, "minimise: one report an item");
+    require(options.bound.empty() || static_cast<Index>(options.bound.size()) == L.batch,
+            "minimise: one bound an item, or none");
+    do_minimise(options, mu, L, P, reports);
+}
+
+template <class T>
+void Backend<T>::randomized_svd(Batch<const T> A, int rank, int oversampling, int power_iterations, std::uint64_t seed,
+                                Batch<T> U, Batch<T> s, Batch<T> V) {
+    require(rank >= 1 && rank <= std::min(A.rows, A.cols) && oversampling >= 0 && power_iterations >= 0,
+            "randomized_svd: needs 1 <= rank <= min(m, n), oversampling and power_iterations not negative");
+    require(is(U, A.rows, rank, A.batch) && is(s, rank, 1, A.batch) && is(V, A.cols, rank, A.batch),
+            "randomized_svd: U [m, k], s [k, 1], V [n, k]");
+    do_randomized_svd(A, rank, oversampling, power_iterations, seed, U, s, V);
+}
+
+template <class T>
 void Backend<T>::random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, Batch<T> x) {
     do_random_uniform(seed, stream, first_block, x);
 }

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "descrambler/array.hpp"
 #include "descrambler/deer_database.hpp"
@@ -18,6 +19,7 @@ namespace descrambler {
 
 enum class Op { none, transpose };
 enum class Activation { identity, tanh, logistic, softplus, relu };
+enum class Loss { mse, rmse };  // mean squared error of a batch (over samples and outputs), and its square root
 
 // One fully connected layer: y = f(W x + b), then y / mean(y) if renorm.
 struct Layer {
@@ -40,17 +42,42 @@ struct MemberPlan {
     bool shuffled = false;  // targets permuted within each batch, a fresh permutation every batch
 };
 
-// Whole optimisation steps for all members: draw, forward, mean squared error (over batch and outputs),
-// backward, Adam.  rate(it) = rate (floor + (1 - floor) (1 + cos(pi it / iterations)) / 2)
+// Whole optimisation steps for all members: draw, forward, loss, backward, Adam.  rate(it) = rate (floor + (1 - floor)
+// (1 + cos(pi it / iterations)) / 2)
 template <class T>
 struct TrainPlan {
     std::span<const Layer> layers;
     Index batch_size = 256;
     double rate = 1e-2, rate_floor = 0.01;
     AdamOptions adam;
+    Loss loss = Loss::mse;
     std::uint64_t seed = 0;
-    const DeerTables* deer = nullptr;  // the data, or, where there is none:
+    const DeerTables* deer = nullptr;  // the data, or, where there is none (called from several threads at a time):
     std::function<void(std::uint64_t stream, Index first, Batch<T> input, Batch<T> target)> samples;
+};
+
+// Minimisation of eta = sum_i mu_i ||row_i(P L)||^2 = tr(M P G P^T) over SO(n), M = diag(mu) in its own basis, G = L
+// L^T.
+//   riemannian  preconditioned descent, the chart centred anew at every step; stops when N = P G P^T is diagonal and
+//   sorted cayley      L-BFGS over q in P = cayley(q), from q = 0: the published parameterisation, for comparison
+enum class Minimiser { riemannian, cayley };
+struct MinimiseOptions {
+    Minimiser method = Minimiser::riemannian;
+    Index evaluations = 500, iterations = 500;  // budgets, whichever ends first
+    double offdiagonal = 1e-6;                  // riemannian: |N_ij| <= this sqrt(N_ii N_jj) + rounding, mu_i != mu_j
+    std::vector<double> bound;                  // [batch] certified minima, or empty; with them a run also has to reach
+    double gap = 1e-6;                          //   (eta - bound) <= gap bound (riemannian), or stops there (cayley)
+    Index memory = 20;                          // cayley: pairs of the quasi-Newton matrix
+    double gradient = 0;                        // cayley: stops at ||g|| <= gradient ||g_0||
+};
+struct MinimiseReport {
+    struct Point {
+        Index iterations = 0, evaluations = 0;
+        double eta = 0, gradient = 0;  // gradient: 2-norm over the n (n - 1) / 2 independent entries
+    };
+    bool converged = false;
+    Index iterations = 0, evaluations = 0;
+    std::vector<Point> history;  // the start and every accepted step
 };
 
 template <class T>  // instantiated for float and double
@@ -80,6 +107,23 @@ public:
     void eigh(Batch<T> A, Batch<T> w);
     void svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V);
     void cholesky_solve(Batch<T> A, Batch<T> B);
+    // randomised SVD (Halko, Martinsson, Tropp 2011), A [m, n] -> A ~ U diag(s) V^T of rank k: U [m, k], s [k, 1]
+    // descending, V [n, k]:  Q = orth(A Z), Z [n, l] normal, l = min(k + oversampling, m, n); power_iterations times
+    // Q = orth(A orth(A^T Q));  SVD of Q^T A, cut to k. All items share Z (stream::sketch): alone and in a batch an
+    // item has the same bits. Error of s_i about (sigma_{l+1} / sigma_i)^(4 power_iterations + 2).
+    void randomized_svd(Batch<const T> A, int rank, int oversampling, int power_iterations, std::uint64_t seed,
+                        Batch<T> U, Batch<T> s, Batch<T> V);
+
+    // cayley: q [n (n - 1) / 2, 1] strictly lower triangle of Q column by column, Q = lower(q) - lower(q)^T;
+    //         P = (I + Q)^-1 (I - Q), without pivoting (every pivot is >= 1);  dP -> dq, assigned
+    void cayley(Batch<const T> q, Batch<T> P);
+    void cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq);
+
+    // descramble: eta [1, 1] and d eta / d q of the functional above at P = cayley(q), mu [n, 1], L [n, k];
+    //         the whole minimisation of every item, from P (riemannian; cayley ignores it) and into P
+    void tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq);
+    void minimise(const MinimiseOptions& options, Batch<const T> mu, Batch<const T> L, Batch<T> P,
+                  std::span<MinimiseReport> reports);
 
     // random: the numbers of words first, first + 1, ... of a stream; item b of the batch reads stream + b
     void random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, Batch<T> x);
@@ -119,6 +163,13 @@ private:
     virtual void do_eigh(Batch<T> A, Batch<T> w) = 0;
     virtual void do_svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) = 0;
     virtual void do_cholesky_solve(Batch<T> A, Batch<T> B) = 0;
+    virtual void do_cayley(Batch<const T> q, Batch<T> P) = 0;
+    virtual void do_cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq) = 0;
+    virtual void do_tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq) = 0;
+    virtual void do_minimise(const MinimiseOptions& options, Batch<const T> mu, Batch<const T> L, Batch<T> P,
+                             std::span<MinimiseReport> reports) = 0;
+    virtual void do_randomized_svd(Batch<const T> A, int rank, int oversampling, int power_iterations,
+                                   std::uint64_t seed, Batch<T> U, Batch<T> s, Batch<T> V) = 0;
     virtual void do_random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) = 0;
     virtual void do_random_normal(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) = 0;
     virtual void do_fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y) = 0;

@@ -40,11 +40,45 @@ constexpr Cost eigh(Index n, Index word) {
     using detail::real;
     return {9 * real(n) * real(n) * real(n), 2 * real(n) * real(n) * real(word)};
 }
+// P = 2 (I + Q)^-1 - I
+constexpr Cost cayley(Index n, Index word) {
+    using detail::real;
+    return {2 * real(n) * real(n) * real(n), 1.5 * real(n) * real(n) * real(word)};
+}
+// dP -> dq: two products
+constexpr Cost cayley_pullback(Index n, Index word) {
+    return gemm(n, n, n, word) * 2.0;
+}
+// value and gradient in the chart, L [n, k]: the inverse, B L, B^T (mu Y), and their product
+constexpr Cost tikhonov(Index n, Index k, Index word) {
+    using detail::real;
+    return {2 * real(n) * real(n) * real(n) + 6 * real(n) * real(n) * real(k),
+            (real(n) * real(k) + real(n) * real(n)) * real(word)};
+}
+// recentred descent, L [n, k]: the Cayley step and its product with Y; what an accepted step adds (N = Y Y^T, C P)
+constexpr Cost minimise_evaluation(Index n, Index k, Index word) {
+    using detail::real;
+    return {2 * real(n) * real(n) * (real(n) + real(k)), 2 * real(n) * real(k) * real(word)};
+}
+constexpr Cost minimise_step(Index n, Index k, Index word) {
+    using detail::real;
+    return {real(n) * real(n) * (real(k) + 2 * real(n)), (real(n) * real(k) + 2 * real(n) * real(n)) * real(word)};
+}
 // thin singular value decomposition of [m, n], m >= n: 14 m n^2 + 8 n^3 (Golub, Van Loan, with vectors)
 constexpr Cost svd(Index m, Index n, Index word) {
     using detail::real;
     const double large = real(m > n ? m : n), small = real(m > n ? n : m);
     return {14 * large * small * small + 8 * small * small * small, 2 * large * small * real(word)};
+}
+// rank k of [m, n] with a sketch of l columns and q power iterations: 2 q + 2 products with A, their QRs, the SVD of
+// the small triangle, and the vectors
+constexpr Cost randomized_svd(Index m, Index n, Index rank, Index sketch, int power_iterations, Index word) {
+    using detail::real;
+    const double passes = power_iterations + 1;
+    const double flops = 2 * passes * gemm(m, n, sketch, word).flops +
+                         passes * (qr(m, sketch, word).flops + qr(n, sketch, word).flops) +
+                         svd(sketch, sketch, word).flops + gemm(m + n, rank, sketch, word).flops;
+    return {flops, (real(m) * real(n) + (real(m) + real(n) + 1) * real(rank)) * real(word)};
 }
 // y = f(W x + b), W [outputs, inputs], N samples
 constexpr Cost dense_forward(Index outputs, Index inputs, Index samples, Index word) {

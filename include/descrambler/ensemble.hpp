@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "descrambler/bandpass.hpp"
 #include "descrambler/deer_database.hpp"
 #include "descrambler/mlp.hpp"
+#include "descrambler/relaxometry.hpp"
 
 namespace descrambler {
 
@@ -17,6 +19,9 @@ struct Ensemble {
     std::optional<DeerDatabase> database;  // the data they were trained on, with the input scaling
     std::optional<std::uint64_t> seed;     // of the training, /input attribute "seed"
     std::string precision = "f32";         // weights are stored as f4 or f8
+    // in place of `database` for another task; networks stand condition after condition, as many of each
+    std::optional<Relaxometry> relaxometry;
+    std::optional<Bandpass> bandpass;
 };
 
 class Hdf5Group;

@@ -1,6 +1,7 @@
 // Errors. The command line maps InputError to exit code 2, Stopped to 85 and everything else to 1.
 #pragma once
 
+#include <cstdio>
 #include <source_location>
 #include <stdexcept>
 #include <string>
@@ -25,6 +26,13 @@ class Stopped : public Error {
 public:
     using Error::Error;
 };
+
+// A number for a message, "%.*g".
+[[nodiscard]] inline std::string digits(double x, int significant = 3) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%.*g", significant, x);
+    return text;
+}
 
 // Throws std::invalid_argument with the caller's file and line when a precondition does not hold.
 inline void require(bool condition, const std::string& message,

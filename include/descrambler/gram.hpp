@@ -2,6 +2,8 @@
 // streamed in fixed blocks, in fp64. The library is never stored whole.
 //   before:  S = W_K h_{K-1}  (+ b_K if include_bias)      after:  S = h_K
 //   G = S S^T (plain sum, minus the mean over samples if centre)     factor R upper triangular, G = R^T R
+// linearised:  S = f(xbar) 1^T + J (X - xbar 1^T), f the map from the inputs to the tap and J its Jacobian at xbar. The
+// mean f(xbar) is kept, as the surrogate of the signals needs it (centre removes it).
 // R comes from a tall-skinny QR of S^T while streaming: components below n u gamma_1 survive only there.
 #pragma once
 
@@ -19,6 +21,7 @@ struct TapRequest {
     Tap tap = Tap::before;
     bool include_bias = false;
     bool centre = false;
+    bool linearised = false;  // f(xbar) + J (x - xbar) in place of f(x), xbar the mean input of the library
 };
 
 // A library that can be read again from the start. read(first, X) fills X [features, count] with the samples
@@ -42,6 +45,19 @@ struct TapGram {
 // another width (with both numbers), and for NaN in the signals.
 [[nodiscard]] std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapRequest& request,
                                              const Library& library, int threads);
+
+// The signals of the columns of X [features, any]. Throws InputError where they are not finite.
+[[nodiscard]] Matrix<double> tap_signals(Backend<double>& on, const Network& network, const TapRequest& request,
+                                         const Matrix<double>& X);
+// Throws InputError as tap_grams does for a layer, a library or networks that do not fit.
+void check_tap(std::span<const Network> networks, const TapRequest& request, const Library& library);
+
+// One layer a network, W = J and b = f(xbar) - J xbar without activation: the tap linearised. One pass for xbar. Its
+// taps are those of linearised_request(request). So linearised signals share the factor of the inputs as a first layer
+// does.
+[[nodiscard]] std::vector<Network> linearised_at_mean(std::span<const Network> networks, const TapRequest& request,
+                                                      const Library& library, int threads);
+[[nodiscard]] TapRequest linearised_request(const TapRequest& request);
 
 // sum over samples of (u^T (s - mean))^3 for each column u of U [n, k]: the signs of deeper layers. A second pass.
 [[nodiscard]] std::vector<double> tap_third_moments(Backend<double>& on, const Network& network,

@@ -33,10 +33,17 @@ template <class T>
 template <class T>
 [[nodiscard]] Network unpack(const std::vector<Layer>& layers, const T* parameters);
 
-// Weights uniform +- sqrt(6 / (in + out)) (Glorot), biases 0, from stream::initialise + member.
+// glorot: weights uniform +- sqrt(6 / (in + out)), biases 0.  fan_in: weights and biases uniform +- 1 / sqrt(in).
+enum class Initialisation { glorot, fan_in };
+struct InitialWeights {
+    Initialisation kind = Initialisation::glorot;
+    double first_scale = 1;  // factor of the weights of layer 1 (not of its biases)
+    bool operator==(const InitialWeights&) const = default;
+};
+// Layer after layer from stream::initialise + member: weights column by column, then biases where they are drawn.
 template <class T>
 [[nodiscard]] std::vector<T> initial_parameters(const std::vector<Layer>& layers, std::uint64_t seed,
-                                                std::uint64_t member);
+                                                std::uint64_t member, const InitialWeights& weights = {});
 
 // Output of layer `layer` (1-based; 0 = X itself) for the columns of X [in, N].
 [[nodiscard]] Matrix<double> forward(Backend<double>& on, const Network& network, const Matrix<double>& X, Index layer);

@@ -75,8 +75,15 @@ inline constexpr std::uint64_t shuffle = 2ull << 32;     // + member: permutatio
 inline constexpr std::uint64_t validation = 3ull << 32;  // held-out traces
 inline constexpr std::uint64_t library = 4ull << 32;     // analysis library
 inline constexpr std::uint64_t analysis = 5ull << 32;    // whatever an analysis draws
-inline constexpr std::uint64_t bootstrap = 8ull << 32;   // + replicate: resampled analysis libraries
+inline constexpr std::uint64_t check = 16ull << 32;      // gradients against finite differences
+inline constexpr std::uint64_t start = 17ull << 32;      // + number: random starts of an optimiser
+inline constexpr std::uint64_t sketch = 8ull << 32;      // range finder of the randomised SVD; + 1: its error probes
+inline constexpr std::uint64_t noise = 9ull << 32;       // library of noise alone; + 1: noise added to a library
+inline constexpr std::uint64_t verify = 12ull << 32;     // + check * 2^16 + repetition: what `verify` draws
+inline constexpr std::uint64_t curves = 7ull << 32;      // generic curves that published shapes are compared with
+inline constexpr std::uint64_t bootstrap = 10ull << 32;  // + replicate: resampled analysis libraries
 inline constexpr std::uint64_t control = 1ull << 24;     // added to the member number of control networks
+inline constexpr std::uint64_t condition = 1ull << 20;   // times the condition, added to the member number (below 16)
 }  // namespace stream
 
 }  // namespace descrambler

@@ -20,9 +20,7 @@ constexpr double longest_us = 100;
 constexpr double uniformity = 1e-3;
 
 std::string number(double x) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.4g", x);
-    return text;
+    return digits(x, 4);
 }
 
 [[noreturn]] void refuse(const Trace& trace, const std::string& what) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "descrambler/files.hpp"
+#include "descrambler/library.hpp"
 #include "descrambler/npy.hpp"
 #include "descrambler/random.hpp"
 
@@ -32,12 +33,52 @@ Library deer_library(const std::string& inputs, const Ensemble& ensemble, const 
                          " points, the network takes " + std::to_string(width));
     const auto tables = std::make_shared<const DeerTables>(make_deer_tables(*ensemble.database));
     const std::shared_ptr<Backend<float>> on = make_cpu_backend<float>(1);
-    const std::uint64_t seed = common.seed.value_or(ensemble.seed.value_or(1));
+    const std::uint64_t seed = seed_of(ensemble, common);
     return {width, count, [tables, on, seed, count, progress = progress_bar(common)](Index first, Batch<double> X) {
                 Matrix<float> block(X.rows, X.cols);
                 on->deer_traces(*tables, seed, stream::library, first, {.input = block.view()});
                 std::copy(block.values().begin(), block.values().end(), X.data);
                 progress("reading traces", static_cast<double>(first + X.cols), static_cast<double>(count));
+            }};
+}
+
+// "relaxometry:N" and "bandpass:N": samples of the condition that the networks were trained under.
+Library task_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
+                     const Common& common) {
+    const bool relaxometry = inputs.starts_with("relaxometry:");
+    const Index count = count_of(inputs, inputs.find(':') + 1), width = ensemble.networks.front().inputs();
+    if (relaxometry ? !ensemble.relaxometry : !ensemble.bandpass)
+        throw InputError("--inputs " + inputs + ": expected a network with such an input recipe (/input), " + net +
+                         " has none");
+    const Index conditions =
+        relaxometry ? condition_count(*ensemble.relaxometry) : std::ssize(ensemble.bandpass->targets);
+    if (conditions > 1)
+        throw InputError("--inputs " + inputs + ": expected networks of one condition, those of " + net + " have " +
+                         std::to_string(conditions) + "; --network chooses one");
+    const Index points = relaxometry ? 2 * ensemble.relaxometry->points : ensemble.bandpass->points;
+    if (points != width)
+        throw InputError("--inputs " + inputs + ": inputs have " + std::to_string(points) +
+                         " values, the network takes " + std::to_string(width));
+    const std::shared_ptr<Backend<float>> on = make_cpu_backend<float>(1);
+    const std::uint64_t seed = common.seed.value_or(ensemble.seed.value_or(1));
+    std::function<void(Index, Batch<float>)> draw;
+    if (relaxometry)
+        draw = [on, seed,
+                tables = std::make_shared<const RelaxometryTables<float>>(
+                    make_relaxometry_tables<float>(*ensemble.relaxometry))](Index first, Batch<float> X) {
+            relaxometry_samples(*on, *tables, condition_of(tables->data, 0), seed, stream::library, first, X, {});
+        };
+    else
+        draw = [on, seed,
+                tables = std::make_shared<const BandpassTables<float>>(
+                    make_bandpass_tables<float>(*ensemble.bandpass))](Index first, Batch<float> X) {
+            bandpass_samples(*on, *tables, tables->data.targets.front(), seed, stream::library, first, X, {});
+        };
+    return {width, count, [draw, count, progress = progress_bar(common)](Index first, Batch<double> X) {
+                Matrix<float> block(X.rows, X.cols);
+                draw(first, block.view());
+                std::copy(block.values().begin(), block.values().end(), X.data);
+                progress("drawing inputs", static_cast<double>(first + X.cols), static_cast<double>(count));
             }};
 }
 
@@ -49,20 +90,59 @@ Ensemble open_networks(const std::string& net, std::optional<Index> network) {
         if (*network < 0 || *network >= static_cast<Index>(ensemble.networks.size()))
             throw InputError("--network " + std::to_string(*network) + ": expected 0 to " +
                              std::to_string(ensemble.networks.size() - 1) + ", as " + net + " has them");
+        const Index all = std::ssize(ensemble.networks);
+        if (ensemble.relaxometry) {  // the condition of this network alone
+            const Index condition = *network / (all / condition_count(*ensemble.relaxometry));
+            const RelaxometryCondition own = condition_of(*ensemble.relaxometry, condition);
+            ensemble.relaxometry->tracks = {own.track};
+            ensemble.relaxometry->snr = {own.snr};
+        }
+        if (ensemble.bandpass) {
+            const Index each = all / std::ssize(ensemble.bandpass->targets);
+            ensemble.bandpass->targets = {ensemble.bandpass->targets[static_cast<std::size_t>(*network / each)]};
+        }
         ensemble.networks = {ensemble.networks[static_cast<std::size_t>(*network)]};
     }
     return ensemble;
 }
 
-Library open_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
-                     const Common& common) {
+Library open_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net, const Common& common,
+                     std::optional<double> snr) {
+    if (snr) {
+        if (!(*snr > 0 && std::isfinite(*snr)))
+            throw InputError("--snr: expected a number above 0");
+        if (inputs.starts_with("noise:"))
+            throw InputError("--snr: expected inputs with a signal, --inputs " + inputs + " is noise alone");
+        return with_noise(open_library(inputs, ensemble, net, common), *snr, seed_of(ensemble, common));
+    }
     if (inputs.starts_with("deer:"))
         return deer_library(inputs, ensemble, net, common);
-    const auto stored =
-        std::make_shared<const Matrix<double>>(read_inputs(inputs, ensemble.networks.front().inputs()));
+    if (inputs.starts_with("noise:"))
+        return noise_library(ensemble.networks.front().inputs(), count_of(inputs, 6), seed_of(ensemble, common));
+    if (inputs.starts_with("relaxometry:") || inputs.starts_with("bandpass:"))
+        return task_library(inputs, ensemble, net, common);
+    const auto stored = std::make_shared<const Matrix<double>>(read_inputs(inputs, ensemble.networks.front().inputs()));
     Library library = library_of(*stored);
     library.read = [stored, read = library.read](Index first, Batch<double> X) { read(first, X); };
     return library;
+}
+
+std::function<void(Index first, Batch<double> targets)> open_targets(const std::string& inputs,
+                                                                     const Ensemble& ensemble, const Common& common) {
+    if (!inputs.starts_with("deer:") || !ensemble.database ||
+        ensemble.database->distances != ensemble.networks.front().outputs())
+        return {};
+    const auto tables = std::make_shared<const DeerTables>(make_deer_tables(*ensemble.database));
+    const std::shared_ptr<Backend<float>> on = make_cpu_backend<float>(1);
+    return [tables, on, seed = seed_of(ensemble, common)](Index first, Batch<double> targets) {
+        Matrix<float> block(targets.rows, targets.cols);
+        on->deer_traces(*tables, seed, stream::library, first, {.target = block.view()});
+        std::copy(block.values().begin(), block.values().end(), targets.data);
+    };
+}
+
+std::uint64_t seed_of(const Ensemble& ensemble, const Common& common) {
+    return common.seed.value_or(ensemble.seed.value_or(1));
 }
 
 void check_output_apart(const std::string& out, const std::vector<std::string>& read) {

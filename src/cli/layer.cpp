@@ -1,9 +1,13 @@
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cli/inputs.hpp"
 #include "descrambler/descramble.hpp"
 #include "descrambler/hdf5.hpp"
+#include "descrambler/npy.hpp"
+#include "descrambler/representable.hpp"
 #include "descrambler/version.hpp"
 
 namespace descrambler::cli {
@@ -13,12 +17,76 @@ namespace {
 struct Options {
     Common common;
     std::string net, inputs, out;
-    std::string tap = "before", criterion = "smoothness", stencil = "fourier2", method = "closed";
-    Index layer = 1;
+    std::string tap = "before", criterion = "smoothness", stencil = "fourier2", method, balance = "norm", start,
+                group = "o";
+    std::vector<std::string> share;
+    Index layer = 1, evaluations = 0, iterations = 0;
     std::optional<Index> network;
     double lambda = 1;
-    bool include_bias = false, centre = false;
+    std::optional<double> snr;
+    bool include_bias = false, centre = false, jacobian = false, check_gradient = false, representable = false;
 };
+
+bool is_file(const std::string& name, const std::string& suffix) {
+    return name.ends_with(suffix) || name.find('/') != std::string::npos;
+}
+
+// LAYER:TAP[:WEIGHT]
+SharedTap shared_tap(const std::string& text, const TapRequest& first) {
+    const std::string expected = "--share " + text + ": expected LAYER:TAP[:WEIGHT], e.g. 1:after or 2:before:0.5";
+    const std::size_t colon = text.find(':'), second = text.find(':', colon == std::string::npos ? colon : colon + 1);
+    SharedTap shared{first, 1};
+    const char* end = text.data() + std::min(colon, text.size());
+    const auto [parsed, error] = std::from_chars(text.data(), end, shared.tap.layer);
+    if (colon == std::string::npos || error != std::errc() || parsed != end)
+        throw InputError(expected);
+    const std::string tap = text.substr(colon + 1, second == std::string::npos ? second : second - colon - 1);
+    if (tap != "before" && tap != "after")
+        throw InputError(expected);
+    shared.tap.tap = tap_from(tap);
+    if (second != std::string::npos) {
+        const char* last = text.data() + text.size();
+        const auto [weight_end, weight_error] = std::from_chars(text.data() + second + 1, last, shared.weight);
+        if (weight_error != std::errc() || weight_end != last || !(shared.weight > 0 && std::isfinite(shared.weight)))
+            throw InputError(expected);
+    }
+    return shared;
+}
+
+DescrambleRequest request_of(const Options& o) {
+    DescrambleRequest request;
+    request.tap = {.layer = o.layer,
+                   .tap = tap_from(o.tap),
+                   .include_bias = o.include_bias,
+                   .centre = o.centre,
+                   .linearised = o.jacobian};
+    if (is_file(o.criterion, ".so")) {
+        request.criterion = Criterion::user;
+        request.objective = [path = o.criterion](const Matrix<double>& S) { return load_objective(path, S); };
+    } else {
+        request.criterion = criterion_from(o.criterion);
+    }
+    if (is_file(o.stencil, ".npy")) {
+        request.stencil = StencilKind::custom;
+        request.stencil_matrix = read_npy(o.stencil);
+    } else {
+        request.stencil = stencil_from(o.stencil);
+    }
+    request.lambda = o.lambda;
+    for (const std::string& text : o.share)
+        request.shared.push_back(shared_tap(text, request.tap));
+    request.balance = balance_from(o.balance);
+    request.special = o.group == "so";
+    request.method = o.method.empty() ? Method::automatic : method_from(o.method);
+    request.start = o.start.empty() ? Start::automatic : start_from(o.start);
+    request.seed = o.common.seed.value_or(1);
+    const Index budget = is_gram(request.criterion) ? 500 : 2000;
+    request.evaluations = o.evaluations > 0 ? o.evaluations : budget;
+    request.iterations = o.iterations > 0 ? o.iterations : budget;
+    request.single_precision = o.common.precision == "f32";
+    request.check_gradient = o.check_gradient;
+    return request;
+}
 
 // One network: [rows, cols]; several: [networks, rows, cols].
 void write(const Hdf5Group& root, const std::string& name, const std::vector<const Matrix<double>*>& items,
@@ -39,19 +107,108 @@ void write(const Hdf5Group& root, const std::string& name, const std::vector<con
                label);
 }
 
+// The way of an iteration, a data set a network: history (one network) or history/NNN.
+void write_history(const Hdf5Group& root, const std::vector<Descrambling>& results) {
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        const auto& points = results[i].solution.history;
+        if (points.empty())
+            continue;
+        Matrix<double> table(static_cast<Index>(points.size()), 4);
+        for (Index k = 0; k < table.rows(); ++k) {
+            const MinimiseReport::Point& point = points[static_cast<std::size_t>(k)];
+            table(k, 0) = static_cast<double>(point.iterations);
+            table(k, 1) = static_cast<double>(point.evaluations);
+            table(k, 2) = point.eta;
+            table(k, 3) = point.gradient;
+        }
+        char number[32];
+        std::snprintf(number, sizeof number, "history/%03zu", i);
+        root.write(
+            results.size() == 1 ? "history" : number, table,
+            {"1", "iterations, evaluations, eta, 2-norm of the gradient on the scale of the method", "point,quantity"});
+    }
+}
+
+struct Number {
+    const char* name;
+    double (*of)(const Solution&);
+};
+constexpr Number numbers[] = {
+    {"eta_raw", [](const Solution& s) { return s.eta_raw; }},
+    {"eta", [](const Solution& s) { return s.eta; }},
+    {"eta_bound", [](const Solution& s) { return s.eta_bound; }},
+    {"gap", [](const Solution& s) { return s.gap; }},
+    {"offdiagonal", [](const Solution& s) { return s.offdiagonal; }},
+    {"orthogonality", [](const Solution& s) { return s.orthogonality; }},
+    {"rank", [](const Solution& s) { return static_cast<double>(s.rank); }},
+    {"converged", [](const Solution& s) { return s.converged ? 1.0 : 0.0; }},
+    {"iterations", [](const Solution& s) { return static_cast<double>(s.iterations); }},
+    {"evaluations", [](const Solution& s) { return static_cast<double>(s.evaluations); }},
+    {"evaluations_to_gap", [](const Solution& s) { return static_cast<double>(s.evaluations_to_gap); }},
+};
+
+nlohmann::ordered_json json_number(double value) {
+    return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
+}
+
+void write_representable(const Hdf5Group& root, nlohmann::ordered_json& json, const std::vector<Descrambling>& results,
+                         const DescrambleRequest& request) {
+    const auto on = make_cpu_backend<double>(1);
+    const Index n = results.front().solution.P.rows();
+    const Stencil stencil = request.stencil == StencilKind::custom ? make_stencil(*on, request.stencil_matrix)
+                                                                   : make_stencil(*on, request.stencil, n);
+    std::vector<Representable> chosen;
+    std::vector<const Matrix<double>*> P, generator;
+    std::vector<double> largest, flips;
+    for (const Descrambling& result : results)
+        chosen.push_back(cayley_representable(*on, stencil, result.solution.P));
+    for (const Representable& item : chosen) {
+        P.push_back(&item.P);
+        generator.push_back(&item.generator);
+        largest.push_back(item.largest_entry);
+        flips.push_back(static_cast<double>(item.flips));
+    }
+    write(root, "descrambler_cayley", P, {"1", "the minimiser with det +1 that a Cayley chart holds", "n,n"});
+    write(root, "generator", generator, {"1", "its Q, skew: P (1 + Q) = 1 - Q", "n,n"});
+    root.attribute("generator", "largest_entry", largest);
+    root.attribute("generator", "flips", flips);
+    json["generator"] = {{"largest_entry", largest}, {"flips", flips}};
+}
+
+void print(const Options& o, const std::vector<Descrambling>& results) {
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        const Solution& s = results[i].solution;
+        std::printf("network %zu: eta %.6g, from %.6g", o.network ? static_cast<std::size_t>(*o.network) : i, s.eta,
+                    s.eta_raw);
+        if (std::isfinite(s.eta_bound))
+            std::printf("; bound %.6g, gap %.1e", s.eta_bound, s.gap);
+        if (std::isfinite(s.offdiagonal))
+            std::printf(", off-diagonal %.1e", s.offdiagonal);
+        std::printf(", rank %td of %td", s.rank, s.P.rows());
+        if (s.evaluations > 0)
+            std::printf("; %s: %td evaluations", s.method.c_str(), s.evaluations);
+        if (s.evaluations_to_gap > 0)
+            std::printf(", %td to a gap of 1e-6", s.evaluations_to_gap);
+        if (std::isfinite(results[i].surrogate_ratio))
+            std::printf("; eta of the true signals is %.4g times their minimum", results[i].surrogate_ratio);
+        std::printf("\n");
+        if (!s.converged)
+            std::fprintf(stderr, "descrambler: warning: network %zu: method %s did not converge within its budget\n",
+                         o.network ? static_cast<std::size_t>(*o.network) : i, s.method.c_str());
+    }
+}
+
 void run(const Options& o) {
-    if (o.method != "closed")
-        throw InputError("--method " + o.method + ": expected closed");
-    const auto on = make_backend<double>(o.common.device, o.common.threads);  // refuses a device that is not there
+    (void)make_backend<double>(o.common.device, o.common.threads);  // refuses a device that is not there
+    const bool no_inputs = o.inputs.empty();
+    if (no_inputs && o.criterion != "mds" && o.criterion != "mdn")
+        throw InputError("--inputs: expected a library (only the criteria mds and mdn need none)");
     check_output_apart(o.out, {o.net, o.inputs});
     const Ensemble ensemble = open_networks(o.net, o.network);
-    const Library library = open_library(o.inputs, ensemble, o.net, o.common);
-    const DescrambleRequest request{
-        .tap = {.layer = o.layer, .tap = tap_from(o.tap), .include_bias = o.include_bias, .centre = o.centre},
-        .criterion = criterion_from(o.criterion),
-        .stencil = stencil_from(o.stencil),
-        .lambda = o.lambda};
+    const DescrambleRequest request = request_of(o);
+    const Library library = no_inputs ? Library{} : open_library(o.inputs, ensemble, o.net, o.common, o.snr);
     const std::vector<Descrambling> results = descramble(ensemble.networks, library, request, o.common.threads);
+    const std::string method = results.front().solution.method;
 
     Hdf5File file = Hdf5File::create(o.out);
     const Hdf5Group& root = file.root();
@@ -64,8 +221,12 @@ void run(const Options& o) {
     write(root, "descrambler", P, {"1", "P, orthogonal", "n,n"});
     write(root, "descrambled_weight", weight,
           {"1", request.tap.tap == Tap::before ? "P W" : "W of the next layer times P^T", "out,in"});
-    write(root, "gram", gram, {"1", "what was minimised over: the plain sum over samples, or the joint Gram", "n,n"});
-    root.attribute("gram", "samples", static_cast<std::int64_t>(results.front().samples));
+    write(root, "gram", gram,
+          {"1", "what was minimised over (the plain sum over samples, or the balanced sum); of the signals otherwise",
+           "n,n"});
+    if (!is_diagonal(request.criterion))
+        root.attribute("gram", "samples", static_cast<std::int64_t>(results.front().samples));
+    write_history(root, results);
 
     nlohmann::ordered_json json{{"net", o.net},
                                 {"inputs", o.inputs},
@@ -73,30 +234,45 @@ void run(const Options& o) {
                                 {"tap", o.tap},
                                 {"criterion", o.criterion},
                                 {"stencil", o.stencil},
-                                {"method", o.method},
+                                {"method", method},
                                 {"samples", results.front().samples}};
-    const auto number = [&](const char* name, auto&& value) {
+    for (const Number& number : numbers) {
         std::vector<double> values;
-        for (const Descrambling& result : results)
-            values.push_back(static_cast<double>(value(result.solution)));
-        if (values.size() == 1) {
-            root.attribute("", name, values.front());
-            json[name] = values.front();
-        } else {
-            root.attribute("", name, values);
-            json[name] = values;
+        nlohmann::ordered_json list = nlohmann::ordered_json::array();
+        for (const Descrambling& result : results) {
+            values.push_back(number.of(result.solution));
+            list.push_back(json_number(values.back()));
         }
-    };
-    number("eta_raw", [](const Solution& s) { return s.eta_raw; });
-    number("eta", [](const Solution& s) { return s.eta; });
-    number("eta_bound", [](const Solution& s) { return s.eta_bound; });
-    number("gap", [](const Solution& s) { return s.gap; });
-    number("offdiagonal", [](const Solution& s) { return s.offdiagonal; });
-    number("orthogonality", [](const Solution& s) { return s.orthogonality; });
-    number("rank", [](const Solution& s) { return s.rank; });
+        if (values.size() == 1) {
+            root.attribute("", number.name, values.front());
+            json[number.name] = list.front();
+        } else {
+            root.attribute("", number.name, values);
+            json[number.name] = list;
+        }
+    }
+    if (o.jacobian) {
+        std::vector<double> ratios;
+        nlohmann::ordered_json list = nlohmann::ordered_json::array();
+        for (const Descrambling& result : results) {
+            ratios.push_back(result.surrogate_ratio);
+            list.push_back(json_number(result.surrogate_ratio));
+        }
+        root.attribute("", "surrogate_ratio", ratios);
+        json["surrogate_ratio"] = results.size() == 1 ? list.front() : list;
+    }
+    if (o.representable)
+        write_representable(root, json, results, request);
     for (const char* key : {"net", "inputs", "tap", "criterion", "stencil", "method"})
         root.attribute("", key, json[key].get<std::string>());
+    root.attribute("", "precision", std::string(request.single_precision ? "f32" : "f64"));
     root.attribute("", "layer", static_cast<std::int64_t>(o.layer));
+    root.attribute("", "jacobian", static_cast<std::int64_t>(o.jacobian));
+    json["jacobian"] = o.jacobian;
+    if (o.snr) {
+        root.attribute("", "snr", *o.snr);
+        json["snr"] = *o.snr;
+    }
     root.attribute("", "version", version());
     root.attribute("", "commit", commit());
     file.commit();
@@ -104,12 +280,7 @@ void run(const Options& o) {
     if (o.common.json)
         std::printf("%s\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
     else if (!o.common.quiet)
-        for (std::size_t i = 0; i < results.size(); ++i) {
-            const Solution& s = results[i].solution;
-            std::printf("network %zu: eta %.6g, from %.6g; bound %.6g, gap %.1e, off-diagonal %.1e, rank %td of %td\n",
-                        o.network ? static_cast<std::size_t>(*o.network) : i, s.eta, s.eta_raw, s.eta_bound, s.gap,
-                        s.offdiagonal, s.rank, s.P.rows());
-        }
+        print(o, results);
 }
 
 }  // namespace
@@ -119,18 +290,50 @@ Command add_layer(CLI::App& app) {
     CLI::App* command =
         app.add_subcommand("layer", "descramble one layer of a network or of every network of an ensemble");
     command->add_option("NET", o->net, "network, ensemble or study (HDF5)")->required();
-    command->add_option("--inputs", o->inputs, "library of inputs: FILE.npy, FILE.h5, FILE.h5:/dataset or deer:N")
-        ->required();
+    command->add_option("--inputs", o->inputs, std::string(inputs_help) + " (mds and mdn need none)");
+    command->add_option("--snr", o->snr, "add white noise of rms(inputs) / SNR to the inputs");
     command->add_option("--layer", o->layer, "layer, from 1")->required();
     command->add_option("--tap", o->tap, "before or after the activation")->capture_default_str();
-    command->add_option("--criterion", o->criterion, "smoothness or joint")->capture_default_str();
-    command->add_option("--stencil", o->stencil, "fourier2, dct or diff2")->capture_default_str();
-    command->add_option("--method", o->method, "closed: the global minimum in closed form")->capture_default_str();
+    command
+        ->add_option(
+            "--criterion", o->criterion,
+            "smoothness; joint: and of the next layer's weights; mds, mdn: maximum diagonal sum, norm square of a "
+            "square layer; tv: total variation; fourth: fourth moment; FILE.so: your own")
+        ->capture_default_str();
+    command
+        ->add_option("--stencil", o->stencil,
+                     "fourier2, dct, diff2, or FILE.npy with a differentiation matrix [m, n] of your own")
+        ->capture_default_str();
+    command->add_option("--method", o->method,
+                        "closed: the global minimum (default where there is one; mdn: its fixed point); riemannian: "
+                        "recentred descent on SO(n) (default of tv, fourth and your own); cayley: the published chart, "
+                        "L-BFGS from Q = 0");
     command->add_option("--lambda", o->lambda, "weight of the next layer's smoothness, for --criterion joint")
         ->check(CLI::Range(0.0, 1e12))
         ->capture_default_str();
+    command->add_option("--share", o->share, "LAYER:TAP[:WEIGHT], a further tap that shares P (may be repeated)")
+        ->allow_extra_args(false)
+        ->take_all();
+    command->add_option("--balance", o->balance, "of the parts of a sum: norm, trace or none")->capture_default_str();
+    command->add_option("--group", o->group, "o or so, for --criterion mds")
+        ->check(CLI::IsMember({"o", "so"}))
+        ->capture_default_str();
+    command->add_option("--start", o->start,
+                        "of --method riemannian: identity (default), closed (default of tv, fourth and your own) or "
+                        "random (--seed)");
+    command
+        ->add_option("--evaluations", o->evaluations,
+                     "budget of an iterative method (default 500; tv, fourth and your own: 2000)")
+        ->check(CLI::Range(Index{1}, Index{1} << 40));
+    command->add_option("--iterations", o->iterations, "likewise")->check(CLI::Range(Index{1}, Index{1} << 40));
+    command->add_flag("--check-gradient", o->check_gradient,
+                      "compare the gradient of the criterion with finite differences first");
+    command->add_flag("--representable", o->representable,
+                      "write the minimiser that a Cayley chart can hold, and its generator, too");
     command->add_option("--network", o->network, "one network of the ensemble, from 0 (default: all)");
     command->add_flag("--include-bias", o->include_bias, "add the bias to the signals (--tap before)");
+    command->add_flag("--jacobian", o->jacobian,
+                      "the network linearised at the mean input: f(xbar) + J (x - xbar) in place of the signals");
     command->add_flag("--centre", o->centre, "subtract the mean signal");
     command->add_option("--out", o->out, "result (HDF5)")->required();
     o->common.add_to(*command);

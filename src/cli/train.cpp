@@ -42,7 +42,12 @@ Command add_train(CLI::App& app) {
             ensemble.networks.push_back(network_of(config, member));
             losses.push_back(member.loss.back());
         }
-        ensemble.database = config.data;
+        if (config.task == Task::relaxometry)
+            ensemble.relaxometry = config.relaxometry;
+        else if (config.task == Task::bandpass)
+            ensemble.bandpass = config.bandpass;
+        else
+            ensemble.database = config.data;
         ensemble.seed = config.seed;
         ensemble.precision = config.precision;
         write_ensemble(o->out, ensemble);

@@ -7,11 +7,14 @@
 #include <new>
 
 #include "cpu/blas.hpp"
+#include "cpu/cayley.hpp"
 #include "cpu/deer.hpp"
 #include "cpu/factor.hpp"
 #include "cpu/fft.hpp"
+#include "cpu/minimise.hpp"
 #include "cpu/mlp.hpp"
 #include "cpu/random.hpp"
+#include "cpu/randomized_svd.hpp"
 #include "cpu/train.hpp"
 
 namespace descrambler {
@@ -21,7 +24,7 @@ namespace {
 template <class T>
 class CpuBackend final : public Backend<T> {
 public:
-    explicit CpuBackend(int threads) : threads_(threads > 0 ? threads : omp_get_max_threads()) {
+    explicit CpuBackend(int threads) : threads_(threads > 0 ? threads : omp_get_max_threads()), scratch_(threads_) {
         cpu::single_threaded_blas();
     }
     const char* name() const override { return "cpu"; }
@@ -51,6 +54,21 @@ private:
     void do_eigh(Batch<T> A, Batch<T> w) override { cpu::eigh(A, w, threads_); }
     void do_svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) override { cpu::svd(A, U, s, V, threads_); }
     void do_cholesky_solve(Batch<T> A, Batch<T> B) override { cpu::cholesky_solve(A, B, threads_); }
+    void do_cayley(Batch<const T> q, Batch<T> P) override { cpu::cayley(q, P, scratch_, threads_); }
+    void do_cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq) override {
+        cpu::cayley_pullback(P, dP, dq, scratch_, threads_);
+    }
+    void do_tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq) override {
+        cpu::tikhonov(mu, L, q, eta, dq, scratch_, threads_);
+    }
+    void do_minimise(const MinimiseOptions& options, Batch<const T> mu, Batch<const T> L, Batch<T> P,
+                     std::span<MinimiseReport> reports) override {
+        cpu::minimise(options, mu, L, P, reports, threads_);
+    }
+    void do_randomized_svd(Batch<const T> A, int rank, int oversampling, int power_iterations, std::uint64_t seed,
+                           Batch<T> U, Batch<T> s, Batch<T> V) override {
+        cpu::randomized_svd(A, rank, oversampling, power_iterations, seed, U, s, V, threads_);
+    }
     void do_random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) override {
         for (Index b = 0; b < x.batch; ++b)
             cpu::random_uniform(seed, stream + static_cast<std::uint64_t>(b), first, x.item(b).data, x.size());
@@ -85,6 +103,7 @@ private:
     }
 
     int threads_;
+    cpu::Scratch<T> scratch_;
     cpu::DeerScratch<T> deer_scratch_;
 };
 

@@ -7,7 +7,8 @@ extern "C" void openblas_set_num_threads(int threads);
 namespace descrambler::cpu {
 
 void single_threaded_blas() {
-    openblas_set_num_threads(1);
+    static const bool once = (openblas_set_num_threads(1), true);  // a global of the library: written once, read by all
+    static_cast<void>(once);
 }
 
 template <class T>

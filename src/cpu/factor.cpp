@@ -12,24 +12,40 @@ namespace descrambler::cpu {
 
 namespace {
 
-// Runs one item on its own thread; an item that fails is reported after all have ended, the lowest first.
-template <class F>
+// Runs one item on its own thread, with memory that the thread keeps for all its items; an item that fails is reported
+// after all have ended, the lowest first.
+template <class Memory, class F>
 void each_item(Index batch, int threads, const char* what, F&& factor) {
     std::atomic<Index> failed{batch};
-#pragma omp parallel for schedule(static) num_threads(threads) if (batch > 1)
-    for (Index i = 0; i < batch; ++i)
-        if (factor(i) != 0) {
-            Index lowest = failed.load();
-            while (i < lowest && !failed.compare_exchange_weak(lowest, i)) {
+#pragma omp parallel num_threads(threads) if (batch > 1)
+    {
+        Memory memory;
+#pragma omp for schedule(static)
+        for (Index i = 0; i < batch; ++i)
+            if (factor(i, memory) != 0) {
+                Index lowest = failed.load();
+                while (i < lowest && !failed.compare_exchange_weak(lowest, i)) {
+                }
             }
-        }
+    }
     if (failed.load() < batch)
         throw Error(std::string(what) + ": item " + std::to_string(failed.load()) + " did not factorise");
 }
 
 template <class T>
+struct Workspace {
+    std::vector<T> numbers;
+    std::vector<int> integers;
+};
+struct Nothing {};
+
+template <class T>
 bool all_finite(Batch<T> A) {
-    return std::all_of(A.data, A.data + A.size(), [](T x) { return std::isfinite(x); });
+    T sum = 0;  // stays 0 unless there is an infinity or NaN; a loop without exit goes by vectors
+#pragma omp simd reduction(+ : sum)
+    for (Index i = 0; i < A.size(); ++i)
+        sum += A.data[i] * 0;
+    return sum == 0;
 }
 
 }  // namespace
@@ -38,7 +54,7 @@ template <class T>
 void qr(Batch<T> A, Batch<T> R, int threads) {
     if (A.cols == 0)
         return;
-    each_item(A.batch, threads, "qr", [&](Index i) {
+    each_item<Nothing>(A.batch, threads, "qr", [&](Index i, Nothing&) {
         const Batch<T> a = A.item(i), r = R.item(i);
         const int m = static_cast<int>(a.rows), n = static_cast<int>(a.cols);
         std::vector<T> tau(static_cast<std::size_t>(n)), work(1);
@@ -61,18 +77,22 @@ template <class T>
 void eigh(Batch<T> A, Batch<T> w, int threads) {
     if (A.rows == 0)
         return;
-    each_item(A.batch, threads, "eigh", [&](Index i) {
+    const int n = static_cast<int>(A.rows);
+    each_item<Workspace<T>>(A.batch, threads, "eigh", [&](Index i, Workspace<T>& space) {
         const Batch<T> a = A.item(i);
         if (!all_finite(a))  // LAPACK may not return from NaN
             return 1;
-        const int n = static_cast<int>(a.rows);
-        int info = 0, iwork_size = 0;
-        T size = 0;
-        lapack::syevd(n, a.data, w.item(i).data, &size, -1, &iwork_size, -1, info);
-        std::vector<T> work(std::max(static_cast<std::size_t>(size), static_cast<std::size_t>(1 + 6 * n + 2 * n * n)));
-        std::vector<int> iwork(std::max(static_cast<std::size_t>(iwork_size), static_cast<std::size_t>(3 + 5 * n)));
-        lapack::syevd(n, a.data, w.item(i).data, work.data(), static_cast<int>(work.size()), iwork.data(),
-                      static_cast<int>(iwork.size()), info);
+        int info = 0;
+        if (space.numbers.empty()) {
+            int iwork_size = 0;
+            T size = 0;
+            lapack::syevd(n, a.data, w.item(i).data, &size, -1, &iwork_size, -1, info);
+            space.numbers.resize(
+                std::max(static_cast<std::size_t>(size), static_cast<std::size_t>(1 + 6 * n + 2 * n * n)));
+            space.integers.resize(std::max(static_cast<std::size_t>(iwork_size), static_cast<std::size_t>(3 + 5 * n)));
+        }
+        lapack::syevd(n, a.data, w.item(i).data, space.numbers.data(), static_cast<int>(space.numbers.size()),
+                      space.integers.data(), static_cast<int>(space.integers.size()), info);
         return info;
     });
 }
@@ -82,7 +102,7 @@ void svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V, int threads) {
     const Index k = std::min(A.rows, A.cols);
     if (k == 0)
         return;
-    each_item(A.batch, threads, "svd", [&](Index i) {
+    each_item<Nothing>(A.batch, threads, "svd", [&](Index i, Nothing&) {
         const bool values_only = V.data == nullptr;
         const Batch<T> a = A.item(i);
         if (!all_finite(a))
@@ -112,7 +132,7 @@ template <class T>
 void cholesky_solve(Batch<T> A, Batch<T> B, int threads) {
     if (A.rows == 0 || B.cols == 0)
         return;
-    each_item(A.batch, threads, "cholesky_solve", [&](Index i) {
+    each_item<Nothing>(A.batch, threads, "cholesky_solve", [&](Index i, Nothing&) {
         int info = 0;
         lapack::posv(static_cast<int>(A.rows), static_cast<int>(B.cols), A.item(i).data, B.item(i).data, info);
         return info;

@@ -81,4 +81,12 @@ inline void syrk(int n, int k, const double* A, double beta, double* C) {
     cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, n, k, 1, A, n, beta, C, n);
 }
 
+// B [n, n] := B L, L lower triangular
+inline void trmm_right_lower(int n, const float* L, float* B) {
+    cblas_strmm(CblasColMajor, CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, n, n, 1, L, n, B, n);
+}
+inline void trmm_right_lower(int n, const double* L, double* B) {
+    cblas_dtrmm(CblasColMajor, CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, n, n, 1, L, n, B, n);
+}
+
 }  // namespace descrambler::cpu

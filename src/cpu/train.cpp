@@ -37,7 +37,7 @@ public:
         target_ = Matrix<T>(plan.layers.back().outputs, plan.batch_size);
     }
 
-    // One step; returns the mean squared error of the batch before it.
+    // One step; returns the loss of the batch before it.
     double step(const MemberPlan& member, Index iteration, T* w, T* m, T* v) {
         draw(member, iteration);
         std::fill(gradient_.begin(), gradient_.end(), T{0});
@@ -48,12 +48,19 @@ public:
             error += output_slope(first, columns);
             backward(w, first, columns);
         }
+        double loss = error / static_cast<double>(target_.size());
+        if (plan_.loss == Loss::rmse) {  // the slope of a square root, once for the whole batch
+            loss = std::sqrt(loss);
+            const T scale = loss > 0 ? static_cast<T>(0.5 / loss) : T{0};
+            for (T& g : gradient_)
+                g *= scale;
+        }
         const double phase = std::numbers::pi * static_cast<double>(iteration) / static_cast<double>(member.iterations);
         const double rate = plan_.rate * (plan_.rate_floor + (1 - plan_.rate_floor) * 0.5 * (1 + std::cos(phase)));
         adam_step<T>(plan_.adam, static_cast<T>(rate), static_cast<T>(member.decay), iteration + 1,
                      Batch<const T>(gradient_.data(), parameter_count_, 1), Batch<T>(m, parameter_count_, 1),
                      Batch<T>(v, parameter_count_, 1), Batch<T>(w, parameter_count_, 1), 1);
-        return error / static_cast<double>(target_.size());
+        return loss;
     }
 
 private:

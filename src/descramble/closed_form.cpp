@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <string>
 
@@ -10,12 +9,6 @@ namespace descrambler {
 namespace {
 
 constexpr double unit = std::numeric_limits<double>::epsilon() / 2;  // unit roundoff u
-
-std::string digits(double x) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3g", x);
-    return text;
-}
 
 double largest(const Matrix<double>& A) {
     double result = 0;
@@ -108,18 +101,12 @@ double offdiagonal_of(const Stencil& stencil, const Matrix<double>& N, Index ran
     return result;
 }
 
-Solution solve(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes, const Transformed& transformed,
-               bool from_factor, Index samples, const std::vector<double>& signs) {
+Solution measure(Backend<double>& on, const Stencil& stencil, Matrix<double> P, const PrincipalAxes& axes,
+                 const Transformed& transformed, bool from_factor, Index samples) {
     const Index n = stencil.n();
     require(axes.U.rows() == n && axes.U.cols() == n, "closed form: stencil and axes differ in size");
-    require(signs.empty() || static_cast<Index>(signs.size()) == n, "closed form: one sign a component");
-    Matrix<double> U = axes.U;
-    for (Index j = 0; j < axes.rank && !signs.empty(); ++j)  // the null block is completed by rule, without signs
-        if (signs[j] < 0)
-            turn(U.column(j));
-
     Solution out;
-    out.P = descrambler_of(on, stencil.T, std::move(U), axes.rank);
+    out.P = std::move(P);
     out.orthogonality = orthogonality_of(on, out.P);
     out.rank = axes.rank;
     out.gamma = axes.gamma;
@@ -148,6 +135,19 @@ Solution solve(Backend<double>& on, const Stencil& stencil, const PrincipalAxes&
     return out;
 }
 
+Solution solve(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes, const Transformed& transformed,
+               bool from_factor, Index samples, const std::vector<double>& signs) {
+    const Index n = stencil.n();
+    require(axes.U.rows() == n && axes.U.cols() == n, "closed form: stencil and axes differ in size");
+    require(signs.empty() || static_cast<Index>(signs.size()) == n, "closed form: one sign a component");
+    Matrix<double> U = axes.U;
+    for (Index j = 0; j < axes.rank && !signs.empty(); ++j)  // the null block is completed by rule, without signs
+        if (signs[j] < 0)
+            turn(U.column(j));
+    return measure(on, stencil, descrambler_of(on, stencil.T, std::move(U), axes.rank), axes, transformed, from_factor,
+                   samples);
+}
+
 }  // namespace
 
 PrincipalAxes principal_axes(Backend<double>& on, const Matrix<double>& R) {
@@ -166,6 +166,13 @@ PrincipalAxes principal_axes(Backend<double>& on, const Matrix<double>& R) {
     }
     largest_entry_positive(axes.U);
     return axes;
+}
+
+Solution certify(Backend<double>& on, const Stencil& stencil, const Matrix<double>& P, const PrincipalAxes& axes,
+                 const Matrix<double>& R, Index samples) {
+    require(R.cols() == stencil.n() && P.rows() == stencil.n() && P.cols() == stencil.n(),
+            "certify: stencil, P and factor differ in size");
+    return measure(on, stencil, P, axes, by_factor(on, R), true, samples);
 }
 
 Solution closed_form(Backend<double>& on, const Stencil& stencil, const PrincipalAxes& axes, const Matrix<double>& R,
@@ -219,6 +226,25 @@ Solution closed_form_from_gram(Backend<double>& on, const Stencil& stencil, cons
         return multiply(on, Op::none, Op::transpose, multiply(on, Op::none, Op::none, B, symmetric), B);
     };
     return solve(on, stencil, axes, transformed, false, samples, score ? score(axes.U) : std::vector<double>());
+}
+
+void closed_forms(Backend<double>& on, const Stencil& stencil, Batch<double> G, Batch<double> P, Batch<double> bound) {
+    const Index n = stencil.n();
+    require(G.rows == n && G.cols == n && P.rows == n && P.cols == n && P.batch == G.batch && bound.rows == 1 &&
+                bound.cols == 1 && bound.batch == G.batch,
+            "closed forms: G and P [n, n], bound [1, 1], one batch");
+    const Buffer<double> w = on.allocate(n * G.batch), reversed = on.allocate(n * n), mu = on.allocate(n);
+    on.eigh(G, w.view(n, 1, G.batch));
+    // eigenvectors ascend, so the basis descends: P = sum_i t_(n+1-i) v_i^T, and mu likewise
+    Matrix<double> T(n, n);
+    for (Index j = 0; j < n; ++j)
+        std::ranges::copy(stencil.T.column(n - 1 - j), T.column(j).begin());
+    const std::vector<double> descending(stencil.mu.rbegin(), stencil.mu.rend());
+    on.upload(T.data(), reversed.view(n, n));
+    on.upload(descending.data(), mu.view(n, 1));
+    const Batch<const double> shared(reversed.data(), n, n, G.batch, 0), weight(mu.data(), n, 1, G.batch, 0);
+    on.gemm(Op::none, Op::transpose, 1.0, shared, G, 0.0, P);
+    on.dot(weight, w.view(n, 1, G.batch), bound);
 }
 
 double smoothness(Backend<double>& on, const Stencil& stencil, const Matrix<double>& P, const Matrix<double>& R) {

@@ -2,61 +2,58 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
+
+#include "routes.hpp"
 
 namespace descrambler {
 namespace {
 
-bool is_finite(double x) {
-    return std::isfinite(x);
+[[noreturn]] void refuse(const DescrambleRequest& request, const std::string& what) {
+    throw InputError("criterion " + std::string(to_string(request.criterion)) + ": " + what);
 }
 
-// Moments of the filter W^T u_j over the input axis: its sum, or, where that nearly cancels, sum_t t (W^T u_j)_t.
-std::vector<double> filter_moments(Backend<double>& on, const Matrix<double>& W, const Matrix<double>& U) {
-    const Matrix<double> filters = multiply(on, Op::transpose, Op::none, W, U);  // [d, n]
-    std::vector<double> scores;
-    for (Index j = 0; j < filters.cols(); ++j) {
-        double sum = 0, size = 0, first_moment = 0;
-        for (Index t = 0; t < filters.rows(); ++t) {
-            sum += filters(t, j);
-            size += std::abs(filters(t, j));
-            first_moment += static_cast<double>(t) * filters(t, j);
-        }
-        scores.push_back(std::abs(sum) < 1e-3 * size ? first_moment : sum);
-    }
-    return scores;
-}
-
-// [R / ||R||; sqrt(lambda) W / ||W||], whose Gram is G / ||G|| + lambda W^T W / ||W^T W||. The 2-norms are those of
-// the Grams; both parts are scaled before they are squared.
-Matrix<double> joint_factor(Backend<double>& on, const Matrix<double>& R, const Matrix<double>& W, double lambda) {
-    const double link_norm = svd(on, W).s.front();
-    const double a = 1 / svd(on, R).s.front(), b = link_norm > 0 ? std::sqrt(lambda) / link_norm : 0;
-    Matrix<double> stacked(R.rows() + W.rows(), R.cols());
-    for (Index j = 0; j < R.cols(); ++j) {
-        for (Index i = 0; i < R.rows(); ++i)
-            stacked(i, j) = a * R(i, j);
-        for (Index i = 0; i < W.rows(); ++i)
-            stacked(R.rows() + i, j) = b * W(i, j);
-    }
-    return stacked;
+// Combinations that mean nothing, told before anything is read.
+void check(const Task& task) {
+    const DescrambleRequest& request = task.request;
+    const Index layer = request.tap.layer, depth = static_cast<Index>(task.networks.front().layers.size());
+    const bool before = request.tap.tap == Tap::before;
+    if (request.criterion == Criterion::joint && (before || layer >= depth))
+        refuse(request, "layer " + std::to_string(layer) + " " + std::string(to_string(request.tap.tap)) +
+                            ", expected tap after and a layer that another one follows (the network has " +
+                            std::to_string(depth) + ")");
+    if (request.criterion == Criterion::joint && !(request.lambda >= 0 && std::isfinite(request.lambda)))
+        throw InputError("lambda: " + std::to_string(request.lambda) + ", expected a finite number not below 0");
+    if (layer < 1 || layer > depth)
+        throw InputError("layer " + std::to_string(layer) + ": out of range, expected 1 to " + std::to_string(depth));
+    if (is_diagonal(request.criterion) && !before)
+        refuse(request, "tap after, expected before (it is read from P W)");
+    if (!request.shared.empty() && !is_gram(request.criterion))
+        refuse(request, "taps cannot share P, expected smoothness or joint");
+    for (const SharedTap& shared : request.shared)
+        if (!(shared.weight > 0 && std::isfinite(shared.weight)))
+            throw InputError("shared tap: weight " + std::to_string(shared.weight) + ", expected a positive number");
+    if (request.special && request.criterion != Criterion::mds)
+        refuse(request, "SO(n) is a choice for mds alone (its value is the same over O(n) otherwise)");
+    if (request.method == Method::closed && !is_gram(request.criterion) && !is_diagonal(request.criterion))
+        refuse(request, "has no closed form, expected method riemannian or cayley");
+    if (request.method == Method::cayley && request.start != Start::automatic && request.start != Start::identity)
+        throw InputError("start " + std::string(to_string(request.start)) +
+                         ": expected identity, method cayley starts from Q = 0");
+    if (request.single_precision && (!is_gram(request.criterion) || request.method == Method::closed))
+        throw InputError("precision f32: expected method riemannian or cayley of smoothness or joint");
+    if (request.criterion == Criterion::user && !request.objective)
+        refuse(request, "expected an objective");
+    if (request.evaluations < 1 || request.iterations < 1)
+        throw InputError("evaluations and iterations: expected at least 1");
+    for (Index i = 0; i < task.count() && !before && layer < depth; ++i)
+        if (!std::ranges::all_of(task.weight(i, layer + 1).values(), [](double x) { return std::isfinite(x); }))
+            throw InputError(task.where(i) + ": a weight of the next layer is not finite, expected numbers");
 }
 
 }  // namespace
 
-std::string_view to_string(Criterion c) {
-    return c == Criterion::smoothness ? "smoothness" : "joint";
-}
-
 std::string_view to_string(Tap t) {
     return t == Tap::before ? "before" : "after";
-}
-
-Criterion criterion_from(std::string_view name) {
-    for (const Criterion c : {Criterion::smoothness, Criterion::joint})
-        if (name == to_string(c))
-            return c;
-    throw InputError("criterion '" + std::string(name) + "': unknown, expected smoothness or joint");
 }
 
 Tap tap_from(std::string_view name) {
@@ -67,64 +64,25 @@ Tap tap_from(std::string_view name) {
 }
 
 std::vector<Descrambling> descramble(std::span<const Network> networks, const Library& library,
-                                     const DescrambleRequest& request, int threads) {
+                                     const DescrambleRequest& asked, int threads) {
     require(!networks.empty(), "descramble: no network");
-    const Index count = static_cast<Index>(networks.size()), layer = request.tap.layer;
-    const Index depth = static_cast<Index>(networks.front().layers.size());
-    const bool before = request.tap.tap == Tap::before, joint = request.criterion == Criterion::joint;
-    if (joint && (before || layer >= depth))
-        throw InputError("criterion joint: layer " + std::to_string(layer) + " " +
-                         std::string(to_string(request.tap.tap)) +
-                         ", expected tap after and a layer that another one follows (the network has " +
-                         std::to_string(depth) + ")");
-    if (joint && !(request.lambda >= 0 && std::isfinite(request.lambda)))
-        throw InputError("lambda: " + std::to_string(request.lambda) + ", expected a finite number not below 0");
-
-    const std::vector<TapGram> taps = tap_grams(networks, request.tap, library, threads);
-    const auto weight = [&](Index i, Index k) -> const Matrix<double>& { return networks[i].layers[k - 1].weight; };
-    for (Index i = 0; i < count; ++i) {
-        const std::string where = "layer " + std::to_string(layer) + " of network " + std::to_string(i);
-        if (std::ranges::all_of(taps[i].gram.values(), [](double x) { return x == 0; }))
-            throw InputError(where + ": all signals are zero, nothing to descramble");
-        if (!before && layer < depth && !std::ranges::all_of(weight(i, layer + 1).values(), is_finite))
-            throw InputError(where + ": a weight of the next layer is not finite, expected numbers");
-    }
-    const Stencil stencil = make_stencil(*make_cpu_backend<double>(1), request.stencil, taps.front().gram.rows());
-
-    std::vector<Matrix<double>> factors(networks.size()), U(networks.size());
-    std::vector<PrincipalAxes> axes(networks.size());
-    parallel_items(count, threads, [&](Index i, Backend<double>& on) {
-        factors[i] = joint ? joint_factor(on, taps[i].factor, weight(i, layer + 1), request.lambda) : taps[i].factor;
-        axes[i] = principal_axes(on, factors[i]);
-    });
-
-    // Signs. Deeper layers have no input axis of their own; their scores are read in one more pass for all networks.
-    std::vector<std::vector<double>> signs(networks.size());
-    if (!(before && layer == 1)) {
-        std::vector<std::vector<double>> means;
-        for (Index i = 0; i < count; ++i) {
-            means.push_back(taps[i].mean);
-            U[i] = axes[i].U;
-        }
-        signs = tap_third_moments(networks, request.tap, library, means, U, threads);
-    }
-
-    std::vector<Descrambling> result(networks.size());
-    parallel_items(count, threads, [&](Index i, Backend<double>& on) {
-        if (before && layer == 1)
-            signs[i] = filter_moments(on, weight(i, 1), axes[i].U);
+    DescrambleRequest request = asked;
+    if (request.method == Method::automatic)
+        request.method =
+            is_gram(request.criterion) || is_diagonal(request.criterion) ? Method::closed : Method::riemannian;
+    const Task task{networks, library, request, threads};
+    check(task);
+    std::vector<Descrambling> result = is_gram(request.criterion)       ? gram_route(task)
+                                       : is_diagonal(request.criterion) ? diagonal_route(task)
+                                                                        : signal_route(task);
+    const Index layer = request.tap.layer, depth = static_cast<Index>(networks.front().layers.size());
+    parallel_items(task.count(), threads, [&](Index i, Backend<double>& on) {
         Descrambling& out = result[i];
-        out.solution = closed_form(on, stencil, axes[i], factors[i], library.samples, signs[i]);
-        out.gram = joint ? gram(on, transpose(factors[i])) : taps[i].gram;
-        out.samples = library.samples;
-        if (!std::isfinite(out.solution.eta) || !std::isfinite(out.solution.eta_bound) ||
-            !std::ranges::all_of(out.gram.values(), is_finite))
-            throw InputError("layer " + std::to_string(layer) + " of network " + std::to_string(i) +
-                             ": the signals are too large for double precision, expected a finite Gram matrix");
-        if (before)
-            out.descrambled_weight = multiply(on, Op::none, Op::none, out.solution.P, weight(i, layer));
+        out.samples = is_diagonal(request.criterion) ? 0 : library.samples;
+        if (request.tap.tap == Tap::before)
+            out.descrambled_weight = multiply(on, Op::none, Op::none, out.solution.P, task.weight(i, layer));
         else if (layer < depth)
-            out.descrambled_weight = multiply(on, Op::none, Op::transpose, weight(i, layer + 1), out.solution.P);
+            out.descrambled_weight = multiply(on, Op::none, Op::transpose, task.weight(i, layer + 1), out.solution.P);
     });
     return result;
 }

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "descrambler/dense.hpp"
+#include "descrambler/jacobian.hpp"
+#include "descrambler/library.hpp"
 
 namespace descrambler {
 namespace {
@@ -183,8 +185,49 @@ Library library_of(const Matrix<double>& X) {
             }};
 }
 
+Matrix<double> tap_signals(Backend<double>& on, const Network& network, const TapRequest& request,
+                           const Matrix<double>& X) {
+    return signals(on, network, 0, request, X);
+}
+
+void check_tap(std::span<const Network> networks, const TapRequest& request, const Library& library) {
+    check(networks, request, library);
+}
+
+std::vector<Network> linearised_at_mean(std::span<const Network> networks, const TapRequest& request,
+                                        const Library& library, int threads) {
+    check(networks, request, library);
+    const std::vector<double> base = library_mean(library);
+    Matrix<double> xbar(library.features, 1);
+    std::ranges::copy(base, xbar.data());
+    std::vector<Network> result(networks.size());
+    parallel_items(static_cast<Index>(networks.size()), threads, [&](Index i, Backend<double>& on) {
+        const DenseLayer& tapped = networks[i].layers[static_cast<std::size_t>(request.layer - 1)];
+        const Jacobian J = jacobian_at(on, networks[i], request.layer, request.tap == Tap::after, base);
+        Matrix<double> basis(J.rows(), J.rows());
+        for (Index j = 0; j < basis.cols(); ++j)
+            basis(j, j) = 1;
+        // formed here, row by row: one product with J serves all samples
+        DenseLayer surrogate{.weight = transpose(adjoint(on, J, basis)), .bias = J.value};
+        if (request.tap == Tap::before && request.include_bias && !tapped.bias.empty())
+            add(surrogate.bias, tapped.bias);
+        const Matrix<double> Jx = multiply(on, Op::none, Op::none, surrogate.weight, xbar);
+        for (Index j = 0; j < Jx.rows(); ++j)
+            surrogate.bias[j] -= Jx(j, 0);
+        result[i].layers.push_back(std::move(surrogate));
+    });
+    return result;
+}
+
+TapRequest linearised_request(const TapRequest& request) {
+    return {.layer = 1, .tap = Tap::before, .include_bias = true, .centre = request.centre};
+}
+
 std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapRequest& request, const Library& library,
                                int threads) {
+    if (request.linearised)
+        return tap_grams(linearised_at_mean(networks, request, library, threads), linearised_request(request), library,
+                         threads);
     check(networks, request, library);
     const Index count = static_cast<Index>(networks.size());
     std::vector<TapGram> result(networks.size());
@@ -244,6 +287,9 @@ std::vector<std::vector<double>> tap_third_moments(std::span<const Network> netw
                                                    const Library& library,
                                                    const std::vector<std::vector<double>>& means,
                                                    const std::vector<Matrix<double>>& U, int threads) {
+    if (request.linearised)
+        return tap_third_moments(linearised_at_mean(networks, request, library, threads), linearised_request(request),
+                                 library, means, U, threads);
     check(networks, request, library);
     require(means.size() == networks.size() && U.size() == networks.size(), "third moments: one mean and U a network");
     return reduce_library<std::vector<double>>(

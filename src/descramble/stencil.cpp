@@ -19,7 +19,7 @@ double sine(Index m, Index n) {
 }
 
 Stencil fourier_second_derivative(Index n) {
-    Stencil out{StencilKind::fourier2, Matrix<double>(n, n), {}, {}};
+    Stencil out{StencilKind::fourier2, Matrix<double>(n, n), {}, {}, {}};
     const double constant = 1 / std::sqrt(static_cast<double>(n));
     const double paired = std::sqrt(2 / static_cast<double>(n));
     for (Index i = 0; i < n; ++i) {  // frequencies 0, 1, 1, 2, 2, ..., [n/2]
@@ -40,7 +40,7 @@ Stencil fourier_second_derivative(Index n) {
 }
 
 Stencil free_first_difference(Index n) {
-    Stencil out{StencilKind::dct, Matrix<double>(n, n), {}, {}};
+    Stencil out{StencilKind::dct, Matrix<double>(n, n), {}, {}, {}};
     for (Index k = 0; k < n; ++k) {
         const double half = std::sin(pi * static_cast<double>(k) / static_cast<double>(2 * n));
         out.mu.push_back(4 * half * half);
@@ -53,7 +53,7 @@ Stencil free_first_difference(Index n) {
 }
 
 Stencil free_second_difference(Backend<double>& on, Index n) {
-    Stencil out{StencilKind::diff2, Matrix<double>(n, n), std::vector<double>(n), std::vector<Index>(n)};
+    Stencil out{StencilKind::diff2, Matrix<double>(n, n), std::vector<double>(n), std::vector<Index>(n), {}};
     const double size = static_cast<double>(n);
     const double rise = std::sqrt(12 / (size * (size * size - 1)));  // sum (l - (n-1)/2)^2 = n (n^2 - 1) / 12
     for (Index l = 0; l < n; ++l) {
@@ -84,7 +84,102 @@ Stencil free_second_difference(Backend<double>& on, Index n) {
     return out;
 }
 
+// Orthonormal columns first .. last - 1 of T, replaced by the projections of the constant (where the block holds it)
+// and of e_0, e_1, ... onto their span, one after another, as far as they are independent.
+void fix_basis(Matrix<double>& T, Index first, Index last) {
+    const Index n = T.rows(), size = last - first;
+    Matrix<double> fixed(n, size);
+    Index found = 0;
+    const auto try_vector = [&](const std::vector<double>& target, double least) {
+        std::vector<double> v(static_cast<std::size_t>(n));
+        for (Index j = first; j < last; ++j) {
+            double overlap = 0;
+            for (Index l = 0; l < n; ++l)
+                overlap += T(l, j) * target[l];
+            for (Index l = 0; l < n; ++l)
+                v[l] += overlap * T(l, j);
+        }
+        for (int pass = 0; pass < 2; ++pass)
+            for (Index j = 0; j < found; ++j) {
+                double overlap = 0;
+                for (Index l = 0; l < n; ++l)
+                    overlap += fixed(l, j) * v[l];
+                for (Index l = 0; l < n; ++l)
+                    v[l] -= overlap * fixed(l, j);
+            }
+        double norm = 0;
+        for (const double x : v)
+            norm += x * x;
+        norm = std::sqrt(norm);
+        if (norm < least)
+            return;
+        for (Index l = 0; l < n; ++l)
+            fixed(l, found) = v[l] / norm;
+        ++found;
+    };
+    const double size_n = static_cast<double>(n);
+    try_vector(std::vector<double>(static_cast<std::size_t>(n), 1 / std::sqrt(size_n)), 1 - 1e-9);
+    // the projections of all e_l onto a span of `size` dimensions have squares that sum to `size`, so some are as long
+    for (Index l = 0; l < n && found < size; ++l) {
+        std::vector<double> e(static_cast<std::size_t>(n));
+        e[l] = 1;
+        try_vector(e, 0.5 / std::sqrt(size_n));
+    }
+    if (found == size)
+        std::copy_n(fixed.data(), fixed.size(), T.data() + first * n);
+}
+
+// Largest minus smallest mean square of the free-end first difference over unit vectors of the block.
+double roughness_spread(Backend<double>& on, const Matrix<double>& T, Index first, Index last) {
+    Matrix<double> steps(last - first, T.rows() - 1);
+    for (Index l = 0; l + 1 < T.rows(); ++l)
+        for (Index j = first; j < last; ++j)
+            steps(j - first, l) = T(l + 1, j) - T(l, j);
+    const Eigh roughness = eigh(on, gram(on, steps));
+    return roughness.w.back() - roughness.w.front();
+}
+
 }  // namespace
+
+Stencil make_stencil(Backend<double>& on, const Matrix<double>& D) {
+    const Index m = D.rows(), n = D.cols();
+    const std::string shape = "stencil matrix " + std::to_string(m) + " x " + std::to_string(n) + ": ";
+    if (m < 1 || n < 3)
+        throw InputError(shape + "expected at least 1 row and 3 columns");
+    if (!std::ranges::all_of(D.values(), [](double x) { return std::isfinite(x); }))
+        throw InputError(shape + "a value is not finite, expected numbers");
+    Matrix<double> padded(std::max(m, n), n);  // zero rows complete V
+    for (Index j = 0; j < n; ++j)
+        std::ranges::copy(D.column(j), padded.column(j).begin());
+    const Svd modes = svd(on, padded);
+    if (modes.s.front() == 0)
+        throw InputError(shape + "all values are zero, nothing is smoother than anything else");
+    Stencil out{StencilKind::custom, Matrix<double>(n, n), {}, {}, D};
+    std::vector<double> s(modes.s.rbegin(), modes.s.rend());
+    for (Index j = 0; j < n; ++j)
+        std::ranges::copy(modes.V.column(n - 1 - j), out.T.column(j).begin());
+    const double size = static_cast<double>(n), tie = 100 * size * 0x1p-53 * s.back();
+    Index blocks = 0;
+    for (Index first = 0, last = 0; first < n; first = last, ++blocks) {
+        double sum = s[first];
+        for (last = first + 1; last < n && s[last] - s[last - 1] <= tie; ++last)
+            sum += s[last];
+        const double mean = s[last - 1] <= tie ? 0 : sum / static_cast<double>(last - first);
+        if (last - first > 1) {
+            const double spread = roughness_spread(on, out.T, first, last);
+            if (spread > 0.5 + 8 / size)
+                throw InputError(shape + "degenerate, its components " + std::to_string(first + 1) + " to " +
+                                 std::to_string(last) + " tie although they oscillate differently (mean square step " +
+                                 std::to_string(spread) + " apart): symbol not monotone");
+        }
+        fix_basis(out.T, first, last);
+        for (Index j = first; j < last; ++j) {
+            out.mu.push_back(mean * mean);
+            out.block.push_back(blocks);
+        }
+    }
+    return out;
+}
 
 std::string_view to_string(StencilKind kind) {
     switch (kind) {
@@ -94,6 +189,8 @@ std::string_view to_string(StencilKind kind) {
             return "dct";
         case StencilKind::diff2:
             return "diff2";
+        case StencilKind::custom:
+            return "custom";
     }
     return "";
 }
@@ -124,12 +221,15 @@ Stencil make_stencil(Backend<double>& on, StencilKind kind, Index n) {
             return free_first_difference(n);
         case StencilKind::diff2:
             return free_second_difference(on, n);
+        case StencilKind::custom:
+            break;  // made from its matrix
     }
     throw std::invalid_argument("unknown stencil kind");
 }
 
 Matrix<double> differentiation_matrix(StencilKind kind, Index n) {
     require(n >= 3, "a stencil needs at least 3 points");
+    require(kind != StencilKind::custom, "a custom stencil brings its own matrix");
     if (kind == StencilKind::dct) {
         Matrix<double> D(n - 1, n);
         for (Index i = 0; i < n - 1; ++i) {

@@ -171,9 +171,14 @@ void write_ensemble(const std::string& path, const Ensemble& ensemble) {
     const Hdf5Group networks = file.root().create_group("networks");
     for (std::size_t i = 0; i < ensemble.networks.size(); ++i)
         write_network(networks.create_group(number(i)), ensemble.networks[i], ensemble.precision);
-    if (ensemble.database) {
+    if (ensemble.database || ensemble.relaxometry || ensemble.bandpass) {
         const Hdf5Group input = file.root().create_group("input");
-        write_database(input, *ensemble.database);
+        if (ensemble.database)
+            write_database(input, *ensemble.database);
+        else if (ensemble.relaxometry)
+            write_relaxometry(input, *ensemble.relaxometry);
+        else
+            write_bandpass(input, *ensemble.bandpass);
         if (ensemble.seed)
             input.attribute("", "seed", static_cast<std::int64_t>(*ensemble.seed));
     }
@@ -200,6 +205,15 @@ Ensemble read_ensemble(const std::string& path) {
     if (file.root().has("input")) {
         const Hdf5Group input = file.root().group("input");
         ensemble.database = read_database(input);
+        ensemble.relaxometry = read_relaxometry(input);
+        ensemble.bandpass = read_bandpass(input);
+        const Index conditions = ensemble.relaxometry ? condition_count(*ensemble.relaxometry)
+                                 : ensemble.bandpass  ? std::ssize(ensemble.bandpass->targets)
+                                                      : 1;
+        if (std::ssize(ensemble.networks) % conditions != 0)
+            throw InputError(path + ": /networks: expected as many networks of each of the " +
+                             std::to_string(conditions) + " conditions of /input, found " +
+                             std::to_string(ensemble.networks.size()) + " together");
         if (input.has_attribute("", "seed")) {
             const double seed = input.number_attribute("", "seed");
             if (!(seed >= 0 && seed <= 9e18))

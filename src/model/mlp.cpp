@@ -75,15 +75,21 @@ Network unpack(const std::vector<Layer>& layers, const T* parameters) {
 }
 
 template <class T>
-std::vector<T> initial_parameters(const std::vector<Layer>& layers, std::uint64_t seed, std::uint64_t member) {
+std::vector<T> initial_parameters(const std::vector<Layer>& layers, std::uint64_t seed, std::uint64_t member,
+                                  const InitialWeights& weights) {
     RandomStream random(seed, stream::initialise + member);
     std::vector<T> parameters;
     parameters.reserve(static_cast<std::size_t>(parameter_count(layers)));
-    for (const Layer& layer : layers) {
-        const double bound = std::sqrt(6.0 / static_cast<double>(layer.inputs + layer.outputs));
+    for (std::size_t k = 0; k < layers.size(); ++k) {
+        const Layer& layer = layers[k];
+        const bool fan_in = weights.kind == Initialisation::fan_in;
+        const double bound = fan_in ? 1 / std::sqrt(static_cast<double>(layer.inputs))
+                                    : std::sqrt(6.0 / static_cast<double>(layer.inputs + layer.outputs));
+        const double scale = k == 0 ? weights.first_scale : 1;
         for (Index i = 0; i < layer.outputs * layer.inputs; ++i)
-            parameters.push_back(static_cast<T>(bound * (2 * random.uniform() - 1)));
-        parameters.insert(parameters.end(), static_cast<std::size_t>(layer.outputs), T{0});
+            parameters.push_back(static_cast<T>(scale * (bound * (2 * random.uniform() - 1))));
+        for (Index i = 0; i < layer.outputs; ++i)
+            parameters.push_back(fan_in ? static_cast<T>(bound * (2 * random.uniform() - 1)) : T{0});
     }
     return parameters;
 }
@@ -157,7 +163,9 @@ template std::vector<float> pack<float>(const Network&);
 template std::vector<double> pack<double>(const Network&);
 template Network unpack<float>(const std::vector<Layer>&, const float*);
 template Network unpack<double>(const std::vector<Layer>&, const double*);
-template std::vector<float> initial_parameters<float>(const std::vector<Layer>&, std::uint64_t, std::uint64_t);
-template std::vector<double> initial_parameters<double>(const std::vector<Layer>&, std::uint64_t, std::uint64_t);
+template std::vector<float> initial_parameters<float>(const std::vector<Layer>&, std::uint64_t, std::uint64_t,
+                                                      const InitialWeights&);
+template std::vector<double> initial_parameters<double>(const std::vector<Layer>&, std::uint64_t, std::uint64_t,
+                                                        const InitialWeights&);
 
 }  // namespace descrambler

@@ -53,6 +53,8 @@ private:
 
 [[nodiscard]] double quantile(std::vector<double> values, double q);  // nearest rank, NaN left out; NaN if none
 [[nodiscard]] Curve straight_line(double x0, double y0, double x1, double y1, const std::string& label);
+// 1, 2 and 5 of every decade that the curves reach: gnuplot labels whole decades only, and a loss may stay within one.
+[[nodiscard]] std::vector<std::pair<double, std::string>> decade_ticks(const std::vector<Curve>& curves);
 [[nodiscard]] Axis axis(const std::string& label);
 [[nodiscard]] Axis axis(const std::string& label, double low, double high);
 // Weights of one layer as four panels: trained raw, trained descrambled, and the first untrained and shuffled control,
@@ -65,6 +67,11 @@ struct WeightPictures {
 void add_weight_panels(Figure& figure, const Study& study, const WeightPictures& names,
                        const std::function<Panel(const std::string& title, const Matrix<double>& weight)>& panel);
 
+// |FFT2| in dB below its maximum, zero frequency in the middle, rows and columns up to the given bins.
+[[nodiscard]] Image spectrum_image(const Matrix<double>& folded, Index most_rows, Index most_columns, double step_mhz,
+                                   double depth);
+[[nodiscard]] Panel spectrum_panel(const std::string& title, Image image);
+
 // "Not stored in study.h5, so not shown: untrained, shuffled targets." or nothing.
 [[nodiscard]] std::string missing_groups(const std::vector<GroupStyle>& present);
 
@@ -72,8 +79,19 @@ void add_weight_panels(Figure& figure, const Study& study, const WeightPictures&
 void add_training_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);
 void add_layer_1_figures(const Study& study, std::vector<Figure>& figures);
 void add_layer_2_figures(const Study& study, std::vector<Figure>& figures);
-void add_deep_figures(const Study& study, std::vector<Figure>& figures);      // more than one hidden layer
-void add_relation_figures(const Study& study, std::vector<Figure>& figures);  // all networks against each other
-void add_network_figures(const Study& study, std::vector<Figure>& figures);   // time to distance, alignment
+void add_deep_figures(const Study& study, std::vector<Figure>& figures);       // more than one hidden layer
+void add_relation_figures(const Study& study, std::vector<Figure>& figures);   // all networks against each other
+void add_optimiser_figures(const Study& study, std::vector<Figure>& figures);  // the published one and ours
+void add_network_figures(const Study& study, std::vector<Figure>& figures);    // time to distance, alignment
+
+// Tasks other than DEER.
+void add_task_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);
+void add_relaxometry_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);
+void add_bandpass_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);
+// What is said of absent controls; nobody misses `no decay` where nothing decays.
+[[nodiscard]] std::string missing_controls(std::vector<GroupStyle> present);
+// The rows of one condition in a data set [networks, ...] whose networks stand condition after condition. Throws
+// InputError if they cannot.
+[[nodiscard]] FileArray<double> rows_of_condition(const FileArray<double>& all, Index condition, Index conditions);
 
 }  // namespace descrambler

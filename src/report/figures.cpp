@@ -24,6 +24,8 @@ std::string shape_text(const std::vector<Index>& shape) {
 }  // namespace
 
 Study::Study(const Hdf5Group& root) : root_(root) {
+    if (root.has_attribute("", "task"))
+        return;  // another task than DEER: its figures read its own axes
     time_us = array("axes/time_us", {-1}).values;
     distance_nm = array("axes/distance_nm", {-1}).values;
     for (const auto& [name, values] : {std::pair{"time_us", &time_us}, {"distance_nm", &distance_nm}})
@@ -150,6 +152,10 @@ std::string missing_groups(const std::vector<GroupStyle>& present) {
 std::vector<Figure> study_figures(const Hdf5Group& root, const Summary& summary) {
     const Study study(root);
     std::vector<Figure> figures;
+    if (summary.task != "deer") {
+        add_task_figures(study, summary, figures);
+        return figures;
+    }
     add_training_figures(study, summary, figures);
     add_layer_1_figures(study, figures);
     if (summary.deep)
@@ -158,6 +164,8 @@ std::vector<Figure> study_figures(const Hdf5Group& root, const Summary& summary)
         add_layer_2_figures(study, figures);
     add_network_figures(study, figures);
     add_relation_figures(study, figures);
+    if (summary.optimiser)
+        add_optimiser_figures(study, figures);
     return figures;
 }
 

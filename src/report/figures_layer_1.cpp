@@ -7,6 +7,38 @@
 
 namespace descrambler {
 
+Image spectrum_image(const Matrix<double>& folded, Index most_rows, Index most_columns, double step_mhz, double depth) {
+    const Index n = folded.rows(), N = folded.cols();
+    const Index up = std::min(most_rows, (n - 1) / 2), along = std::min(most_columns, (N - 1) / 2);
+    const double top = std::max(*std::max_element(folded.values().begin(), folded.values().end()), 1e-300);
+    Image image{.values = Matrix<double>(2 * up + 1, 2 * along + 1),
+                .x_first = -static_cast<double>(along) * step_mhz,
+                .x_step = step_mhz,
+                .y_first = -static_cast<double>(up),
+                .low = -depth,
+                .high = 0,
+                .label = "dB of the maximum"};
+    for (Index i = -up; i <= up; ++i)
+        for (Index j = -along; j <= along; ++j) {
+            const double v = std::max(folded((i + n) % n, (j + N) % N) / top, 1e-15);
+            image.values(i + up, j + along) = 20 * std::log10(v);
+        }
+    return image;
+}
+
+Panel spectrum_panel(const std::string& title, Image image) {
+    const auto last = [](double first, double step, Index count) {
+        return first + step * static_cast<double>(count - 1);
+    };
+    const double right = last(image.x_first, image.x_step, image.values.cols());
+    const double top = last(image.y_first, image.y_step, image.values.rows());
+    return {.title = title,
+            .x = axis("frequency along time, MHz", image.x_first - image.x_step / 2, right + image.x_step / 2),
+            .y = axis("frequency along link, bins", image.y_first - 0.5, top + 0.5),
+            .image = std::move(image),
+            .curves = {}};
+}
+
 namespace {
 
 constexpr const char* layer_1 = "layers/layer_1_before_smoothness/descrambled_weight";
@@ -54,39 +86,6 @@ Figure weight_figure(const Study& study) {
         f, study, {.layer = "layer_1", .descrambled = layer_1, .control = "descrambled_1"},
         [&](const std::string& title, const Matrix<double>& weight) { return weight_panel(study, title, weight); });
     return f;
-}
-
-// |FFT2| in dB below its maximum, zero frequency in the middle, rows and columns up to the given bins.
-Image spectrum_image(const Matrix<double>& folded, Index most_rows, Index most_columns, double step_mhz, double depth) {
-    const Index n = folded.rows(), N = folded.cols();
-    const Index up = std::min(most_rows, (n - 1) / 2), along = std::min(most_columns, (N - 1) / 2);
-    const double top = std::max(*std::max_element(folded.values().begin(), folded.values().end()), 1e-300);
-    Image image{.values = Matrix<double>(2 * up + 1, 2 * along + 1),
-                .x_first = -static_cast<double>(along) * step_mhz,
-                .x_step = step_mhz,
-                .y_first = -static_cast<double>(up),
-                .low = -depth,
-                .high = 0,
-                .label = "dB of the maximum"};
-    for (Index i = -up; i <= up; ++i)
-        for (Index j = -along; j <= along; ++j) {
-            const double v = std::max(folded((i + n) % n, (j + N) % N) / top, 1e-15);
-            image.values(i + up, j + along) = 20 * std::log10(v);
-        }
-    return image;
-}
-
-Panel spectrum_panel(const std::string& title, Image image) {
-    const auto last = [](double first, double step, Index count) {
-        return first + step * static_cast<double>(count - 1);
-    };
-    const double right = last(image.x_first, image.x_step, image.values.cols());
-    const double top = last(image.y_first, image.y_step, image.values.rows());
-    return {.title = title,
-            .x = axis("frequency along time, MHz", image.x_first - image.x_step / 2, right + image.x_step / 2),
-            .y = axis("frequency along link, bins", image.y_first - 0.5, top + 0.5),
-            .image = std::move(image),
-            .curves = {}};
 }
 
 FileArray<double> spectra(const Study& study, const std::string& group, const std::string& name) {

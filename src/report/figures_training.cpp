@@ -9,9 +9,6 @@
 
 namespace descrambler {
 
-namespace {
-
-// 1, 2 and 5 of every decade that the curves reach: gnuplot labels whole decades only, and a loss may stay within one.
 std::vector<std::pair<double, std::string>> decade_ticks(const std::vector<Curve>& curves) {
     double low = std::numeric_limits<double>::infinity(), high = 0;
     for (const Curve& curve : curves)
@@ -36,6 +33,8 @@ std::vector<std::pair<double, std::string>> decade_ticks(const std::vector<Curve
         }
     return ticks;
 }
+
+namespace {
 
 Figure loss_figure(const Study& study) {
     Figure f{.section = "training",

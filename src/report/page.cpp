@@ -8,9 +8,7 @@
 
 namespace descrambler {
 
-using namespace page;
-
-namespace {
+namespace page {
 
 constexpr const char* style_sheet = R"(
 body { font: 15px/1.5 "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif; color: #1a1a1a;
@@ -57,6 +55,59 @@ td.both { text-align: center; }
   .badge, .counts div { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }
 )";
+
+std::string element(const std::string& tag, const std::string& content, const std::string& attributes) {
+    return "<" + tag + (attributes.empty() ? "" : " " + attributes) + ">" + content + "</" + tag + ">\n";
+}
+std::string text(const std::string& plain) {
+    return escape_markup(plain);
+}
+std::string paragraph(const std::string& plain) {
+    return element("p", text(plain));
+}
+
+std::string count_words(std::size_t n, const std::string& one, const std::string& many) {
+    return std::to_string(n) + " " + (n == 1 ? one : many);
+}
+
+// ---- numbers and tables --------------------------------------------------------------------------------------------
+
+std::string number(double value, int digits) {
+    return number_text(value, digits);
+}
+std::string number(const std::optional<double>& value, int digits) {
+    return value ? number(*value, digits) : "not measured";
+}
+
+std::string range_cell(const MaybeRange& r, int digits) {
+    if (!r)
+        return "–";
+    std::string cell = number(r->median, digits);
+    if (r->min != r->max)
+        cell += "<span class=\"range\">" + number(r->min, digits) + " to " + number(r->max, digits) + "</span>";
+    return cell;
+}
+
+std::string table(const Row& head, const std::vector<Row>& rows) {
+    std::string out = "<thead><tr>";
+    for (const std::string& cell : head)
+        out += "<th scope=\"col\">" + cell + "</th>";
+    out += "</tr></thead>\n<tbody>\n";
+    for (const Row& row : rows) {
+        out += "<tr>";
+        for (const std::string& cell : row)
+            out += "<td>" + cell + "</td>";
+        out += "</tr>\n";
+    }
+    return element("div", element("table", out + "</tbody>"), "class=\"scroll\"");
+}
+
+std::string value_table(const std::string& left, const std::string& right, const Values& values) {
+    std::vector<Row> rows;
+    for (const auto& [name, value] : values)
+        rows.push_back({text(name), text(value)});
+    return table({text(left), text(right)}, rows);
+}
 
 // ---- figures -------------------------------------------------------------------------------------------------------
 
@@ -153,6 +204,11 @@ std::string what_this_page_shows(const Summary& summary) {
                                                             "section 3, with its controls."
                                                           : ""),
                              "class=\"absent\"");
+    return out + claims(summary);
+}
+
+std::string claims(const Summary& summary) {
+    std::string out;
     std::array<std::size_t, 3> counts{};
     std::size_t comparisons = 0;
     for (const FindingLine& f : summary.findings)
@@ -184,7 +240,7 @@ std::string what_this_page_shows(const Summary& summary) {
     if (counts[1])
         out += element("h3", "Reproduced, but no evidence of learning") +
                claim_list(summary, Badge::not_discriminating, false);
-    out += element("h3", "Published findings that do not reproduce");
+    out += element("h3", summary.task == "deer" ? "Published findings that do not reproduce" : "Not reproduced");
     out += counts[2] ? claim_list(summary, Badge::not_reproduced, true)
                      : paragraph("None: every published finding in the table is reproduced.");
     return out;
@@ -360,9 +416,20 @@ std::string provenance(const Summary& summary) {
     return out;
 }
 
-}  // namespace
+std::string document(const std::string& title, const std::string& body) {
+    return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n<meta name=\"viewport\" "
+           "content=\"width=device-width, initial-scale=1\" />\n<title>" +
+           text(title) + "</title>\n<style>" + style_sheet + "</style>\n</head>\n<body>\n" + body +
+           "</body>\n</html>\n";
+}
+
+}  // namespace page
+
+using namespace page;
 
 std::string report_page(const Summary& summary, const std::vector<DrawnFigure>& figures) {
+    if (summary.task != "deer")
+        return task_page(summary, figures);
     const std::array<std::pair<const char*, const char*>, 9> contents = {
         {{"summary", "What this page shows"},
          {"training", "1 Training"},
@@ -421,13 +488,10 @@ std::string report_page(const Summary& summary, const std::vector<DrawnFigure>& 
                 "the relative excess over that bound, off-diagonal how far the signals are from being separated "
                 "in the basis of the stencil, orthogonality the largest entry of P Pᵀ − 1, rank the number of "
                 "signal components that are not zero. A small gap alone does not make a picture right.") +
-            layer_table(summary);
+            layer_table(summary) + optimiser_answer(summary) + figures_of("quality", figures);
     body += heading(8) + provenance(summary);
 
-    return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n<meta name=\"viewport\" "
-           "content=\"width=device-width, initial-scale=1\" />\n<title>Descrambler study, " +
-           text(summary.networks) + " networks</title>\n<style>" + style_sheet + "</style>\n</head>\n<body>\n" + body +
-           "</body>\n</html>\n";
+    return document("Descrambler study, " + summary.networks + " networks", body);
 }
 
 }  // namespace descrambler

@@ -1,74 +1,45 @@
-// What the files of the page share: elements, numbers and tables as markup.
+// The parts that the pages of all tasks are made of. Strings come back marked up unless said otherwise.
 #pragma once
 
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
+#include "page.hpp"
 
-#include "gnuplot.hpp"
-#include "summary.hpp"
+namespace descrambler {
 
-namespace descrambler::page {
+// The page of a task other than DEER.
+[[nodiscard]] std::string task_page(const Summary& summary, const std::vector<DrawnFigure>& figures);
 
-inline std::string element(const std::string& tag, const std::string& content, const std::string& attributes = "") {
-    return "<" + tag + (attributes.empty() ? "" : " " + attributes) + ">" + content + "</" + tag + ">\n";
-}
-inline std::string text(const std::string& plain) {
-    return escape_markup(plain);
-}
-inline std::string paragraph(const std::string& plain) {
-    return element("p", text(plain));
-}
+namespace page {
 
-inline std::string count_words(std::size_t n, const std::string& one, const std::string& many) {
-    return std::to_string(n) + " " + (n == 1 ? one : many);
-}
-
-inline std::string number(double value, int digits = 3) {
-    return number_text(value, digits);
-}
-inline std::string number(const std::optional<double>& value, int digits = 3) {
-    return value ? number(*value, digits) : "not measured";
-}
-
-inline std::string range_cell(const MaybeRange& r, int digits = 3) {
-    if (!r)
-        return "–";
-    std::string cell = number(r->median, digits);
-    if (r->min != r->max)
-        cell += "<span class=\"range\">" + number(r->min, digits) + " to " + number(r->max, digits) + "</span>";
-    return cell;
-}
+[[nodiscard]] std::string element(const std::string& tag, const std::string& content,
+                                  const std::string& attributes = "");
+[[nodiscard]] std::string text(const std::string& plain);
+[[nodiscard]] std::string paragraph(const std::string& plain);
+[[nodiscard]] std::string count_words(std::size_t n, const std::string& one, const std::string& many);
+[[nodiscard]] std::string number(double value, int digits = 3);
+[[nodiscard]] std::string number(const std::optional<double>& value, int digits = 3);
+[[nodiscard]] std::string range_cell(const MaybeRange& range, int digits = 3);
 
 using Row = std::vector<std::string>;  // cells, already marked up
+[[nodiscard]] std::string table(const Row& head, const std::vector<Row>& rows);
+[[nodiscard]] std::string value_table(const std::string& left, const std::string& right, const Values& values);
+[[nodiscard]] std::string figures_of(const std::string& section, const std::vector<DrawnFigure>& figures);
 
-inline std::string table(const Row& head, const std::vector<Row>& rows) {
-    std::string out = "<thead><tr>";
-    for (const std::string& cell : head)
-        out += "<th scope=\"col\">" + cell + "</th>";
-    out += "</tr></thead>\n<tbody>\n";
-    for (const Row& row : rows) {
-        out += "<tr>";
-        for (const std::string& cell : row)
-            out += "<td>" + cell + "</td>";
-        out += "</tr>\n";
-    }
-    return element("div", element("table", out + "</tbody>"), "class=\"scroll\"");
-}
-
-inline std::string value_table(const std::string& left, const std::string& right, const Values& values) {
-    std::vector<Row> rows;
-    for (const auto& [name, value] : values)
-        rows.push_back({text(name), text(value)});
-    return table({text(left), text(right)}, rows);
-}
+[[nodiscard]] std::string claims(const Summary& summary);  // how many findings hold, and which
+[[nodiscard]] std::string findings_table(const Summary& summary);
+[[nodiscard]] std::string extras_table(const Summary& summary);
+[[nodiscard]] std::string alignment_table(const Summary& summary);
+[[nodiscard]] std::string layer_table(const Summary& summary);
+[[nodiscard]] std::string provenance(const Summary& summary);
+[[nodiscard]] std::string document(const std::string& title, const std::string& body);  // title is plain
 
 // ---- sections of files of their own --------------------------------------------------------------------------------
 
 // Section "Agreement between networks": is the interpretation the same for every network, and is that learning?
-std::string alignment_answer(const Summary& summary);
+[[nodiscard]] std::string alignment_answer(const Summary& summary);
+// Section "Descrambling quality": the published optimiser; empty where it was left out.
+[[nodiscard]] std::string optimiser_answer(const Summary& summary);
 // Section "Deeper layers"; summary.deep must be there. profile: the figure from layer to layer.
-std::string deep_section(const Summary& summary, const std::string& profile);
+[[nodiscard]] std::string deep_section(const Summary& summary, const std::string& profile);
 
-}  // namespace descrambler::page
+}  // namespace page
+}  // namespace descrambler

@@ -144,6 +144,41 @@ Peer peer(const Field& at) {
     return peer;
 }
 
+Groups groups(const Field& at) {
+    Groups result;
+    for (const auto& [name, range] : at.members())
+        result[name] = range.range();
+    return result;
+}
+
+std::vector<std::pair<std::string, MaybeRange>> named_ranges(const Field& at) {
+    std::vector<std::pair<std::string, MaybeRange>> result;
+    for (const auto& [name, range] : at.members())
+        result.emplace_back(name, range.range());
+    return result;
+}
+
+ConditionLine condition(const Field& at) {
+    ConditionLine line;
+    line.name = at.at("name").text();
+    line.words = at.at("words").text();
+    line.predict_the_mean = at.at("predict_the_mean").maybe_number();
+    line.relative_error = groups(at.at("relative_error"));
+    if (at.has("predict_the_mean_ms"))
+        line.predict_the_mean_ms = at.at("predict_the_mean_ms").number();
+    if (at.has("filter_error"))
+        line.filter_error = at.at("filter_error").number();
+    if (at.has("error_ms"))
+        line.error_ms = groups(at.at("error_ms"));
+    if (at.has("r2"))
+        for (const auto& [vector, halves] : at.at("r2").members())
+            for (const auto& [half, of] : halves.members())
+                line.r2[vector][half] = groups(of);
+    if (at.has("curves"))
+        line.curves = named_ranges(at.at("curves"));
+    return line;
+}
+
 PartitionLine partition(const Field& at) {
     PartitionLine line;
     line.clusters = at.at("clusters").number();
@@ -272,8 +307,28 @@ Summary read_summary(const std::filesystem::path& path) {
                     summary.alignment[comparison][score] = range.range();
     if (root.has("alignment") && root.at("alignment").has("clusters"))
         summary.relations = relations(root.at("alignment"));
+    if (root.has("optimiser")) {
+        const Field at = root.at("optimiser");
+        OptimiserSummary optimiser;
+        optimiser.iterations = at.at("iterations").number();
+        for (const auto& [group, numbers] : at.at("groups").members())
+            for (const auto& [name, range] : numbers.members())
+                optimiser.groups[name][group] = range.range();
+        optimiser.pair_correlation = at.at("pair_correlation").range();
+        summary.optimiser = optimiser;
+    }
     if (root.has("deep"))
         summary.deep = deep(root.at("deep"));
+    if (root.has("task"))
+        summary.task = root.at("task").text();
+    if (summary.task == "relaxometry" || summary.task == "bandpass") {
+        const Field task = root.at(summary.task);
+        for (const Field& at : task.at("conditions").items())
+            summary.conditions.push_back(condition(at));
+        summary.curves = named_ranges(task.at("curves"));
+    } else if (summary.task != "deer") {
+        root.at("task").refuse("\"deer\", \"relaxometry\" or \"bandpass\"");
+    }
     summary.controls = root.at("controls").plain_members();
     if (root.has("timing"))
         summary.timing = root.at("timing").plain_members();

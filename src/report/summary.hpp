@@ -48,6 +48,17 @@ struct Peer {
     Values lambda_quantiles;
 };
 
+using Groups = std::map<std::string, MaybeRange>;  // trained, untrained, shuffled, no_decay
+
+// One condition of a task other than DEER; what its task does not have is absent.
+struct ConditionLine {
+    std::string name, words;
+    std::optional<double> predict_the_mean, predict_the_mean_ms, filter_error;
+    Groups relative_error, error_ms;
+    std::map<std::string, std::map<std::string, Groups>> r2;  // vector, half
+    std::vector<std::pair<std::string, MaybeRange>> curves;   // principal components
+};
+
 // alignment.threshold, .same_function and .clusters
 struct ShareLine {
     std::string name;
@@ -89,7 +100,15 @@ struct Deep {
     std::vector<DeepNumberLine> network;
 };
 
+// optimiser: the published optimiser beside ours
+struct OptimiserSummary {
+    double iterations = 0;
+    std::map<std::string, Ranges> groups;  // by number: gap, eta_ratio, ..., then by group
+    MaybeRange pair_correlation;
+};
+
 struct Summary {
+    std::string task = "deer";
     std::string version, commit, device, precision, seed, ranks, networks, configuration;
     MeanMedian relative_error;
     std::optional<double> ensemble_relative_error, shuffled_relative_error, predict_the_mean, samples_per_network;
@@ -100,7 +119,10 @@ struct Summary {
     std::map<std::string, std::map<std::string, MaybeRange>> alignment;  // comparison, score
     std::optional<Relations> relations;
     std::optional<Deep> deep;
+    std::optional<OptimiserSummary> optimiser;
     Values controls, timing;
+    std::vector<ConditionLine> conditions;                   // of tasks other than DEER
+    std::vector<std::pair<std::string, MaybeRange>> curves;  // relaxometry: curves that no network has seen
 };
 
 // Throws InputError "FILE: field NAME: ..." for what is malformed or missing. `tikhonov`, `extras`, `alignment` and

@@ -35,6 +35,7 @@ std::string member_fingerprint(const StudyConfig& config, const MemberPlan& plan
     own.tikhonov = 0;
     own.stencil = StencilKind::fourier2;
     own.joint_lambda = 0;
+    own.chart_iterations = 0;
     own.bootstrap = 0;
     own.checkpoint_seconds = 0;
     own.decay = plan.decay;

@@ -119,6 +119,53 @@ Key either(std::string name, Enum& value, Enum first, std::string first_name, En
             [=, &value] { return in_quotes(value == first ? first_name : second_name); }};
 }
 
+// A list of 1 to 16 items, each read and written as T's functions have it.
+template <class T>
+Key list(std::string name, std::vector<T>& value, const std::string& what, std::function<T(const toml::node&)> from,
+         std::function<std::string(const T&)> to) {
+    return {std::move(name),
+            [=, &value](const toml::node& node) {
+                const toml::array* items = node.as_array();
+                if (items == nullptr || items->empty() || items->size() > 16)
+                    expected("a list of 1 to 16 " + what);
+                value.clear();
+                for (const toml::node& item : *items)
+                    value.push_back(from(item));
+            },
+            [=, &value] {
+                std::string text;
+                for (const T& item : value)
+                    text += (text.empty() ? "" : ", ") + to(item);
+                return "[" + text + "]";
+            }};
+}
+
+Key reals(std::string name, std::vector<double>& value) {
+    return list<double>(
+        std::move(name), value, "numbers",
+        [](const toml::node& node) {
+            const auto found = node.is_number() ? node.value<double>() : std::nullopt;
+            if (!found || !std::isfinite(*found))
+                expected("a list of numbers");
+            return *found;
+        },
+        [](const double& x) { return shortest(x); });
+}
+
+template <class Enum>
+Key names(std::string name, std::vector<Enum>& value, std::function<Enum(std::string_view)> from,
+          std::function<std::string_view(Enum)> to) {
+    return list<Enum>(
+        std::move(name), value, "names in quotes",
+        [from](const toml::node& node) {
+            const auto found = node.value_exact<std::string>();
+            if (!found)
+                expected("a list of names in quotes");
+            return from(*found);
+        },
+        [to](const Enum& item) { return in_quotes(to(item)); });
+}
+
 Key widths(std::string name, std::vector<Index>& value) {
     return {std::move(name),
             [&value](const toml::node& node) {
@@ -137,6 +184,26 @@ Key widths(std::string name, std::vector<Index>& value) {
             }};
 }
 
+Task task_from(std::string_view name) {
+    for (const Task task : {Task::deer, Task::relaxometry, Task::bandpass})
+        if (to_string(task) == name)
+            return task;
+    throw InputError("expected \"deer\", \"relaxometry\" or \"bandpass\", found '" + std::string(name) + "'");
+}
+
+// The task that a key belongs to; nothing: to all of them.
+std::optional<Task> task_of(const std::string& key) {
+    if (key == "data.task")
+        return std::nullopt;
+    if (key.starts_with("data.") || key == "analysis.tikhonov")
+        return Task::deer;
+    if (key.starts_with("relaxometry."))
+        return Task::relaxometry;
+    if (key.starts_with("bandpass."))
+        return Task::bandpass;
+    return std::nullopt;
+}
+
 // Every key of the format, in the order of the file. A preset fills [data] before the other keys are read.
 std::vector<Key> keys_of(StudyConfig& c) {
     const std::int64_t large = std::int64_t{1} << 40;
@@ -146,6 +213,7 @@ std::vector<Key> keys_of(StudyConfig& c) {
     return {
         text("title", c.title),
         whole("seed", c.seed, 0, std::numeric_limits<std::int64_t>::max()),
+        choice<Task>("data.task", c.task, task_from, [](Task t) { return to_string(t); }),
         text("data.preset", c.data.preset),
         whole("data.times", c.data.times, 8, 1 << 14),
         whole("data.distances", c.data.distances, 8, 1 << 14),
@@ -163,15 +231,37 @@ std::vector<Key> keys_of(StudyConfig& c) {
         real("data.noise_max", c.data.noise_max, 0, 10),
         either("data.input_scaling", c.data.input, InputScaling::boxed, "boxed", InputScaling::clean, "clean"),
         either("data.target_scaling", c.data.target, TargetScaling::maximum, "maximum", TargetScaling::mean, "mean"),
+        names<Track>("relaxometry.tracks", c.relaxometry.tracks, track_from, [](Track t) { return to_string(t); }),
+        reals("relaxometry.snr", c.relaxometry.snr),
+        whole("relaxometry.points", c.relaxometry.points, 8, 4096),
+        real("relaxometry.span_ms", c.relaxometry.span_ms, 1e-6, 1e6),
+        real("relaxometry.time_min_ms", c.relaxometry.time_min_ms, 1e-6, 1e6),
+        real("relaxometry.time_max_ms", c.relaxometry.time_max_ms, 1e-6, 1e6),
+        real("relaxometry.weight", c.relaxometry.weight, 0, 1),
+        whole("relaxometry.grid", c.relaxometry.grid, 2, 200),
+        real("relaxometry.penalty", c.relaxometry.penalty, 0, 1e6),
+        names<BandpassTarget>("bandpass.targets", c.bandpass.targets, bandpass_target_from,
+                              [](BandpassTarget t) { return to_string(t); }),
+        whole("bandpass.points", c.bandpass.points, 16, 8192),
+        real("bandpass.rate_hz", c.bandpass.rate_hz, 1e-6, 1e9),
+        real("bandpass.low_hz", c.bandpass.low_hz, 0, 1e9),
+        real("bandpass.high_hz", c.bandpass.high_hz, 0, 1e9),
+        reals("bandpass.tones_hz", c.bandpass.tones_hz),
+        reals("bandpass.amplitudes", c.bandpass.amplitudes),
+        real("bandpass.noise", c.bandpass.noise, 0, 1e3),
         widths("network.hidden", c.hidden),
         activation("network.activation", c.activation),
         activation("network.output_activation", c.output_activation),
         flag("network.renorm", c.renorm),
+        either("network.initialisation", c.initial.kind, Initialisation::glorot, "glorot", Initialisation::fan_in,
+               "fan_in"),
+        real("network.first_weight_scale", c.initial.first_scale, 0, 1e3),
         whole("training.iterations", c.iterations, 1, large),
         whole("training.batch_size", c.batch_size, 1, 1 << 16),
         real("training.rate", c.rate, 1e-12, 10),
         real("training.rate_floor", c.rate_floor, 0, 1),
         real("training.decay", c.decay, 0, 1),
+        either("training.loss", c.loss, Loss::mse, "mse", Loss::rmse, "rmse"),
         either<std::string>("training.precision", c.precision, "f32", "f32", "f64", "f64"),
         real("training.checkpoint_seconds", c.checkpoint_seconds, 0, 1e9),
         whole("ensemble.networks", c.networks, 1, 100000),
@@ -184,6 +274,7 @@ std::vector<Key> keys_of(StudyConfig& c) {
         whole("analysis.tikhonov", c.tikhonov, 0, 1 << 18),
         choice<StencilKind>("analysis.stencil", c.stencil, stencil_from, [](StencilKind k) { return to_string(k); }),
         real("analysis.joint_lambda", c.joint_lambda, 0, 1e12),
+        whole("analysis.chart_iterations", c.chart_iterations, 0, 100000),
         whole("analysis.bootstrap", c.bootstrap, 0, 200),
     };
 }
@@ -256,6 +347,18 @@ void merge(toml::table& into, const toml::table& changes) {
             into.insert_or_assign(key, node);
 }
 
+// Keys of another task would do nothing: whoever wrote them expected something else.
+void refuse_other_tasks(const toml::table& table, const std::string& prefix, Task task, const std::string& where) {
+    for (const auto& [key, node] : table) {
+        const std::string name = prefix + std::string(key.str());
+        if (node.is_table())
+            refuse_other_tasks(*node.as_table(), name + ".", task, where);
+        else if (const auto of = task_of(name); of && *of != task)
+            throw InputError(where + ": " + name + ": belongs to data.task = \"" + std::string(to_string(*of)) +
+                             "\", the task of this study is \"" + std::string(to_string(task)) + "\"");
+    }
+}
+
 void apply(StudyConfig& config, const toml::table& table, const std::string& where) {
     // the preset first: other keys of [data] are changes to it
     if (const auto preset = table["data"]["preset"]; preset.is_value()) {
@@ -275,6 +378,8 @@ void apply(StudyConfig& config, const toml::table& table, const std::string& whe
 
 StudyConfig parse_config(const std::string& text, const std::string& where, const std::vector<std::string>& overrides) {
     toml::table whole = parse_toml(text, where);
+    const toml::table file = whole;
+    std::vector<std::pair<toml::table, std::string>> changes;
     {
         StudyConfig trial;
         apply(trial, whole, where);
@@ -294,18 +399,24 @@ StudyConfig parse_config(const std::string& text, const std::string& where, cons
         StudyConfig trial;
         apply(trial, table, source);  // so that a mistake is told of --set, not of the file
         merge(whole, table);
+        changes.emplace_back(std::move(table), source);
     }
     StudyConfig config;  // all changes are known before a preset fills [data]
     apply(config, whole, where);
+    refuse_other_tasks(file, "", config.task, where);
+    for (const auto& [table, source] : changes)
+        refuse_other_tasks(table, "", config.task, source);
     try {
         validate(config.data);
+        validate(config.relaxometry);
+        validate(config.bandpass);
     } catch (const InputError& error) {
         throw InputError(where + ": " + error.what());
     }
     if (config.bootstrap == 1)
         throw InputError(where +
                          ": analysis.bootstrap: expected 0 (none) or at least 2 replicates to compare, found 1");
-    if (config.tikhonov > config.validation)
+    if (config.task == Task::deer && config.tikhonov > config.validation)
         throw InputError(where + ": analysis.tikhonov: expected at most analysis.validation = " +
                          std::to_string(config.validation) + ", found " + std::to_string(config.tikhonov));
     return config;
@@ -320,6 +431,8 @@ std::string to_toml(const StudyConfig& config) {
     std::ostringstream out;
     std::string section;
     for (const Key& key : keys_of(copy)) {
+        if (const auto task = task_of(key.name); task && *task != config.task)
+            continue;
         const std::size_t dot = key.name.find('.');
         const std::string of = dot == std::string::npos ? "" : key.name.substr(0, dot);
         if (of != section) {
@@ -331,15 +444,55 @@ std::string to_toml(const StudyConfig& config) {
     return out.str();
 }
 
+std::string_view to_string(Task task) {
+    switch (task) {
+        case Task::relaxometry:
+            return "relaxometry";
+        case Task::bandpass:
+            return "bandpass";
+        case Task::deer:
+            break;
+    }
+    return "deer";
+}
+
 std::vector<Layer> network_layers(const StudyConfig& config) {
     std::vector<Layer> layers;
-    Index inputs = config.data.times;
+    Index inputs = config.data.times, outputs = config.data.distances;
+    if (config.task == Task::relaxometry)
+        inputs = 2 * config.relaxometry.points, outputs = 2;
+    else if (config.task == Task::bandpass)
+        inputs = outputs = config.bandpass.points;
     for (const Index width : config.hidden) {
         layers.push_back({inputs, width, config.activation, false});
         inputs = width;
     }
-    layers.push_back({inputs, config.data.distances, config.output_activation, config.renorm});
+    layers.push_back({inputs, outputs, config.output_activation, config.renorm});
     return layers;
+}
+
+Index condition_count(const StudyConfig& config) {
+    switch (config.task) {
+        case Task::relaxometry:
+            return condition_count(config.relaxometry);
+        case Task::bandpass:
+            return std::ssize(config.bandpass.targets);
+        case Task::deer:
+            break;
+    }
+    return 1;
+}
+
+std::string condition_name(const StudyConfig& config, Index condition) {
+    switch (config.task) {
+        case Task::relaxometry:
+            return condition_name(config.relaxometry, condition);
+        case Task::bandpass:
+            return std::string(to_string(config.bandpass.targets[static_cast<std::size_t>(condition)]));
+        case Task::deer:
+            break;
+    }
+    return "";
 }
 
 }  // namespace descrambler

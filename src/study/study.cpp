@@ -11,27 +11,12 @@
 #include "descrambler/random.hpp"
 #include "descrambler/report.hpp"
 #include "study/study_data.hpp"
+#include "study/study_steps.hpp"
+#include "study/task_data.hpp"
 
 namespace descrambler {
 
 namespace {
-
-class Stopwatch {
-public:
-    explicit Stopwatch(double& seconds) : seconds_(seconds) {}
-    Stopwatch(const Stopwatch&) = delete;
-    Stopwatch& operator=(const Stopwatch&) = delete;
-    ~Stopwatch() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-
-private:
-    double& seconds_;
-    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-void stop_here(const Progress& progress) {
-    if (progress.stop && progress.stop())
-        throw Stopped("stopped after a checkpoint");
-}
 
 // ---- members ---------------------------------------------------------------------------------------------------
 
@@ -82,14 +67,17 @@ void group_members(StudyData& study, const std::vector<MemberState>& members) {
     add("trained", "");
     StudyGroup untrained;
     untrained.name = "untrained";
-    for (Index i = 0; i < study.config.untrained; ++i)
-        untrained.networks.push_back(untrained_network(study.config, static_cast<std::uint64_t>(i)));
+    for (Index c = 0; c < condition_count(study.config); ++c)
+        for (Index i = 0; i < study.config.untrained; ++i)
+            untrained.networks.push_back(untrained_network(study.config, member_number(c, i)));
     study.groups.push_back(std::move(untrained));
     add("shuffled", "shuffled_");
     add("no_decay", "no_decay_");
 }
 
 // ---- validation ------------------------------------------------------------------------------------------------
+
+}  // namespace
 
 double relative_error(std::span<const double> found, std::span<const double> truth) {
     double difference = 0, norm = 0;
@@ -110,6 +98,8 @@ std::vector<double> column_errors(const Matrix<double>& found, const Matrix<doub
         errors.push_back(relative_error(found.column(j), truth.column(j)));
     return errors;
 }
+
+namespace {
 
 void validate_networks(StudyData& study, const DeerLibrary& validation, int threads) {
     const Matrix<double> input = to_double(validation.input), target = to_double(validation.target);
@@ -216,12 +206,17 @@ void run_peer(StudyData& study, const DeerLibrary& validation, int threads) {
 
 // ---- descrambling and findings -----------------------------------------------------------------------------------
 
-void descramble_groups(StudyData& study, const Library& library, int threads) {
+}  // namespace
+
+void descramble_groups(StudyData& study, std::span<const Library> libraries, int threads) {
+    const Index conditions = std::ssize(libraries);
     for (StudyGroup& group : study.groups) {
         if (group.networks.empty())
             continue;
         const auto depth = static_cast<Index>(group.networks.front().layers.size());
-        const Index layers = &group == &study.groups.front() || is_deep(study.config) ? depth : 1;
+        // the outputs of the other tasks are two times, or a trace: nothing to be put in order
+        const Index last = study.config.task == Task::deer ? depth : depth - 1;
+        const Index layers = &group == &study.groups.front() || is_deep(study.config) ? last : 1;
         const auto add = [&](Index layer, Tap tap, Criterion criterion) {
             DescrambleRequest request{.tap = {.layer = layer, .tap = tap},
                                       .criterion = criterion,
@@ -230,7 +225,12 @@ void descramble_groups(StudyData& study, const Library& library, int threads) {
             const std::string name = "layer_" + std::to_string(layer) + "_" + std::string(to_string(tap)) + "_" +
                                      std::string(to_string(criterion));
             try {
-                group.layers.push_back({name, request, descramble(group.networks, library, request, threads)});
+                StudyLayer part{name, request, {}};
+                for (Index c = 0; c < conditions; ++c)
+                    for (Descrambling& d :
+                         descramble(part_of(group.networks, c, conditions), libraries[c], request, threads))
+                        part.networks.push_back(std::move(d));
+                group.layers.push_back(std::move(part));
             } catch (const InputError& error) {  // a network died in training: nobody gave bad input
                 throw Error(group.name + " networks, " + name + ": " + error.what());
             }
@@ -243,6 +243,8 @@ void descramble_groups(StudyData& study, const Library& library, int threads) {
         }
     }
 }
+
+namespace {
 
 // The findings are defined on two layers between 256 times and 256 distances, drawn with the Fourier stencil.
 bool findings_apply(const StudyConfig& config) {
@@ -270,7 +272,10 @@ void read_findings(StudyData& study, const FindingsLibrary& library, int threads
 
 // ---- alignment -----------------------------------------------------------------------------------------------------
 
+}  // namespace
+
 void align_groups(StudyData& study, int threads) {
+    const Index conditions = condition_count(study.config);
     const std::unique_ptr<Backend<double>> on = make_cpu_backend<double>(1);
     const Stencil stencil = make_stencil(*on, study.config.stencil, study.config.hidden.front());
     const auto raw = [](const StudyGroup& group) {
@@ -286,16 +291,33 @@ void align_groups(StudyData& study, int threads) {
                 weights.push_back(network.descrambled_weight);
         return weights;
     };
+    const auto within = [&](const std::vector<Matrix<double>>& all) {  // networks of one condition with each other
+        std::vector<Alignment> pairs;
+        for (Index c = 0; c < conditions; ++c)
+            for (const Alignment& pair : align_all(stencil, part_of(all, c, conditions), threads))
+                pairs.push_back(pair);
+        return pairs;
+    };
+    const auto between = [&](const std::vector<Matrix<double>>& a, const std::vector<Matrix<double>>& b) {
+        std::vector<Alignment> pairs;
+        for (Index c = 0; c < conditions; ++c)
+            for (const Alignment& pair :
+                 align_between(stencil, part_of(a, c, conditions), part_of(b, c, conditions), threads))
+                pairs.push_back(pair);
+        return pairs;
+    };
     for (StudyGroup& group : study.groups) {
-        group.raw_pairs = align_all(stencil, raw(group), threads);
-        group.descrambled_pairs = align_all(stencil, descrambled(group), threads);
+        group.raw_pairs = within(raw(group));
+        group.descrambled_pairs = within(descrambled(group));
     }
     const StudyGroup &trained = study.trained(), &untrained = *study.group("untrained"),
                      &shuffled = *study.group("shuffled");
-    study.against_shuffled = align_between(stencil, descrambled(trained), descrambled(shuffled), threads);
-    study.raw_against_shuffled = align_between(stencil, raw(trained), raw(shuffled), threads);
-    study.untrained_against_shuffled = align_between(stencil, descrambled(untrained), descrambled(shuffled), threads);
+    study.against_shuffled = between(descrambled(trained), descrambled(shuffled));
+    study.raw_against_shuffled = between(raw(trained), raw(shuffled));
+    study.untrained_against_shuffled = between(descrambled(untrained), descrambled(shuffled));
 }
+
+namespace {
 
 // Mean picture correlation of each network with the others of its group, from the pairs i < j.
 std::vector<double> mean_partner_correlation(std::size_t networks, const std::vector<Alignment>& pairs) {
@@ -364,6 +386,22 @@ double predict_the_mean(const Matrix<double>& library_target, const Matrix<doubl
     return sum / static_cast<double>(validation_target.cols());
 }
 
+// Everything a study leaves behind, once it is known.
+void write_results(StudyData& study, const std::filesystem::path& folder, const Progress& progress, double stages) {
+    progress("writing", stages - 1, stages);
+    {
+        const Stopwatch watch(study.seconds["writing"]);
+        write_study_file(folder / "study.h5", study);
+    }
+    write_file(folder / "summary.json", summary_json(study));
+    progress("report", stages, stages);
+    {
+        const Stopwatch watch(study.seconds["report"]);
+        write_report(folder);
+    }
+    write_file(folder / "summary.json", summary_json(study));  // with the time the report took
+}
+
 bool holds_a_study(const std::filesystem::path& folder) {
     return std::filesystem::exists(folder / "study.h5") ||
            (std::filesystem::exists(folder / "members") && !std::filesystem::is_empty(folder / "members"));
@@ -398,10 +436,16 @@ void run_study(const StudyOptions& options, const Progress& progress) {
         return;
     const int threads = options.execution.threads;
     study.threads = make_cpu_backend<double>(threads)->threads();
-    study.tables = make_deer_tables(config.data);
     group_members(study, members);
 
     const double stages = 7;
+    if (config.task != Task::deer) {
+        analyse_task(study, threads, progress);
+        stop_here(progress);
+        write_results(study, options.folder, progress, stages);
+        return;
+    }
+    study.tables = make_deer_tables(config.data);
     stop_here(progress);
     progress("drawing traces", 0, stages);
     const std::unique_ptr<Backend<float>> generator = make_cpu_backend<float>(threads);
@@ -430,7 +474,12 @@ void run_study(const StudyOptions& options, const Progress& progress) {
                                            to_double(library.target)};
     {
         const Stopwatch watch(study.seconds["descrambling"]);
-        descramble_groups(study, library_of(findings_library.input), threads);
+        const Library traces = library_of(findings_library.input);
+        descramble_groups(study, {&traces, 1}, threads);
+    }
+    {
+        const Stopwatch watch(study.seconds["optimiser"]);
+        read_optimiser(study, library_of(findings_library.input), threads);
     }
     stop_here(progress);
     progress("alignment", 4, stages);
@@ -457,18 +506,7 @@ void run_study(const StudyOptions& options, const Progress& progress) {
         read_deep(study, findings_library, threads);
     }
     stop_here(progress);
-    progress("writing", 6, stages);
-    {
-        const Stopwatch watch(study.seconds["writing"]);
-        write_study_file(options.folder / "study.h5", study);
-    }
-    write_file(options.folder / "summary.json", summary_json(study));
-    progress("report", 7, stages);
-    {
-        const Stopwatch watch(study.seconds["report"]);
-        write_report(options.folder);
-    }
-    write_file(options.folder / "summary.json", summary_json(study));  // with the time the report took
+    write_results(study, options.folder, progress, stages);
 }
 
 }  // namespace descrambler

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "descrambler/alignment.hpp"
+#include "descrambler/biexponential.hpp"
 #include "descrambler/clustering.hpp"
 #include "descrambler/config.hpp"
 #include "descrambler/deep_findings.hpp"
@@ -14,6 +15,7 @@
 #include "descrambler/descramble.hpp"
 #include "descrambler/filters.hpp"
 #include "descrambler/findings.hpp"
+#include "descrambler/frequency_response.hpp"
 #include "descrambler/mlp.hpp"
 #include "descrambler/tikhonov.hpp"
 #include "descrambler/train.hpp"
@@ -29,13 +31,28 @@ struct StudyLayer {
 
 // The trained ensemble or one kind of control.
 struct StudyGroup {
-    std::string name;  // trained, untrained, shuffled, no_decay
-    std::vector<Network> networks;
+    std::string name;               // trained, untrained, shuffled, no_decay
+    std::vector<Network> networks;  // condition after condition, as many of each
     std::vector<std::vector<double>> loss;
     std::vector<StudyLayer> layers;
     std::vector<NetworkReading> readings;          // empty where the findings do not apply
     std::vector<double> error_mean, error_median;  // relative, on the validation traces
     std::vector<Alignment> raw_pairs, descrambled_pairs;
+    std::vector<BiexponentialReading> biexponential;  // relaxometry
+    std::vector<double> error_ms;                     // the same, root mean square over samples and both times
+    std::vector<ResponseReading> response;            // band-pass
+};
+
+// What the tasks other than DEER know beside their groups; one entry a condition where nothing else is said.
+struct TaskData {
+    std::vector<double> predict_the_mean;     // relative error
+    std::vector<double> predict_the_mean_ms;  // relaxometry
+    std::vector<CurveScore> curves;           // relaxometry: curves that no network has seen
+    std::vector<std::vector<CurveScore>> components;
+    std::vector<double> filter_error;           // band-pass: relative error of the ideal filter
+    std::vector<Matrix<double>> example_input,  // [inputs, examples]
+        example_target, example_output;         // [outputs, examples], output of the first network
+    std::vector<double> axis;                   // ms, s
 };
 
 // All networks of a study, trained and controls, by their descrambled first layers.
@@ -83,6 +100,22 @@ struct StudyDeep {              // empty for one hidden layer
     std::vector<DeepLayer> layers;
 };
 
+// The published optimiser on the first layer, before the activation, and ours from the same start, the identity.
+struct OptimiserReading {
+    double gap = 0, eta_ratio = 0;  // of the published one after config.chart_iterations; eta_ratio = eta / eta*
+    double fft_correlation = 0;     // of its picture with that of the minimiser, folded |FFT2| of P W1
+    std::vector<double> chart;      // its gap after 0, 1, ... iterations
+    std::vector<double> recentred;  // gap of ours by iteration
+    Index evaluations = 0;          // of the published one
+    Index to_gap = 0, to_stop = 0;  // evaluations of ours to a gap of 1e-6, and to its own test
+    double recentred_gap = 0;
+};
+struct StudyOptimiser {
+    std::vector<std::vector<OptimiserReading>> groups;  // [group][network]; empty: left out
+    Matrix<double> spectrum;                            // folded |FFT2| of the published P W1, first trained network
+    std::vector<double> pair_correlation;               // of the published pictures of trained networks, pairs i < j
+};
+
 struct StudyExamples {  // columns are traces
     Matrix<double> trace, clean, target, mean, lower, upper, tikhonov;
 };
@@ -98,9 +131,11 @@ struct StudyData {
     std::vector<double> median_network_error;  // [traces] of the network of median error
     StudyExamples examples;
     Replica replica;
+    TaskData task;
     std::vector<Alignment> against_shuffled, raw_against_shuffled, untrained_against_shuffled;
     StudyRelations relations;
     StudyDeep deep;
+    StudyOptimiser optimiser;
     std::vector<FindingRow> findings;
     std::string device;
     int threads = 0;
@@ -116,6 +151,15 @@ struct StudyData {
     }
 };
 
+// The networks of a group that belong to a condition: first, count.
+[[nodiscard]] std::pair<std::size_t, std::size_t> range_of(std::size_t items, Index condition, Index conditions);
+// The part of one value a network that belongs to a condition.
+template <class T>
+[[nodiscard]] std::vector<T> part_of(const std::vector<T>& items, Index condition, Index conditions) {
+    const auto [first, count] = range_of(items.size(), condition, conditions);
+    return {items.begin() + static_cast<Index>(first), items.begin() + static_cast<Index>(first + count)};
+}
+
 // Fills study.relations; library [features, N] is that of the analysis.
 void relate_networks(StudyData& study, const Matrix<double>& library, int threads);
 [[nodiscard]] std::vector<SameFunction> same_function(const StudyData& study);  // empty without a threshold
@@ -127,6 +171,9 @@ void relate_networks(StudyData& study, const Matrix<double>& library, int thread
 void read_deep(StudyData& study, const FindingsLibrary& library, int threads);
 
 class Hdf5Group;
+// Fills study.optimiser where config.chart_iterations > 0.
+void read_optimiser(StudyData& study, const Library& library, int threads);
+void write_optimiser(const Hdf5Group& root, const StudyData& study);
 void write_deep(const Hdf5Group& root, const StudyData& study);
 void write_relations(const Hdf5Group& alignment, const StudyData& study);
 void write_study_file(const std::filesystem::path& path, const StudyData& study);

@@ -95,7 +95,7 @@ void read_layers(StudyData& study, int threads) {
 }  // namespace
 
 bool is_deep(const StudyConfig& config) {
-    return config.hidden.size() > 1;
+    return config.task == Task::deer && config.hidden.size() > 1;
 }
 
 // What is read from traces and distances needs enough of both.

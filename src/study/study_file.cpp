@@ -6,7 +6,7 @@
 #include "descrambler/ensemble.hpp"
 #include "descrambler/hdf5.hpp"
 #include "descrambler/version.hpp"
-#include "study/study_data.hpp"
+#include "study/study_steps.hpp"
 
 namespace descrambler {
 
@@ -84,8 +84,12 @@ void write_training(const Hdf5Group& root, const StudyData& study) {
     at.write("iteration", iteration, {"1", "iterations at which a recorded interval ends", "interval"});
     const Hdf5Group loss = at.create_group("loss");
     for (const StudyGroup& group : study.groups)
-        write_rows(loss, group.name, group.loss,
-                   {"1", "mean squared error on the training batches, mean over the interval", "network,interval"});
+        write_rows(
+            loss, group.name, group.loss,
+            {"1",
+             study.config.loss == Loss::mse ? "mean squared error on the training batches, mean over the interval"
+                                            : "root mean squared error of a training batch, mean over the interval",
+             "network,interval"});
     at.write("relative_error_mean", study.trained().error_mean,
              {"1", "mean over the validation traces of ||p_hat - p|| / ||p||", "network"});
     at.write("relative_error_median", study.trained().error_median, {"1", "the same, median", "network"});
@@ -107,6 +111,8 @@ void write_peer(const Hdf5Group& root, const StudyData& study) {
 }
 
 void write_examples(const Hdf5Group& root, const StudyData& study) {
+    if (study.examples.trace.size() == 0)
+        return;
     const Hdf5Group at = root.create_group("examples");
     const auto put = [&](const char* name, const Matrix<double>& columns, const char* meaning, const char* axis) {
         if (columns.size() > 0)
@@ -246,11 +252,20 @@ void write_study_file(const std::filesystem::path& path, const StudyData& study)
     root.attribute("", "ranks", std::int64_t{1});
     write_networks(root, study);
     const Hdf5Group input = root.create_group("input");
-    write_database(input, study.config.data);
+    if (study.config.task == Task::relaxometry)
+        write_relaxometry(input, study.config.relaxometry);
+    else if (study.config.task == Task::bandpass)
+        write_bandpass(input, study.config.bandpass);
+    else
+        write_database(input, study.config.data);
     input.attribute("", "seed", static_cast<std::int64_t>(study.config.seed));
-    const Hdf5Group axes = root.create_group("axes");
-    axes.write("time_us", study.tables.time_us, {"us", "times of a trace", "time"});
-    axes.write("distance_nm", study.tables.distance_nm, {"nm", "distances of a distribution", "distance"});
+    if (study.config.task == Task::deer) {
+        const Hdf5Group axes = root.create_group("axes");
+        axes.write("time_us", study.tables.time_us, {"us", "times of a trace", "time"});
+        axes.write("distance_nm", study.tables.distance_nm, {"nm", "distances of a distribution", "distance"});
+    } else {
+        write_task(root, study);
+    }
     write_training(root, study);
     write_peer(root, study);
     write_examples(root, study);
@@ -258,6 +273,7 @@ void write_study_file(const std::filesystem::path& path, const StudyData& study)
     write_readings(root, study);
     write_alignment(root, study);
     write_deep(root, study);
+    write_optimiser(root, study);
     const Hdf5Group timing = root.create_group("timing");
     for (const auto& [stage, seconds] : study.seconds)
         timing.attribute("", stage + "_seconds", seconds);

@@ -1,5 +1,6 @@
 // summary.json, as docs/formats.md has it.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -8,6 +9,7 @@
 #include "descrambler/version.hpp"
 #include "study/study_data.hpp"
 #include "study/summary_parts.hpp"
+#include "study/task_findings.hpp"
 
 namespace descrambler {
 
@@ -132,6 +134,51 @@ Json pairs(const std::vector<Alignment>& list) {
             {"fft_correlation", spread_over(list, [](const Alignment& a) { return a.fft_correlation; })}};
 }
 
+constexpr std::array<const char*, biexponential_vectors> vector_names{"v1", "v2", "v3"};
+
+// What the page of a task other than DEER shows beside the common parts.
+Json task_numbers(const StudyData& study) {
+    const Index conditions = condition_count(study.config);
+    Json list = Json::array();
+    for (Index c = 0; c < conditions; ++c) {
+        const auto k = static_cast<std::size_t>(c);
+        Json at{{"name", condition_name(study.config, c)}};
+        at["predict_the_mean"] = number(study.task.predict_the_mean[k]);
+        const auto of_groups = [&](auto&& values) {  // {trained: {median min max}, untrained: ..., ...}
+            Json groups = Json::object();
+            for (const StudyGroup& group : study.groups)
+                groups[group.name] = spread(values(group));
+            return groups;
+        };
+        at["relative_error"] =
+            of_groups([&](const StudyGroup& group) { return part_of(group.error_mean, c, conditions); });
+        if (study.config.task == Task::relaxometry) {
+            at["words"] = condition_words(study.config.relaxometry, c);
+            at["predict_the_mean_ms"] = number(study.task.predict_the_mean_ms[k]);
+            at["error_ms"] = of_groups([&](const StudyGroup& group) { return part_of(group.error_ms, c, conditions); });
+            for (Index j = 0; j < biexponential_vectors; ++j)
+                for (Index h = 0; h < 2; ++h)
+                    at["r2"][vector_names[static_cast<std::size_t>(j)]][h == 0 ? "first" : "second"] =
+                        of_groups([&](const StudyGroup& group) {
+                            std::vector<double> values;
+                            for (const BiexponentialReading& reading : part_of(group.biexponential, c, conditions))
+                                values.push_back(reading.r2(h, j));
+                            return values;
+                        });
+            for (const CurveScore& score : study.task.components[k])
+                at["curves"][score.name] = spread(score.r2);
+        } else {
+            at["words"] = "target " + at["name"].get<std::string>();
+            at["filter_error"] = number(study.task.filter_error[k]);
+        }
+        list.push_back(std::move(at));
+    }
+    Json curves = Json::object();
+    for (const CurveScore& score : study.task.curves)
+        curves[score.name] = spread(score.r2);
+    return {{"conditions", list}, {"curves", curves}};
+}
+
 }  // namespace
 
 std::string summary_json(const StudyData& study) {
@@ -143,39 +190,43 @@ std::string summary_json(const StudyData& study) {
     }
     timing["total"] = total;
     timing["threads"] = study.threads;
-    const Json summary{
-        {"version", version()},
-        {"commit", commit()},
-        {"device", study.device},
-        {"precision", study.config.precision},
-        {"seed", study.config.seed},
-        {"ranks", 1},
-        {"networks", study.trained().networks.size()},
-        {"training", training(study)},
-        {"tikhonov", tikhonov(study)},
-        {"layers", layers(study)},
-        {"findings", findings(study)},
-        {"extras", extras(study)},
-        {"alignment",
-         {{"raw", pairs(study.trained().raw_pairs)},
-          {"descrambled", pairs(study.trained().descrambled_pairs)},
-          {"untrained", pairs(study.group("untrained")->descrambled_pairs)},
-          {"shuffled", pairs(study.group("shuffled")->descrambled_pairs)},
-          {"against_shuffled", pairs(study.against_shuffled)},
-          {"threshold", threshold(study)},
-          {"same_function", same_function_shares(study)},
-          {"clusters", clusters(study)}}},
-        {"deep", deep(study)},
-        {"controls",
-         {{"untrained", study.group("untrained")->networks.size()},
-          {"shuffled", study.group("shuffled")->networks.size()},
-          {"no_decay", study.group("no_decay")->networks.size()},
-          {"iterations", std::min(study.config.iterations, study.config.control_iterations)}}},
-        {"replica",
-         {{"relative_error_mean", number(study.findings.empty() ? NAN : study.replica.relative_error_mean)},
-          {"without_filters_mean", number(study.findings.empty() ? NAN : study.replica.without_filters_mean)}}},
-        {"configuration", to_toml(study.config)},
-        {"timing", timing}};
+    const bool has_replica = study.config.task == Task::deer && !study.findings.empty();
+    Json summary{{"version", version()},
+                 {"commit", commit()},
+                 {"device", study.device},
+                 {"precision", study.config.precision},
+                 {"seed", study.config.seed},
+                 {"ranks", 1},
+                 {"task", to_string(study.config.task)},
+                 {"networks", study.trained().networks.size()},
+                 {"training", training(study)},
+                 {"tikhonov", tikhonov(study)},
+                 {"layers", layers(study)},
+                 {"findings", findings(study)},
+                 {"extras", extras(study)},
+                 {"alignment",
+                  {{"raw", pairs(study.trained().raw_pairs)},
+                   {"descrambled", pairs(study.trained().descrambled_pairs)},
+                   {"untrained", pairs(study.group("untrained")->descrambled_pairs)},
+                   {"shuffled", pairs(study.group("shuffled")->descrambled_pairs)},
+                   {"against_shuffled", pairs(study.against_shuffled)},
+                   {"threshold", threshold(study)},
+                   {"same_function", same_function_shares(study)},
+                   {"clusters", clusters(study)}}},
+                 {"deep", deep(study)},
+                 {"optimiser", optimiser(study)},
+                 {"controls",
+                  {{"untrained", study.group("untrained")->networks.size()},
+                   {"shuffled", study.group("shuffled")->networks.size()},
+                   {"no_decay", study.group("no_decay")->networks.size()},
+                   {"iterations", std::min(study.config.iterations, study.config.control_iterations)}}},
+                 {"replica",
+                  {{"relative_error_mean", number(has_replica ? study.replica.relative_error_mean : NAN)},
+                   {"without_filters_mean", number(has_replica ? study.replica.without_filters_mean : NAN)}}},
+                 {"configuration", to_toml(study.config)},
+                 {"timing", timing}};
+    if (study.config.task != Task::deer)
+        summary[std::string(to_string(study.config.task))] = task_numbers(study);
     return summary.dump(2) + "\n";
 }
 

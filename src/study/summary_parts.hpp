@@ -26,6 +26,8 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json threshold(const StudyData& study);
 [[nodiscard]] Json same_function_shares(const StudyData& study);
 [[nodiscard]] Json clusters(const StudyData& study);
+// optimiser; null where it was left out
+[[nodiscard]] Json optimiser(const StudyData& study);
 // deep; null for one hidden layer
 [[nodiscard]] Json deep(const StudyData& study);
 

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "descrambler/random.hpp"
+#include "study/task_data.hpp"
 
 namespace descrambler {
 
@@ -20,7 +21,7 @@ std::string numbered(const std::string& prefix, Index i) {
 
 // Trains members that stand at the same iteration from `first` to `last`.
 template <class T>
-void train_together(Backend<T>& on, const StudyConfig& config, const DeerTables& tables,
+void train_together(Backend<T>& on, const StudyConfig& config, const TrainingData<T>& data,
                     std::span<MemberState* const> members, Index first, Index last) {
     const std::vector<Layer> layers = network_layers(config);
     const Index count = parameter_count(layers), batch = static_cast<Index>(members.size()), steps = last - first;
@@ -52,7 +53,9 @@ void train_together(Backend<T>& on, const StudyConfig& config, const DeerTables&
     plan.rate = config.rate;
     plan.rate_floor = config.rate_floor;
     plan.seed = config.seed;
-    plan.deer = &tables;
+    plan.loss = config.loss;
+    plan.deer = data.deer();
+    plan.samples = data.samples(config.seed);
     on.train(plan, plans, first, last, w.view(count, 1, batch), m.view(count, 1, batch), v.view(count, 1, batch),
              loss.view(steps, 1, batch));
 
@@ -92,7 +95,7 @@ void train_all(std::vector<MemberState>& members, const StudyConfig& config, con
                const std::filesystem::path& folder, const Progress& progress) {
     using Clock = std::chrono::steady_clock;
     const std::unique_ptr<Backend<T>> on = make_backend<T>(execution.device, execution.threads);
-    const DeerTables tables = make_deer_tables(config.data);
+    const TrainingData<T> data(config);
     // A round is what happens between two looks at signals and clocks: about a second, whatever the ensemble. Its
     // length follows the measured time; the bits do not depend on it.
     Index round = 16;
@@ -131,7 +134,7 @@ void train_all(std::vector<MemberState>& members, const StudyConfig& config, con
                 together.push_back(&member);
         const Clock::time_point start = Clock::now();
         try {
-            train_together(*on, config, tables, together, behind, last);
+            train_together(*on, config, data, together, behind, last);
         } catch (...) {
             write_all();
             throw;
@@ -166,19 +169,26 @@ std::vector<MemberState> study_members(const StudyConfig& config) {
         member.plan = plan;
         member.parameters =
             config.precision == "f32"
-                ? pack<double>(unpack(layers, initial_parameters<float>(layers, config.seed, plan.member).data()))
-                : initial_parameters<double>(layers, config.seed, plan.member);
+                ? pack<double>(unpack(
+                      layers, initial_parameters<float>(layers, config.seed, plan.member, config.initial).data()))
+                : initial_parameters<double>(layers, config.seed, plan.member, config.initial);
         member.first_moment.resize(member.parameters.size());
         member.second_moment.resize(member.parameters.size());
         members.push_back(std::move(member));
     };
     const Index control = std::min(config.iterations, config.control_iterations);
-    for (Index i = 0; i < config.networks; ++i)
-        add(numbered("", i), {static_cast<std::uint64_t>(i), config.iterations, config.decay, false});
-    for (Index i = 0; i < config.shuffled; ++i)
-        add(numbered("shuffled_", i), {stream::control + static_cast<std::uint64_t>(i), control, config.decay, true});
-    for (Index i = 0; i < config.no_decay; ++i)
-        add(numbered("no_decay_", i), {2 * stream::control + static_cast<std::uint64_t>(i), control, 0.0, false});
+    const Index conditions = condition_count(config);
+    // networks of one condition stand side by side; names count through, numbers say the condition
+    const auto add_all = [&](const std::string& prefix, Index count, MemberPlan plan, std::uint64_t kind) {
+        for (Index c = 0; c < conditions; ++c)
+            for (Index i = 0; i < count; ++i) {
+                plan.member = kind + member_number(c, i);
+                add(numbered(prefix, c * count + i), plan);
+            }
+    };
+    add_all("", config.networks, {0, config.iterations, config.decay, false}, 0);
+    add_all("shuffled_", config.shuffled, {0, control, config.decay, true}, stream::control);
+    add_all("no_decay_", config.no_decay, {0, control, 0.0, false}, 2 * stream::control);
     return members;
 }
 
@@ -200,7 +210,8 @@ Network network_of(const StudyConfig& config, const MemberState& member) {
 
 Network untrained_network(const StudyConfig& config, std::uint64_t member) {
     const std::vector<Layer> layers = network_layers(config);
-    return unpack(layers, initial_parameters<float>(layers, config.seed, 3 * stream::control + member).data());
+    return unpack(layers,
+                  initial_parameters<float>(layers, config.seed, 3 * stream::control + member, config.initial).data());
 }
 
 }  // namespace descrambler

@@ -36,7 +36,7 @@ double left_of_floor(const Solution& found) {
     return 10 * static_cast<double>(found.P.rows()) * u * std::sqrt(found.gamma.front() / found.gamma.back());
 }
 
-TEST(Solution, ReachesTheGoldenMinimum) {
+TEST(ClosedForm, ReachesTheGoldenMinimum) {
     if (!has_data("golden"))
         GTEST_SKIP() << no_data("golden");
     const auto on = make_cpu_backend<double>(1);
@@ -57,7 +57,7 @@ TEST(Solution, ReachesTheGoldenMinimum) {
     }
 }
 
-TEST(Solution, FindsTheGoldenAxes) {
+TEST(ClosedForm, FindsTheGoldenAxes) {
     if (!has_data("golden"))
         GTEST_SKIP() << no_data("golden");
     const auto on = make_cpu_backend<double>(1);
@@ -81,7 +81,7 @@ TEST(Solution, FindsTheGoldenAxes) {
     }
 }
 
-TEST(Solution, SmoothnessMatchesTheGoldenValuesAtAnyP) {
+TEST(ClosedForm, SmoothnessMatchesTheGoldenValuesAtAnyP) {
     if (!has_data("golden"))
         GTEST_SKIP() << no_data("golden");
     const auto on = make_cpu_backend<double>(1);
@@ -101,7 +101,7 @@ TEST(Solution, SmoothnessMatchesTheGoldenValuesAtAnyP) {
     }
 }
 
-TEST(Solution, NoPermutationAndNoRotationIsBetter) {
+TEST(ClosedForm, NoPermutationAndNoRotationIsBetter) {
     const auto on = make_cpu_backend<double>(1);
     for (const StencilKind kind : kinds)
         for (const Index n : {3, 4, 5}) {
@@ -123,7 +123,7 @@ TEST(Solution, NoPermutationAndNoRotationIsBetter) {
         }
 }
 
-TEST(Solution, StaysPreciseWhereTheGramIsSingularInDoublePrecision) {
+TEST(ClosedForm, StaysPreciseWhereTheGramIsSingularInDoublePrecision) {
     // sigma from 1 to 1e-9, gamma to 1e-18: the condition of trained layers
     const auto on = make_cpu_backend<double>(1);
     for (const StencilKind kind : kinds)
@@ -160,7 +160,7 @@ TEST(Solution, StaysPreciseWhereTheGramIsSingularInDoublePrecision) {
         }
 }
 
-TEST(Solution, NullBlockDoesNotDependOnItsBasis) {
+TEST(ClosedForm, NullBlockDoesNotDependOnItsBasis) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = 20, rank = 5;
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, n);
@@ -184,7 +184,7 @@ TEST(Solution, NullBlockDoesNotDependOnItsBasis) {
     EXPECT_LE(std::abs(a.gap), 1e-12);
 }
 
-TEST(Solution, NullRowsStayAsCloseToTheNeuronsAsTheyCan) {
+TEST(ClosedForm, NullRowsStayAsCloseToTheNeuronsAsTheyCan) {
     // The completion is the Procrustes one: among all null blocks it has the largest trace of P.
     const auto on = make_cpu_backend<double>(1);
     const Index n = 12;
@@ -212,7 +212,7 @@ TEST(Solution, NullRowsStayAsCloseToTheNeuronsAsTheyCan) {
     }
 }
 
-TEST(Solution, RankOneHasAMinimumOfZeroAndAFiniteGap) {
+TEST(ClosedForm, RankOneHasAMinimumOfZeroAndAFiniteGap) {
     const auto on = make_cpu_backend<double>(1);
     for (const StencilKind kind : kinds)
         for (const Index n : {3, 5, 16, 80}) {
@@ -240,7 +240,7 @@ TEST(Solution, RankOneHasAMinimumOfZeroAndAFiniteGap) {
         }
 }
 
-TEST(Solution, EqualGammasAreMinimisedAndTheirPhasesFree) {
+TEST(ClosedForm, EqualGammasAreMinimisedAndTheirPhasesFree) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = 9;
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, n);
@@ -253,7 +253,7 @@ TEST(Solution, EqualGammasAreMinimisedAndTheirPhasesFree) {
         EXPECT_LE(std::abs(gap), 1e-14);
 }
 
-TEST(Solution, PhaseIsFreeWithinTheStatisticalErrorOnly) {
+TEST(ClosedForm, PhaseIsFreeWithinTheStatisticalErrorOnly) {
     // gammas of frequency 1: 0.90 and 0.81, relative gap 0.1; of frequency 2: 0.5 and 0.1. 2 / sqrt(N) = 0.2, 0.02
     const auto on = make_cpu_backend<double>(1);
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, 5);
@@ -272,7 +272,7 @@ TEST(Solution, PhaseIsFreeWithinTheStatisticalErrorOnly) {
         EXPECT_NEAR(many.relative_gap[i], gaps[i], 1e-13);
 }
 
-TEST(Solution, PhaseIsFreeInTheNullBlock) {
+TEST(ClosedForm, PhaseIsFreeInTheNullBlock) {
     // n = 7, rank 4: frequency 2 (components 3, 4) is half null and ordered by it, frequency 3 is null altogether
     const auto on = make_cpu_backend<double>(1);
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, 7);
@@ -282,7 +282,7 @@ TEST(Solution, PhaseIsFreeInTheNullBlock) {
     EXPECT_EQ(found.phase_free, (std::vector<bool>{false, false, false, true}));
 }
 
-TEST(Solution, LargerGammaGoesToTheCosine) {
+TEST(ClosedForm, LargerGammaGoesToTheCosine) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = 7;
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, n);
@@ -298,7 +298,7 @@ TEST(Solution, LargerGammaGoesToTheCosine) {
         EXPECT_GT(N(i, i), N(i + 1, i + 1));
 }
 
-TEST(Solution, SignsFollowTheScore) {
+TEST(ClosedForm, SignsFollowTheScore) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = 8;
     const Stencil stencil = make_stencil(*on, StencilKind::dct, n);
@@ -323,7 +323,7 @@ TEST(Solution, SignsFollowTheScore) {
     EXPECT_NEAR(scored.eta, plain.eta, 1e-13 * plain.eta);
 }
 
-TEST(Solution, GapAndOffdiagonalSeeWrongAxes) {
+TEST(ClosedForm, GapAndOffdiagonalSeeWrongAxes) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = 6;
     const Stencil stencil = make_stencil(*on, StencilKind::dct, n);
@@ -345,7 +345,7 @@ TEST(Solution, GapAndOffdiagonalSeeWrongAxes) {
     EXPECT_NEAR(closed_form(*on, stencil, mixed, R, 100, {}).offdiagonal, expected, 1e-12);
 }
 
-TEST(Solution, PairsMayMixWithoutTouchingTheOffdiagonalMeasure) {
+TEST(ClosedForm, PairsMayMixWithoutTouchingTheOffdiagonalMeasure) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = 5;
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, n);
@@ -370,7 +370,7 @@ std::string refusal(const Matrix<double>& G) {
     return "accepted";
 }
 
-TEST(Solution, RefusesWhatIsNoGram) {
+TEST(ClosedForm, RefusesWhatIsNoGram) {
     EXPECT_EQ(refusal(identity(4)), "accepted");
     Matrix<double> G = identity(4);
     G(2, 1) = std::nan("");
@@ -387,7 +387,7 @@ TEST(Solution, RefusesWhatIsNoGram) {
     EXPECT_NE(refusal(G).find("eigenvalue -0.5"), std::string::npos);
 }
 
-TEST(Solution, RefusesFactorsThatAreZeroOrNotFinite) {
+TEST(ClosedForm, RefusesFactorsThatAreZeroOrNotFinite) {
     const auto on = make_cpu_backend<double>(1);
     const Stencil stencil = make_stencil(*on, StencilKind::dct, 4);
     EXPECT_THROW((void)closed_form_from_factor(*on, stencil, Matrix<double>(4, 4), 10, {}), InputError);

@@ -2,34 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include "fixtures.hpp"
+#include "networks.hpp"
 
 namespace descrambler {
 namespace {
 
 using namespace test;
-
-Network network_of(const std::vector<Index>& widths, std::uint64_t number) {
-    Network network;
-    for (std::size_t k = 1; k < widths.size(); ++k) {
-        const Matrix<double> bias = scaled(normal(widths[k], 1, 1000 * number + 2 * k + 1), 0.3);
-        network.layers.push_back({scaled(normal(widths[k], widths[k - 1], 1000 * number + 2 * k),
-                                         1 / std::sqrt(static_cast<double>(widths[k - 1]))),
-                                  {bias.values().begin(), bias.values().end()},
-                                  Activation::tanh,
-                                  false});
-    }
-    return network;
-}
-
-// Signals with a decaying spectrum and a skewed distribution, as data have.
-Matrix<double> inputs(Index features, Index samples, std::uint64_t number) {
-    Matrix<double> X = normal(features, samples, number);
-    for (Index j = 0; j < samples; ++j)
-        for (Index i = 0; i < features; ++i)
-            X(i, j) = std::exp(X(i, j) - 0.15 * static_cast<double>(i));
-    return X;
-}
 
 // The same network with the neurons of its first layer in another order.
 Network permuted(const Network& network, const std::vector<Index>& order) {

@@ -158,6 +158,66 @@ TEST(Stencil, RefusesDegenerateSymbolsWithTheReason) {
     EXPECT_NE(refusal("sobel").find("fourier2, dct or diff2"), std::string::npos);
 }
 
+TEST(Stencil, ACustomMatrixGivesTheSpectrumAndTheBasisOfTheKnownOnes) {
+    const auto on = make_cpu_backend<double>(1);
+    for (const Index n : {5, 16, 81})
+        for (const StencilKind kind : {StencilKind::fourier2, StencilKind::dct, StencilKind::diff2}) {
+            const Stencil known = make_stencil(*on, kind, n);
+            const Stencil own = make_stencil(*on, differentiation_matrix(kind, n));
+            EXPECT_EQ(own.block, known.block);
+            for (Index i = 0; i < n; ++i)
+                EXPECT_NEAR(own.mu[i], known.mu[i], 1e-12 * known.mu[n - 1]);
+            if (kind == StencilKind::diff2)
+                continue;                    // the second null vector points the other way
+            for (Index i = 0; i < n; ++i) {  // cosine first, as the rule projects e_1; signs of single vectors are free
+                double overlap = 0;
+                for (Index l = 0; l < n; ++l)
+                    overlap += own.T(l, i) * known.T(l, i);
+                EXPECT_NEAR(std::abs(overlap), 1, 1e-9) << n << " " << to_string(kind) << " " << i;
+            }
+        }
+}
+
+TEST(Stencil, DegenerateMatricesAreRefusedWithTheReason) {
+    const auto on = make_cpu_backend<double>(1);
+    const auto message = [&](const Matrix<double>& D) -> std::string {
+        try {
+            (void)make_stencil(*on, D);
+        } catch (const InputError& error) {
+            return error.what();
+        }
+        return "";
+    };
+    const Index n = 32;
+    Matrix<double> central(n, n);
+    for (Index i = 0; i < n; ++i) {
+        central(i, (i + 1) % n) = 0.5;
+        central(i, (i + n - 1) % n) = -0.5;
+    }
+    EXPECT_NE(message(central).find("not monotone"), std::string::npos) << message(central);
+    if (has_data("golden")) {
+        EXPECT_NE(message(golden(16, "D_fourdif1")).find("not monotone"), std::string::npos);
+        EXPECT_EQ(message(golden(5, "D_fourdif1")), "");  // odd n: good
+    }
+    EXPECT_NE(message(Matrix<double>(4, n)).find("zero"), std::string::npos);
+    Matrix<double> broken = differentiation_matrix(StencilKind::dct, n);
+    broken(3, 4) = std::numeric_limits<double>::quiet_NaN();
+    EXPECT_NE(message(broken).find("not finite"), std::string::npos);
+    EXPECT_NE(message(Matrix<double>(4, 2)).find("expected at least"), std::string::npos);
+}
+
+TEST(Stencil, ThreePointPeriodicDifferenceHasTheMinimisersOfFourier) {
+    const auto on = make_cpu_backend<double>(1);
+    const Index n = 20;
+    Matrix<double> D(n, n);
+    for (Index i = 0; i < n; ++i) {
+        D(i, i) = -2;
+        D(i, (i + 1) % n) = D(i, (i + n - 1) % n) = 1;
+    }
+    const Stencil own = make_stencil(*on, D), fourier = make_stencil(*on, StencilKind::fourier2, n);
+    EXPECT_EQ(own.block, fourier.block);
+}
+
 TEST(Stencil, RefusesLayersNarrowerThanThree) {
     const auto on = make_cpu_backend<double>(1);
     for (const StencilKind kind : kinds)

@@ -182,5 +182,23 @@ TEST_F(EnsembleTest, RefusesAFileWithoutNetworks) {
     expect_refusal("/networks");
 }
 
+TEST(Mlp, FanInDrawsBiasesAndTheFirstWeightsAreScaled) {
+    const std::vector<Layer> layers{{100, 30, Activation::relu, false}, {30, 20, Activation::identity, false}};
+    const std::vector<double> plain = initial_parameters<double>(layers, 1, 2, {Initialisation::fan_in, 1}),
+                              scaled = initial_parameters<double>(layers, 1, 2, {Initialisation::fan_in, 0.25});
+    double top = 0, top_second = 0;
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+        EXPECT_EQ(scaled[i], i < 3000 ? 0.25 * plain[i] : plain[i]) << i;  // biases and layer 2 as they are
+        EXPECT_NE(plain[i], 0);
+        (i < 3030 ? top : top_second) = std::max(i < 3030 ? top : top_second, std::abs(plain[i]));
+    }
+    // 1 / sqrt(in); the largest of n uniform numbers lies within 20 / n of the bound (chance 2e-9)
+    EXPECT_LE(top, 0.1);
+    EXPECT_GT(top, 0.1 * (1 - 20.0 / 3030));
+    EXPECT_LE(top_second, 1 / std::sqrt(30.0));
+    EXPECT_GT(top_second, (1 - 20.0 / 620) / std::sqrt(30.0));
+    EXPECT_EQ(initial_parameters<double>(layers, 1, 2), initial_parameters<double>(layers, 1, 2, {}));
+}
+
 }  // namespace
 }  // namespace descrambler

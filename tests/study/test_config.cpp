@@ -53,6 +53,29 @@ TEST(Config, OverridesApplyInOrderAndNamesNeedNoQuotes) {
     EXPECT_EQ(config.activation, Activation::relu);
 }
 
+TEST(Config, TasksReadBackEqualAndShapeTheNetworks) {
+    const StudyConfig relaxometry = parse_config(
+        "[data]\ntask = \"relaxometry\"\n[relaxometry]\ntracks = [\"nd_reg\"]\nsnr = [100, 0.3]\npoints = "
+        "20\n[network]\n"
+        "hidden = [8, 9]\ninitialisation = \"fan_in\"\nfirst_weight_scale = 0.1\n[training]\nloss = \"rmse\"\n",
+        "study.toml");
+    EXPECT_TRUE(parse_config(to_toml(relaxometry), "again") == relaxometry) << to_toml(relaxometry);
+    EXPECT_EQ(to_toml(relaxometry).find("preset"), std::string::npos);
+    EXPECT_EQ(condition_count(relaxometry), 2);
+    EXPECT_EQ(condition_name(relaxometry, 1), "nd_reg_snr0.3");
+    EXPECT_EQ(network_layers(relaxometry).front().inputs, 40);
+    EXPECT_EQ(network_layers(relaxometry).back().outputs, 2);
+    const StudyConfig bandpass = parse_config("[bandpass]\npoints = 100\nnoise = 0\n", "study.toml",
+                                              {"data.task=bandpass", "bandpass.noise=0.5"});
+    EXPECT_TRUE(parse_config(to_toml(bandpass), "again") == bandpass) << to_toml(bandpass);
+    EXPECT_EQ(bandpass.bandpass.noise, 0.5);
+    EXPECT_EQ(network_layers(bandpass).back().outputs, 100);
+    EXPECT_EQ(condition_count(StudyConfig{}), 1);
+    EXPECT_EQ(to_toml(StudyConfig{}).find("[relaxometry]"), std::string::npos);
+    EXPECT_NE(refusal("", {"relaxometry.points=20"}).find("--set relaxometry.points=20: relaxometry.points: belongs"),
+              std::string::npos);
+}
+
 TEST(Config, UnknownKeyIsNamedWithTheNearest) {
     const std::string message = refusal("[training]\niteration = 5\n");
     EXPECT_NE(message.find("study.toml: training.iteration: unknown key"), std::string::npos) << message;
@@ -78,6 +101,20 @@ TEST(Config, EveryBadValueIsRefusedInOneLineThatNamesTheKey) {
         {"[data]\ndepth_min = 0.9\ndepth_max = 0.1\n", "data.depth"},
         {"[analysis]\nstencil = \"fourier1\"\n", "analysis.stencil"},
         {"[analysis]\nvalidation = 10\n", "analysis.tikhonov"},
+        {"[data]\ntask = \"mri\"\n", "data.task"},
+        {"[relaxometry]\npoints = 32\n", "relaxometry.points: belongs to data.task"},
+        {"[data]\ntask = \"relaxometry\"\npreset = \"pnas\"\n", "data.preset: belongs to data.task"},
+        {"[data]\ntask = \"bandpass\"\n[analysis]\ntikhonov = 3\n", "analysis.tikhonov: belongs to data.task"},
+        {"[data]\ntask = \"relaxometry\"\n[relaxometry]\ntracks = [\"nd\"]\n", "relaxometry.tracks"},
+        {"[data]\ntask = \"relaxometry\"\n[relaxometry]\ntracks = \"nd_nd\"\n", "relaxometry.tracks"},
+        {"[data]\ntask = \"relaxometry\"\n[relaxometry]\nsnr = []\n", "relaxometry.snr"},
+        {"[data]\ntask = \"relaxometry\"\n[relaxometry]\nsnr = [nan]\n", "relaxometry.snr"},
+        {"[data]\ntask = \"relaxometry\"\n[relaxometry]\nsnr = [-1]\n", "relaxometry.snr"},
+        {"[data]\ntask = \"bandpass\"\n[bandpass]\nlow_hz = 300\n", "bandpass.low_hz"},
+        {"[data]\ntask = \"bandpass\"\n[bandpass]\ntargets = [\"clean\", \"clean\"]\n", "bandpass.targets"},
+        {"[training]\nloss = \"mae\"\n", "training.loss"},
+        {"[network]\ninitialisation = \"zero\"\n", "network.initialisation"},
+        {"[network]\nfirst_weight_scale = -1\n", "network.first_weight_scale"},
         {"[analysis]\nbootstrap = 1\n", "analysis.bootstrap"},
         {"[analysis]\nbootstrap = 201\n", "analysis.bootstrap"},
         {"training = 3\n", "training"},
@@ -99,7 +136,8 @@ TEST(Config, MalformedTomlIsRefusedWithItsLine) {
 }
 
 TEST(Config, ShippedExamplesRead) {
-    for (const char* name : {"demo.toml", "deernet100.toml", "deer3.toml", "deer_deep.toml"})
+    for (const char* name :
+         {"demo.toml", "deernet100.toml", "deer3.toml", "deer_deep.toml", "relaxometry.toml", "bandpass.toml"})
         EXPECT_NO_THROW((void)read_config(std::filesystem::path(DESCRAMBLER_SOURCE) / "examples" / name)) << name;
     EXPECT_THROW((void)read_config("no-such-file.toml"), InputError);
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "data.hpp"
 #include "descrambler/files.hpp"
@@ -72,15 +73,16 @@ TEST(Train, DoublePrecisionStartsLikeSinglePrecision) {
         EXPECT_NEAR(f32[0].loss[i], f64[0].loss[i], 0.03 * f64[0].loss[i]);
 }
 
-TEST(Train, GradientOfTheWholeStepMatchesFiniteDifferences) {
-    // Adam's first step moves against the sign of the gradient of the loss: every weight whose finite difference is
-    // well above its error must have moved the other way.
+// Adam's first moment after its first step is a tenth of the gradient: of every parameter it must match the finite
+// difference of the loss.
+void expect_gradient(Loss loss_kind) {
     const auto on = make_cpu_backend<double>(1);
     const std::vector<Layer> layers{{6, 5, Activation::tanh, false}, {5, 4, Activation::softplus, true}};
     const Index count = parameter_count(layers);
     TrainPlan<double> plan;
     plan.layers = layers;
     plan.batch_size = 70;  // more than one tile
+    plan.loss = loss_kind;
     plan.samples = [](std::uint64_t, Index, Batch<double> x, Batch<double> y) {
         RandomStream random(5, 1);
         for (Index i = 0; i < x.size(); ++i)
@@ -105,6 +107,65 @@ TEST(Train, GradientOfTheWholeStepMatchesFiniteDifferences) {
         EXPECT_NEAR(moment[static_cast<std::size_t>(i)] / 0.1, slope, 1e-8 * (1 + std::abs(slope)))
             << "parameter " << i;
     }
+}
+
+TEST(Train, GradientOfTheWholeStepMatchesFiniteDifferences) {
+    expect_gradient(Loss::mse);
+}
+
+TEST(Train, GradientOfTheRootMeanSquareMatchesFiniteDifferences) {
+    expect_gradient(Loss::rmse);
+}
+
+StudyConfig small_relaxometry() {
+    StudyConfig config = small_config();
+    config.task = Task::relaxometry;
+    config.relaxometry.points = 16;
+    config.hidden = {8, 9};
+    config.activation = Activation::relu;
+    config.output_activation = Activation::identity;
+    config.initial = {Initialisation::fan_in, 0.1};
+    config.loss = Loss::rmse;
+    config.iterations = 300;
+    config.control_iterations = 120;
+    config.networks = 2;
+    return config;
+}
+
+TEST(Train, ConditionsHaveTheirOwnDataAndNumbers) {
+    const std::vector<MemberState> members = trained(small_relaxometry(), 2);
+    ASSERT_EQ(members.size(), 4u * (2 + 1 + 1));
+    std::set<std::uint64_t> numbers;
+    for (const MemberState& member : members)
+        numbers.insert(member.plan.member);
+    EXPECT_EQ(numbers.size(), members.size());
+    EXPECT_EQ(members[7].name, "007");
+    EXPECT_EQ(members[7].plan.member, 3 * stream::condition + 1);  // nd_reg, SNR 30
+    for (const MemberState& member : members)
+        EXPECT_LT(member.loss.back(), member.loss.front()) << member.name;
+    // one condition alone: the same network as among all of them
+    StudyConfig alone = small_relaxometry();
+    alone.relaxometry.tracks = {Track::nd_nd};
+    alone.relaxometry.snr = {100};
+    EXPECT_EQ(trained(alone, 1)[1].parameters, members[1].parameters);
+    expect_same(trained(small_relaxometry(), 1), members);
+}
+
+TEST(Train, BandpassNetworksTrainToTheSameBitsForAnyNumberOfThreads) {
+    StudyConfig config = small_config();
+    config.task = Task::bandpass;
+    config.bandpass.points = 64;
+    config.bandpass.rate_hz = 64;
+    config.bandpass.low_hz = 10;
+    config.bandpass.high_hz = 20;
+    config.bandpass.tones_hz = {5, 15, 25};
+    config.output_activation = Activation::tanh;
+    config.iterations = 200;
+    config.control_iterations = 50;
+    config.networks = 1;
+    const std::vector<MemberState> members = trained(config, 2);
+    expect_same(trained(config, 1), members);
+    EXPECT_LT(members[0].loss.back(), 0.9 * members[0].loss.front());
 }
 
 class CheckpointTest : public ::testing::Test {
@@ -160,6 +221,23 @@ TEST_F(CheckpointTest, AnotherConfigurationIsRefusedWithBothValues) {
         EXPECT_NE(message.find("rate = 0.01"), std::string::npos) << message;
         EXPECT_NE(message.find("rate = 0.02"), std::string::npos) << message;
     }
+}
+
+TEST_F(CheckpointTest, TasksAndTheirKeysBelongToTheFingerprint) {
+    const StudyConfig before = small_relaxometry();
+    const MemberPlan plan = study_members(before).front().plan;
+    const auto differs = [&](auto&& change) {
+        StudyConfig after = before;
+        change(after);
+        return member_fingerprint(before, plan) != member_fingerprint(after, plan);
+    };
+    EXPECT_TRUE(differs([](StudyConfig& c) { c.task = Task::bandpass; }));
+    EXPECT_TRUE(differs([](StudyConfig& c) { c.relaxometry.snr = {100, 20}; }));
+    EXPECT_TRUE(differs([](StudyConfig& c) { c.relaxometry.penalty = 1e-3; }));
+    EXPECT_TRUE(differs([](StudyConfig& c) { c.loss = Loss::mse; }));
+    EXPECT_TRUE(differs([](StudyConfig& c) { c.initial.first_scale = 1; }));
+    EXPECT_TRUE(differs([](StudyConfig& c) { c.initial.kind = Initialisation::glorot; }));
+    EXPECT_FALSE(differs([](StudyConfig& c) { c.library = 77; }));
 }
 
 TEST_F(CheckpointTest, WhatDoesNotTouchTheBitsMayChange) {

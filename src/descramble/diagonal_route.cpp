@@ -1,0 +1,91 @@
+#include <cmath>
+
+#include "descrambler/diagonal.hpp"
+#include "descrambler/optimiser.hpp"
+#include "routes.hpp"
+
+namespace descrambler {
+namespace {
+
+Objective objective_of(Criterion criterion, const Matrix<double>& W) {
+    return {std::string(to_string(criterion)), W.rows(),
+            [criterion, W](Backend<double>& on, const Matrix<double>& P, Matrix<double>* gradient) {
+                DiagonalValue at = criterion == Criterion::mds ? diagonal_sum(on, W, P) : diagonal_norm(on, W, P);
+                if (gradient != nullptr) {
+                    for (double& x : at.gradient.values())
+                        x = -x;
+                    *gradient = std::move(at.gradient);
+                }
+                return -at.value;
+            }};
+}
+
+double orthogonality_of(Backend<double>& on, const Matrix<double>& P) {
+    const Matrix<double> E = gram(on, P);
+    double worst = 0;
+    for (Index j = 0; j < E.cols(); ++j)
+        for (Index i = 0; i < E.rows(); ++i)
+            worst = std::max(worst, std::abs(E(i, j) - (i == j ? 1 : 0)));
+    return worst;
+}
+
+}  // namespace
+
+// eta is the value that is maximised, eta_bound its certified upper bound, gap (bound - value) / bound.
+std::vector<Descrambling> diagonal_route(const Task& task) {
+    const DescrambleRequest& request = task.request;
+    const bool sum = request.criterion == Criterion::mds;
+    std::vector<Descrambling> result(task.networks.size());
+    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+        const Matrix<double>& W = task.weight(i, request.tap.layer);
+        Solution& s = result[i].solution;
+        try {
+            const Objective objective = objective_of(request.criterion, W);
+            if (sum) {
+                DiagonalSum best = maximum_diagonal_sum(on, W, request.special ? Group::SO : Group::O);
+                s.P = std::move(best.P);
+                s.eta_bound = best.bound;
+            } else {
+                DiagonalNorm best = maximum_diagonal_norm(on, W);
+                s.P = std::move(best.P);
+                s.eta_bound = best.bound;
+                s.iterations = best.iterations;
+                s.converged = best.certified;
+                s.method = "polar";
+            }
+            if (request.check_gradient)
+                check_gradient(on, objective, request.seed);
+            if (request.method != Method::closed) {
+                OptimiserOptions options;
+                options.method = request.method == Method::cayley ? Minimiser::cayley : Minimiser::riemannian;
+                options.evaluations = request.evaluations;
+                options.iterations = request.iterations;
+                OptimiserResult found = optimise(on, objective, options, start_of(on, task, i, [&] { return s.P; }));
+                s.P = std::move(found.P);
+                s.method = to_string(request.method);
+                s.converged = found.report.converged;
+                s.iterations = found.report.iterations;
+                s.evaluations = found.report.evaluations;
+                s.history = std::move(found.report.history);
+                for (MinimiseReport::Point& point : s.history)
+                    point.eta = -point.eta;
+            }
+            Matrix<double> identity(W.rows(), W.cols());
+            for (Index k = 0; k < W.rows(); ++k)
+                identity(k, k) = 1;
+            s.eta_raw = -objective.evaluate(on, identity, nullptr);
+            s.eta = -objective.evaluate(on, s.P, nullptr);
+            s.gap = (s.eta_bound - s.eta) / s.eta_bound;
+            s.offdiagonal = std::numeric_limits<double>::quiet_NaN();
+            s.orthogonality = orthogonality_of(on, s.P);
+            for (const double sigma : svd(on, W).s)
+                s.rank += sigma > static_cast<double>(W.rows()) * 0x1p-53 * svd(on, W).s.front() ? 1 : 0;
+        } catch (const InputError& error) {
+            throw InputError(task.where(i) + ", criterion " + std::string(to_string(request.criterion)) + ": " +
+                             error.what());
+        }
+    });
+    return result;
+}
+
+}  // namespace descrambler

@@ -1,0 +1,323 @@
+#include <algorithm>
+#include <cmath>
+
+#include "descrambler/optimiser.hpp"
+#include "descrambler/random.hpp"
+#include "routes.hpp"
+
+namespace descrambler {
+namespace {
+
+bool is_finite(double x) {
+    return std::isfinite(x);
+}
+
+// Moments of the filter W^T u_j over the input axis: its sum, or, where that nearly cancels, sum_t t (W^T u_j)_t.
+std::vector<double> filter_moments(Backend<double>& on, const Matrix<double>& W, const Matrix<double>& U) {
+    const Matrix<double> filters = multiply(on, Op::transpose, Op::none, W, U);  // [d, n]
+    std::vector<double> scores;
+    for (Index j = 0; j < filters.cols(); ++j) {
+        double sum = 0, size = 0, first_moment = 0;
+        for (Index t = 0; t < filters.rows(); ++t) {
+            sum += filters(t, j);
+            size += std::abs(filters(t, j));
+            first_moment += static_cast<double>(t) * filters(t, j);
+        }
+        scores.push_back(std::abs(sum) < 1e-3 * size ? first_moment : sum);
+    }
+    return scores;
+}
+
+// What divides a factor so that its Gram has 2-norm 1 (norm), trace 1 (trace), or stays as it is.
+double scale_of(Backend<double>& on, const Matrix<double>& factor, Balance balance) {
+    const double size = balance == Balance::norm    ? svd(on, factor).s.front()
+                        : balance == Balance::trace ? frobenius(factor)
+                                                    : 1;
+    return size > 0 ? 1 / size : 0;
+}
+
+struct Part {
+    const Matrix<double>* factor;
+    double scale;
+};
+
+// [a_1 R_1; a_2 R_2; ...]: its Gram is the sum of a_i^2 R_i^T R_i. The parts are scaled before they are squared.
+Matrix<double> stacked(const std::vector<Part>& parts) {
+    Index rows = 0;
+    for (const Part& part : parts)
+        rows += part.factor->rows();
+    Matrix<double> out(rows, parts.front().factor->cols());
+    Index first = 0;
+    for (const auto& [factor, scale] : parts) {
+        for (Index j = 0; j < factor->cols(); ++j)
+            for (Index i = 0; i < factor->rows(); ++i)
+                out(first + i, j) = scale * (*factor)(i, j);
+        first += factor->rows();
+    }
+    return out;
+}
+
+Matrix<double> sum_factor(Backend<double>& on, const Task& task, Index network,
+                          const std::vector<std::vector<TapGram>>& taps) {
+    const DescrambleRequest& request = task.request;
+    const bool joint = request.criterion == Criterion::joint;
+    const Matrix<double>& own = taps.front()[network].factor;
+    if (!joint && request.shared.empty())
+        return own;
+    std::vector<Part> parts{{&own, scale_of(on, own, request.balance)}};
+    for (std::size_t i = 0; i < request.shared.size(); ++i) {
+        const Matrix<double>& factor = taps[i + 1][network].factor;
+        parts.push_back({&factor, std::sqrt(request.shared[i].weight) * scale_of(on, factor, request.balance)});
+    }
+    if (joint) {
+        const Matrix<double>& link = task.weight(network, request.tap.layer + 1);
+        parts.push_back({&link, std::sqrt(request.lambda) * scale_of(on, link, request.balance)});
+    }
+    return stacked(parts);
+}
+
+// The method's problem in the stencil's basis, on the published scale: mu n / mu_n, Gram n G / ||G||.
+struct Scaled {
+    std::vector<double> mu;
+    Matrix<double> L;  // [n, k]
+    double unit = 1;   // eta of the problem times this is eta
+};
+
+Scaled scaled_problem(Backend<double>& on, const Stencil& stencil, const GramProblem& problem, Minimiser method) {
+    const Index n = stencil.n();
+    const double size = static_cast<double>(n), top = problem.axes.gamma.front();
+    Scaled out;
+    out.mu = stencil.mu;
+    for (double& mu : out.mu)
+        mu *= size / stencil.mu.back();
+    out.unit = stencil.mu.back() / size * top / size;
+    if (method == Minimiser::riemannian) {  // the null block is deflated: its columns are zero
+        Matrix<double> F(n, n);
+        for (Index j = 0; j < problem.axes.rank; ++j)
+            for (Index i = 0; i < n; ++i)
+                F(i, j) = problem.axes.U(i, j) * std::sqrt(size * problem.axes.gamma[j] / top);
+        out.L = multiply(on, Op::transpose, Op::none, stencil.T, F);
+        return out;
+    }
+    // a triangular factor, which halves a product of every evaluation
+    Matrix<double> A = multiply(on, Op::none, Op::none, problem.factor, stencil.T);
+    for (double& x : A.values())
+        x *= std::sqrt(size / top);
+    const Index rows = std::max(A.rows(), n);
+    Matrix<double> padded(rows, n), R(n, n);
+    for (Index j = 0; j < n; ++j)
+        std::ranges::copy(A.column(j), padded.column(j).begin());
+    const Buffer<double> a = on.allocate(rows * n), r = on.allocate(n * n);
+    on.upload(padded.data(), a.view(rows, n));
+    on.qr(a.view(rows, n), r.view(n, n));
+    on.download(r.view(n, n), R.data());
+    out.L = transpose(R);
+    return out;
+}
+
+// Every network of the batch through the primitive; P in the stencil's basis, in and out.
+template <class T>
+std::vector<MinimiseReport> minimise_batch(const Task& task, const MinimiseOptions& options,
+                                           const std::vector<Scaled>& problems, std::vector<Matrix<double>>& P) {
+    const std::unique_ptr<Backend<T>> on = make_cpu_backend<T>(task.threads);
+    const Index n = P.front().rows(), batch = task.count();
+    std::vector<T> mu(problems.front().mu.begin(), problems.front().mu.end()), L, p;
+    for (Index i = 0; i < batch; ++i) {
+        L.insert(L.end(), problems[i].L.values().begin(), problems[i].L.values().end());
+        p.insert(p.end(), P[i].values().begin(), P[i].values().end());
+    }
+    const Buffer<T> weight = on->allocate(n), factor = on->allocate(n * n * batch),
+                    rotation = on->allocate(n * n * batch);
+    on->upload(mu.data(), weight.view(n, 1));
+    on->upload(L.data(), factor.view(n, n, batch));
+    on->upload(p.data(), rotation.view(n, n, batch));
+    std::vector<MinimiseReport> reports(static_cast<std::size_t>(batch));
+    on->minimise(options, Batch<const T>(weight.data(), n, 1, batch, 0), factor.view(n, n, batch),
+                 rotation.view(n, n, batch), reports);
+    on->download(rotation.view(n, n, batch), p.data());
+    for (Index i = 0; i < batch; ++i)
+        std::copy_n(p.begin() + i * n * n, n * n, P[i].data());
+    return reports;
+}
+
+Matrix<double> conjugated(Backend<double>& on, const Matrix<double>& T, const Matrix<double>& A, bool back) {
+    const Op first = back ? Op::none : Op::transpose, second = back ? Op::transpose : Op::none;
+    return multiply(on, Op::none, second, multiply(on, first, Op::none, T, A), T);
+}
+
+std::vector<Descrambling> iterated(const Task& task, const Stencil& stencil, const std::vector<GramProblem>& problems) {
+    const DescrambleRequest& request = task.request;
+    MinimiseOptions options;
+    options.method = request.method == Method::cayley ? Minimiser::cayley : Minimiser::riemannian;
+    options.evaluations = request.evaluations;
+    options.iterations = request.iterations;
+    std::vector<Scaled> scaled(problems.size());
+    std::vector<Matrix<double>> P(problems.size());
+    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+        scaled[i] = scaled_problem(on, stencil, problems[i], options.method);
+        P[i] = conjugated(
+            on, stencil.T,
+            start_of(
+                on, task, i,
+                [&] {
+                    return closed_form(on, stencil, problems[i].axes, problems[i].factor, task.library.samples, {}).P;
+                }),
+            false);
+    });
+    std::vector<double> bound(problems.size());
+    for (std::size_t i = 0; i < problems.size(); ++i)
+        for (Index k = 0; k < stencil.n(); ++k)
+            bound[i] += stencil.mu[k] * problems[i].axes.gamma[k] / scaled[i].unit;
+    if (options.method == Minimiser::riemannian)
+        options.bound = bound;
+    const std::vector<MinimiseReport> reports = request.single_precision
+                                                    ? minimise_batch<float>(task, options, scaled, P)
+                                                    : minimise_batch<double>(task, options, scaled, P);
+
+    // A run that arrived is brought to the canonical signs and null block, so that it can be compared entry by entry;
+    // one that did not is shown as it is.
+    std::vector<PrincipalAxes> axes(problems.size());
+    std::vector<Matrix<double>> U(problems.size());
+    std::vector<std::vector<double>> means;
+    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+        P[i] = conjugated(on, stencil.T, polar(on, P[i]), true);
+        axes[i] = problems[i].axes;
+        axes[i].U = multiply(on, Op::transpose, Op::none, P[i], stencil.T);
+        U[i] = axes[i].U;
+    });
+    for (const GramProblem& problem : problems)
+        means.push_back(problem.mean);
+    const bool canonical = options.method == Minimiser::riemannian;
+    const std::vector<std::vector<double>> signs =
+        canonical ? component_signs(task, means, U) : std::vector<std::vector<double>>(problems.size());
+    std::vector<Descrambling> result(problems.size());
+    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+        Solution& s = result[i].solution;
+        s = canonical && reports[i].converged
+                ? closed_form(on, stencil, axes[i], problems[i].factor, task.library.samples, signs[i])
+                : certify(on, stencil, P[i], problems[i].axes, problems[i].factor, task.library.samples);
+        s.method = to_string(request.method);
+        s.converged = reports[i].converged;
+        s.iterations = reports[i].iterations;
+        s.evaluations = reports[i].evaluations;
+        s.history = reports[i].history;
+        for (MinimiseReport::Point& point : s.history)
+            point.eta *= scaled[i].unit;
+        const double close = s.eta_bound + 1e-6 * std::max(s.eta_bound, static_cast<double>(stencil.n()) * 0x1p-53 *
+                                                                            stencil.mu.back() * s.gamma.front());
+        const auto there =
+            std::ranges::find_if(s.history, [&](const MinimiseReport::Point& point) { return point.eta <= close; });
+        s.evaluations_to_gap = there == s.history.end() ? 0 : there->evaluations;
+    });
+    return result;
+}
+
+}  // namespace
+
+Stencil stencil_of(const DescrambleRequest& request, Index n) {
+    const auto on = make_cpu_backend<double>(1);
+    if (request.stencil != StencilKind::custom)
+        return make_stencil(*on, request.stencil, n);
+    if (request.stencil_matrix.cols() != n)
+        throw InputError("stencil matrix: " + std::to_string(request.stencil_matrix.cols()) + " columns, expected " +
+                         std::to_string(n) + ", the width of layer " + std::to_string(request.tap.layer));
+    return make_stencil(*on, request.stencil_matrix);
+}
+
+std::vector<GramProblem> gram_problems(const Task& task) {
+    const DescrambleRequest& request = task.request;
+    std::vector<std::vector<TapGram>> taps{tap_grams(task.networks, request.tap, task.library, task.threads)};
+    const Index n = taps.front().front().gram.rows();
+    for (const SharedTap& shared : request.shared) {
+        taps.push_back(tap_grams(task.networks, shared.tap, task.library, task.threads));
+        if (taps.back().front().gram.rows() != n)
+            throw InputError("shared tap of layer " + std::to_string(shared.tap.layer) + ": " +
+                             std::to_string(taps.back().front().gram.rows()) + " signals, expected " +
+                             std::to_string(n) + " as layer " + std::to_string(request.tap.layer) +
+                             ", whose P it shares");
+    }
+    for (Index i = 0; i < task.count(); ++i)
+        if (std::ranges::all_of(taps.front()[i].gram.values(), [](double x) { return x == 0; }))
+            throw InputError(task.where(i) + ": all signals are zero, nothing to descramble");
+    std::vector<GramProblem> problems(task.networks.size());
+    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+        problems[i].factor = sum_factor(on, task, i, taps);
+        problems[i].axes = principal_axes(on, problems[i].factor);
+        problems[i].mean = std::move(taps.front()[i].mean);
+        problems[i].plain_gram = std::move(taps.front()[i].gram);
+    });
+    return problems;
+}
+
+std::vector<std::vector<double>> component_signs(const Task& task, const std::vector<std::vector<double>>& means,
+                                                 const std::vector<Matrix<double>>& U) {
+    const TapRequest& tap = task.request.tap;
+    if (!(tap.tap == Tap::before && tap.layer == 1))  // deeper layers have no input axis of their own
+        return tap_third_moments(task.networks, tap, task.library, means, U, task.threads);
+    std::vector<std::vector<double>> signs(U.size());
+    parallel_items(task.count(), task.threads,
+                   [&](Index i, Backend<double>& on) { signs[i] = filter_moments(on, task.weight(i, 1), U[i]); });
+    return signs;
+}
+
+Matrix<double> start_of(Backend<double>& on, const Task& task, Index network,
+                        const std::function<Matrix<double>()>& closed) {
+    const DescrambleRequest& request = task.request;
+    const Start start = request.start != Start::automatic                              ? request.start
+                        : is_gram(request.criterion) || is_diagonal(request.criterion) ? Start::identity
+                                                                                       : Start::closed;
+    if (start == Start::closed)
+        return closed();
+    const Index n = task.weight(network, request.tap.layer).rows();
+    if (start == Start::random)
+        return random_rotation(on, n, request.seed, stream::start + static_cast<std::uint64_t>(network));
+    Matrix<double> identity(n, n);
+    for (Index i = 0; i < n; ++i)
+        identity(i, i) = 1;
+    return identity;
+}
+
+std::vector<Descrambling> gram_route(const Task& task) {
+    const DescrambleRequest& request = task.request;
+    std::vector<GramProblem> problems = gram_problems(task);
+    const Stencil stencil = stencil_of(request, problems.front().factor.cols());
+    std::vector<Descrambling> result(problems.size());
+    if (request.method == Method::closed) {
+        std::vector<std::vector<double>> means;
+        std::vector<Matrix<double>> U;
+        for (const GramProblem& problem : problems) {
+            means.push_back(problem.mean);
+            U.push_back(problem.axes.U);
+        }
+        const std::vector<std::vector<double>> signs = component_signs(task, means, U);
+        parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+            result[i].solution =
+                closed_form(on, stencil, problems[i].axes, problems[i].factor, task.library.samples, signs[i]);
+        });
+    } else {
+        result = iterated(task, stencil, problems);
+    }
+    if (request.tap.linearised) {  // what the surrogate is worth for the signals it stands for
+        DescrambleRequest plain = request;
+        plain.tap.linearised = false;
+        for (SharedTap& shared : plain.shared)
+            shared.tap.linearised = false;
+        const std::vector<GramProblem> truth = gram_problems({task.networks, task.library, plain, task.threads});
+        parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+            const Solution at =
+                certify(on, stencil, result[i].solution.P, truth[i].axes, truth[i].factor, task.library.samples);
+            result[i].surrogate_ratio = at.eta / at.eta_bound;
+        });
+    }
+    const bool sum = request.criterion == Criterion::joint || !request.shared.empty();
+    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+        result[i].gram = sum ? gram(on, transpose(problems[i].factor)) : std::move(problems[i].plain_gram);
+        const Solution& s = result[i].solution;
+        if (!is_finite(s.eta) || !is_finite(s.eta_bound) || !std::ranges::all_of(result[i].gram.values(), is_finite))
+            throw InputError(task.where(i) +
+                             ": the signals are too large for double precision, expected a finite Gram matrix");
+    });
+    return result;
+}
+
+}  // namespace descrambler

@@ -1,0 +1,116 @@
+#include "descrambler/reduce.hpp"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <string>
+
+#include "descrambler/dense.hpp"
+
+namespace descrambler {
+
+namespace {
+
+double relative_error(std::span<const double> found, std::span<const double> reference) {
+    double difference = 0, norm = 0;
+    for (std::size_t i = 0; i < reference.size(); ++i) {
+        difference += (found[i] - reference[i]) * (found[i] - reference[i]);
+        norm += reference[i] * reference[i];
+    }
+    if (norm == 0)
+        return difference == 0 ? 0 : std::numeric_limits<double>::infinity();
+    return std::sqrt(difference / norm);
+}
+
+ErrorStatistics statistics(std::vector<double> errors) {
+    ErrorStatistics result;
+    result.mean = std::accumulate(errors.begin(), errors.end(), 0.0) / static_cast<double>(errors.size());
+    std::ranges::sort(errors);
+    const std::size_t half = errors.size() / 2;
+    result.median = errors.size() % 2 == 1 ? errors[half] : (errors[half - 1] + errors[half]) / 2;
+    result.max = errors.back();
+    return result;
+}
+
+}  // namespace
+
+Reduction reduce_link(Backend<double>& on, const Network& network, Index layer, Index rank) {
+    if (layer < 1 || layer > static_cast<Index>(network.layers.size()))
+        throw InputError("layer " + std::to_string(layer) + ": out of range, expected 1 to " +
+                         std::to_string(network.layers.size()));
+    const DenseLayer& dense = network.layers[static_cast<std::size_t>(layer - 1)];
+    const Index m = dense.weight.rows(), n = dense.weight.cols(), largest = std::min(m, n);
+    if (rank < 1 || rank > largest)
+        throw InputError("rank " + std::to_string(rank) + ": expected 1 to " + std::to_string(largest) +
+                         ", the smaller side of [" + std::to_string(m) + ", " + std::to_string(n) + "]");
+    const Svd factors = svd(on, dense.weight);
+    DenseLayer link{.weight = Matrix<double>(rank, n)},
+        rest{Matrix<double>(m, rank), dense.bias, dense.activation, dense.renorm};
+    for (Index k = 0; k < rank; ++k) {
+        for (Index j = 0; j < n; ++j)
+            link.weight(k, j) = factors.s[k] * factors.V(j, k);
+        std::ranges::copy(factors.U.column(k), rest.weight.column(k).begin());
+    }
+    Reduction result{.network = network, .s = factors.s};
+    double all = 0, discarded = 0;
+    for (Index i = largest - 1; i >= 0; --i) {  // the small ones first; over s_1, so that squares stay in range
+        const double part = factors.s[0] > 0 ? factors.s[i] / factors.s[0] : 0;
+        all += part * part;
+        if (i >= rank)
+            discarded = all;
+    }
+    result.discarded_energy = all > 0 ? discarded / all : 0;
+    result.spectral_error = rank < largest ? factors.s[rank] : 0;
+    const auto at = result.network.layers.begin() + (layer - 1);
+    *at = std::move(rest);
+    result.network.layers.insert(at, std::move(link));
+    return result;
+}
+
+ReductionCost reduction_cost(const Network& full, const Network& reduced, const Library& library,
+                             const TargetReader& targets, int threads) {
+    require(full.inputs() == reduced.inputs() && full.outputs() == reduced.outputs(),
+            "reduction_cost: networks of different inputs or outputs");
+    if (library.features != full.inputs() || library.samples < 1)
+        throw InputError("library: " + std::to_string(library.samples) + " samples of " +
+                         std::to_string(library.features) + " features, expected at least one of " +
+                         std::to_string(full.inputs()));
+    std::vector<double> outputs(static_cast<std::size_t>(library.samples)), before(targets ? outputs.size() : 0),
+        after(before.size());
+    const Index team = threads > 0 ? threads : omp_get_max_threads();
+    for (Index first = 0; first < library.samples;) {  // as many blocks at a time as there are threads
+        const Index start = first;
+        std::vector<Matrix<double>> inputs, truth;
+        for (; first < library.samples && static_cast<Index>(inputs.size()) < team; first += library_block) {
+            const Index count = std::min(library_block, library.samples - first);
+            library.read(first, inputs.emplace_back(library.features, count).view());
+            if (targets)
+                targets(first, truth.emplace_back(full.outputs(), count).view());
+        }
+        parallel_items(static_cast<Index>(inputs.size()), threads, [&](Index i, Backend<double>& on) {
+            const Matrix<double> y = forward(on, full, inputs[i]), changed = forward(on, reduced, inputs[i]);
+            for (Index j = 0; j < y.cols(); ++j) {
+                const auto sample = static_cast<std::size_t>(start + i * library_block + j);
+                outputs[sample] = relative_error(changed.column(j), y.column(j));
+                if (targets) {
+                    before[sample] = relative_error(y.column(j), truth[i].column(j));
+                    after[sample] = relative_error(changed.column(j), truth[i].column(j));
+                }
+            }
+        });
+    }
+    for (const std::vector<double>* errors : {&outputs, &before, &after})
+        if (std::ranges::any_of(*errors, [](double x) { return std::isnan(x); }))
+            throw InputError("library: the outputs of the network are not finite (check the library and the weights)");
+    ReductionCost cost{.outputs = statistics(std::move(outputs))};
+    if (targets) {
+        cost.before = statistics(std::move(before));
+        cost.after = statistics(std::move(after));
+    }
+    return cost;
+}
+
+}  // namespace descrambler

@@ -1,0 +1,51 @@
+// How a request is answered, by kind of criterion. Every route gives one Descrambling a network; the weights P W and
+// the check of the request are the caller's.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "descrambler/descramble.hpp"
+
+namespace descrambler {
+
+// A request, whom it concerns and what it reads.
+struct Task {
+    std::span<const Network> networks;
+    const Library& library;
+    const DescrambleRequest& request;
+    int threads = 0;
+    [[nodiscard]] Index count() const { return static_cast<Index>(networks.size()); }
+    [[nodiscard]] const Matrix<double>& weight(Index network, Index layer) const {
+        return networks[network].layers[layer - 1].weight;
+    }
+    [[nodiscard]] std::string where(Index network) const {
+        return "layer " + std::to_string(request.tap.layer) + " of network " + std::to_string(network);
+    }
+};
+
+// Functions of the Gram matrix: closed form, or Backend::minimise (smoothness, joint, sums over taps).
+[[nodiscard]] std::vector<Descrambling> gram_route(const Task& task);
+// Objectives of the signals: the optimiser (tv, fourth, user).
+[[nodiscard]] std::vector<Descrambling> signal_route(const Task& task);
+// Square weights: SVD, polar fixed point, or the optimiser (mds, mdn).
+[[nodiscard]] std::vector<Descrambling> diagonal_route(const Task& task);
+
+// What the Gram route starts from, also for others: the factor of the whole sum and its axes, by network.
+struct GramProblem {
+    Matrix<double> factor;
+    PrincipalAxes axes;
+    std::vector<double> mean;   // of the signals of the first tap
+    Matrix<double> plain_gram;  // of the signals of the first tap
+};
+[[nodiscard]] std::vector<GramProblem> gram_problems(const Task& task);
+[[nodiscard]] Stencil stencil_of(const DescrambleRequest& request, Index n);
+// Signs of the columns of U, one matrix a network, by the rule of the layer.
+[[nodiscard]] std::vector<std::vector<double>> component_signs(const Task& task,
+                                                               const std::vector<std::vector<double>>& means,
+                                                               const std::vector<Matrix<double>>& U);
+// The rotation an iteration of network i starts from, in the neurons' basis.
+[[nodiscard]] Matrix<double> start_of(Backend<double>& on, const Task& task, Index network,
+                                      const std::function<Matrix<double>()>& closed);
+
+}  // namespace descrambler

@@ -1,0 +1,182 @@
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "descrambler/optimiser.hpp"
+#include "routes.hpp"
+
+namespace descrambler {
+namespace {
+
+// The signals of a tap are kept whole for these criteria: 2 GiB for all networks.
+constexpr double numbers_kept = 0x1p28;
+
+Matrix<double> all_signals(Backend<double>& on, const Task& task, const Network& network, const TapRequest& request) {
+    Matrix<double> S;
+    for (Index first = 0; first < task.library.samples; first += library_block) {
+        Matrix<double> X(task.library.features, std::min(library_block, task.library.samples - first));
+        task.library.read(first, X.view());
+        const Matrix<double> block = tap_signals(on, network, request, X);
+        if (S.size() == 0)
+            S = Matrix<double>(block.rows(), task.library.samples);
+        std::ranges::copy(block.values(), S.data() + first * S.rows());
+    }
+    if (request.centre)
+        for (Index i = 0; i < S.rows(); ++i) {
+            double mean = 0;
+            for (Index j = 0; j < S.cols(); ++j)
+                mean += S(i, j);
+            mean /= static_cast<double>(S.cols());
+            for (Index j = 0; j < S.cols(); ++j)
+                S(i, j) -= mean;
+        }
+    return S;
+}
+
+// The objectives to be minimised one after another, the last of which counts.
+std::vector<Objective> objectives_of(const DescrambleRequest& request, const Stencil& stencil,
+                                     const Matrix<double>& S) {
+    if (request.criterion == Criterion::fourth)
+        return {fourth_moment_objective(S)};
+    if (request.criterion == Criterion::user)
+        return {request.objective(S)};
+    const Matrix<double> D =
+        stencil.kind == StencilKind::custom ? stencil.D : differentiation_matrix(stencil.kind, stencil.n());
+    if (request.method == Method::cayley)  // starts from Q = 0, once
+        return {total_variation_objective(D, S)};
+    std::vector<Objective> stages;  // graduated: from nearly the smoothness to nearly |x|
+    for (const double smoothing : {3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001})
+        stages.push_back(total_variation_objective(D, S, smoothing));
+    return stages;
+}
+
+// The smoothest rotation leaves the sign of every component free, and an objective of the signals does not: flips are
+// kept while they lower it, component by component, at most five times round and within the budget. Returns the
+// evaluations.
+Index choose_signs(Backend<double>& on, const Objective& objective, const Stencil& stencil, Index budget,
+                   Matrix<double>& P) {
+    const Index n = P.rows();
+    double value = objective.evaluate(on, P, nullptr);
+    Index evaluations = 1;
+    for (int round = 0; round < 5; ++round) {
+        bool changed = false;
+        for (Index c = 0; c < n && evaluations < budget; ++c) {  // P - 2 t_c (t_c^T P)
+            Matrix<double> flipped = P;
+            for (Index j = 0; j < n; ++j) {
+                double overlap = 0;
+                for (Index i = 0; i < n; ++i)
+                    overlap += stencil.T(i, c) * P(i, j);
+                for (Index i = 0; i < n; ++i)
+                    flipped(i, j) -= 2 * overlap * stencil.T(i, c);
+            }
+            const double next = objective.evaluate(on, flipped, nullptr);
+            ++evaluations;
+            if (next < value * (value > 0 ? 1 - 1e-9 : 1 + 1e-9)) {
+                P = std::move(flipped);
+                value = next;
+                changed = true;
+            }
+        }
+        if (!changed)
+            break;
+    }
+    return evaluations;
+}
+
+// What the criterion leaves free is fixed by rule: tv the common sign (third moments sum to something positive); fourth
+// the sign of every row (third moment positive) and their order (fourth moment falling).
+void canonicalise(Backend<double>& on, Criterion criterion, const Matrix<double>& S, Matrix<double>& P) {
+    if (criterion == Criterion::user)
+        return;
+    const Matrix<double> Y = multiply(on, Op::none, Op::none, P, S);
+    const Index n = P.rows();
+    std::vector<double> third(static_cast<std::size_t>(n)), fourth(third.size());
+    for (Index j = 0; j < Y.cols(); ++j)
+        for (Index i = 0; i < n; ++i) {
+            const double square = Y(i, j) * Y(i, j);
+            third[i] += square * Y(i, j);
+            fourth[i] += square * square;
+        }
+    std::vector<Index> order(static_cast<std::size_t>(n));
+    std::iota(order.begin(), order.end(), Index{0});
+    if (criterion == Criterion::fourth)
+        std::ranges::stable_sort(order, [&](Index a, Index b) { return fourth[a] > fourth[b]; });
+    const double common = std::accumulate(third.begin(), third.end(), 0.0);
+    const Matrix<double> old = P;
+    for (Index i = 0; i < n; ++i) {
+        const bool turned = (criterion == Criterion::fourth ? third[order[i]] : common) < 0;
+        for (Index j = 0; j < n; ++j)
+            P(i, j) = turned ? -old(order[i], j) : old(order[i], j);
+    }
+}
+
+}  // namespace
+
+std::vector<Descrambling> signal_route(const Task& task) {
+    const DescrambleRequest& request = task.request;
+    const double needed = static_cast<double>(task.weight(0, request.tap.layer).rows()) *
+                          static_cast<double>(task.library.samples) * static_cast<double>(task.count());
+    if (needed > numbers_kept)
+        throw InputError("criterion " + std::string(to_string(request.criterion)) + ": keeps all signals, " +
+                         digits(needed) + " numbers, expected at most " + digits(numbers_kept) +
+                         "; give fewer inputs or networks");
+    std::vector<GramProblem> problems = gram_problems(task);
+    const Stencil stencil = stencil_of(request, problems.front().factor.cols());
+    std::vector<Network> linear;
+    if (request.tap.linearised)
+        linear = linearised_at_mean(task.networks, request.tap, task.library, task.threads);
+    const std::span<const Network> tapped = request.tap.linearised ? std::span<const Network>(linear) : task.networks;
+    const TapRequest tap = request.tap.linearised ? linearised_request(request.tap) : request.tap;
+    const auto reader = make_cpu_backend<double>(1);
+    std::vector<Matrix<double>> signals;  // in order: a library is read by one thread
+    for (const Network& network : tapped)
+        signals.push_back(all_signals(*reader, task, network, tap));
+    OptimiserOptions options;
+    options.method = request.method == Method::cayley ? Minimiser::cayley : Minimiser::riemannian;
+    options.evaluations = request.evaluations;
+    options.iterations = request.iterations;
+    std::vector<Descrambling> result(problems.size());
+    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+        const GramProblem& problem = problems[i];
+        const std::vector<Objective> stages = objectives_of(request, stencil, signals[i]);
+        const Objective& objective = stages.back();
+        if (request.check_gradient)
+            check_gradient(on, objective, request.seed);
+        OptimiserResult found;
+        found.P = start_of(on, task, i, [&] {
+            return closed_form(on, stencil, problem.axes, problem.factor, task.library.samples, {}).P;
+        });
+        const bool smoothest = request.start == Start::automatic || request.start == Start::closed;
+        Index spent = smoothest && options.method == Minimiser::riemannian
+                          ? choose_signs(on, objective, stencil, options.evaluations / 4, found.P)
+                          : 0;
+        for (std::size_t stage = 0; stage < stages.size(); ++stage) {  // what is left is shared by the stages left
+            const auto left = static_cast<Index>(stages.size() - stage);
+            OptimiserOptions part = options;
+            part.evaluations = std::max<Index>(1, (options.evaluations - spent) / left);
+            part.gradient = left > 1 ? 1e-3 : options.gradient;
+            found = optimise(on, stages[stage], part, found.P);
+            spent += found.report.evaluations;
+        }
+        found.report.evaluations = spent;
+        Matrix<double> P = found.P;
+        canonicalise(on, request.criterion, signals[i], P);
+        Solution& s = result[i].solution;
+        s = certify(on, stencil, P, problem.axes, problem.factor, task.library.samples);
+        Matrix<double> identity(P.rows(), P.cols());
+        for (Index k = 0; k < P.rows(); ++k)
+            identity(k, k) = 1;
+        s.eta_raw = objective.evaluate(on, identity, nullptr);
+        s.eta = objective.evaluate(on, P, nullptr);
+        s.eta_bound = s.gap = s.offdiagonal = std::numeric_limits<double>::quiet_NaN();
+        s.method = to_string(request.method);
+        s.converged = found.report.converged;
+        s.iterations = found.report.iterations;
+        s.evaluations = found.report.evaluations;
+        s.history = found.report.history;
+        result[i].gram = std::move(problems[i].plain_gram);
+    });
+    return result;
+}
+
+}  // namespace descrambler

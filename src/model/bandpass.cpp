@@ -1,0 +1,218 @@
+#include "descrambler/bandpass.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <numbers>
+
+#include "descrambler/hdf5.hpp"
+#include "descrambler/random.hpp"
+
+namespace descrambler {
+
+namespace {
+
+constexpr std::uint64_t phase_blocks = bandpass_tones_limit / 4;  // four words each
+constexpr Index tile_columns = 32;
+
+}  // namespace
+
+std::string_view to_string(BandpassTarget target) {
+    return target == BandpassTarget::filtered ? "filtered" : "clean";
+}
+
+BandpassTarget bandpass_target_from(std::string_view name) {
+    for (const BandpassTarget target : {BandpassTarget::filtered, BandpassTarget::clean})
+        if (to_string(target) == name)
+            return target;
+    throw InputError("target '" + std::string(name) + "': expected filtered or clean");
+}
+
+void validate(const Bandpass& data) {
+    const auto refuse = [](const std::string& field, const std::string& expectation) {
+        throw InputError("bandpass." + field + ": expected " + expectation);
+    };
+    if (data.targets.empty() || data.targets.size() > 2 ||
+        (data.targets.size() == 2 && data.targets[0] == data.targets[1]))
+        refuse("targets", "one or both of filtered and clean, each once");
+    if (!(data.points >= 16 && data.points <= 8192))
+        refuse("points", "16 to 8192, found " + std::to_string(data.points));
+    if (!(data.rate_hz > 0 && data.rate_hz <= 1e9))
+        refuse("rate_hz", "above 0 and at most 1e9, found " + digits(data.rate_hz, 6));
+    if (!(0 <= data.low_hz && data.low_hz < data.high_hz && data.high_hz <= data.rate_hz / 2))
+        refuse("low_hz", "0 <= low_hz < high_hz <= rate_hz / 2 = " + digits(data.rate_hz / 2, 6) + ", found " +
+                             digits(data.low_hz, 6) + " and " + digits(data.high_hz, 6));
+    const double step = data.rate_hz / static_cast<double>(data.points);
+    if (std::ceil(data.low_hz / step) > std::floor(data.high_hz / step))
+        refuse("high_hz", "a band that holds a multiple of rate_hz / points = " + digits(step, 6) + ", found " +
+                              digits(data.low_hz, 6) + " to " + digits(data.high_hz, 6));
+    if (data.tones_hz.empty() || data.tones_hz.size() > bandpass_tones_limit)
+        refuse("tones_hz", "1 to " + std::to_string(bandpass_tones_limit) + " values, found " +
+                               std::to_string(data.tones_hz.size()));
+    for (const double f : data.tones_hz)
+        if (!(f > 0 && f < data.rate_hz / 2))
+            refuse("tones_hz",
+                   "values above 0 and below rate_hz / 2 = " + digits(data.rate_hz / 2, 6) + ", found " + digits(f, 6));
+    if (data.amplitudes.size() != data.tones_hz.size())
+        refuse("amplitudes", "one for each of the " + std::to_string(data.tones_hz.size()) + " tones, found " +
+                                 std::to_string(data.amplitudes.size()));
+    for (const double a : data.amplitudes)
+        if (!(a >= 0 && a <= 1e3))
+            refuse("amplitudes", "values from 0 to 1000, found " + digits(a, 6));
+    if (!(data.noise >= 0 && data.noise <= 1e3))
+        refuse("noise", "0 to 1000, found " + digits(data.noise, 6));
+}
+
+template <class T>
+BandpassTables<T> make_bandpass_tables(const Bandpass& data) {
+    validate(data);
+    BandpassTables<T> tables;
+    tables.data = data;
+    const Index N = data.points, tones = std::ssize(data.tones_hz);
+    for (Index j = 0; j < N; ++j)
+        tables.time_s.push_back(static_cast<double>(j) / data.rate_hz);
+    tables.sine = tables.cosine = Matrix<T>(N, tones);
+    for (Index k = 0; k < tones; ++k)
+        for (Index j = 0; j < N; ++j) {
+            // the turn modulo 1 before it is multiplied by 2 pi
+            const double turn = data.tones_hz[static_cast<std::size_t>(k)] * tables.time_s[static_cast<std::size_t>(j)];
+            const double angle = 2 * std::numbers::pi * (turn - std::floor(turn));
+            tables.sine(j, k) = static_cast<T>(std::sin(angle));
+            tables.cosine(j, k) = static_cast<T>(std::cos(angle));
+        }
+    const double step = data.rate_hz / static_cast<double>(N);
+    const auto first = static_cast<Index>(std::ceil(data.low_hz / step)),
+               last = static_cast<Index>(std::floor(data.high_hz / step));
+    std::vector<std::vector<double>> columns;
+    for (Index k = first; k <= last; ++k) {
+        const bool alone = k == 0 || 2 * k == N;  // its sine is zero
+        const double norm = std::sqrt((alone ? 1.0 : 2.0) / static_cast<double>(N));
+        std::vector<double> cosine, sine;
+        for (Index j = 0; j < N; ++j) {
+            const double angle = 2 * std::numbers::pi * static_cast<double>(k * j % N) / static_cast<double>(N);
+            cosine.push_back(norm * std::cos(angle));
+            sine.push_back(norm * std::sin(angle));
+        }
+        columns.push_back(std::move(cosine));
+        if (!alone)
+            columns.push_back(std::move(sine));
+    }
+    tables.band = Matrix<T>(N, std::ssize(columns));
+    for (Index c = 0; c < tables.band.cols(); ++c)
+        std::transform(columns[static_cast<std::size_t>(c)].begin(), columns[static_cast<std::size_t>(c)].end(),
+                       tables.band.column(c).begin(), [](double x) { return static_cast<T>(x); });
+    return tables;
+}
+
+template <class T>
+void bandpass_samples(Backend<T>& on, const BandpassTables<T>& tables, BandpassTarget kind, std::uint64_t seed,
+                      std::uint64_t stream, Index first, Batch<T> input, Batch<T> target) {
+    const Bandpass& data = tables.data;
+    const Index N = data.points, tones = tables.sine.cols(), bins = tables.band.cols();
+    const Index count = input.data != nullptr ? input.cols : target.cols;
+    require(input.data == nullptr || (input.rows == N && input.batch == 1), "bandpass_samples: wrong number of points");
+    require(target.data == nullptr || (target.rows == N && target.cols == count && target.batch == 1),
+            "bandpass_samples: wrong shape of the target");
+    if (count == 0)
+        return;
+    const auto blocks = phase_blocks + static_cast<std::uint64_t>((N + 1) / 2);
+    const bool filter = target.data != nullptr && kind == BandpassTarget::filtered;
+    const Buffer<T> noise = on.allocate(N), traces = on.allocate(N * tile_columns), B = on.allocate(N * bins),
+                    parts = on.allocate(bins * tile_columns);
+    if (filter)
+        on.upload(tables.band.data(), B.view(N, bins));
+    Matrix<T> x(N, tile_columns), y(N, tile_columns);
+    std::vector<T> normal(static_cast<std::size_t>(N));
+    for (Index tile = first / tile_columns; tile * tile_columns < first + count; ++tile) {
+        const Index begin = std::max(first, tile * tile_columns),
+                    end = std::min(first + count, (tile + 1) * tile_columns);
+        std::fill(y.values().begin(), y.values().end(), T{0});
+        for (Index sample = begin; sample < end; ++sample) {
+            const Index s = sample - tile * tile_columns;
+            const std::uint64_t block = static_cast<std::uint64_t>(sample) * blocks;
+            on.random_normal(seed, stream, block + phase_blocks, noise.view(N, 1));
+            on.download(noise.view(N, 1), normal.data());
+            for (Index j = 0; j < N; ++j)
+                x(j, s) = static_cast<T>(data.noise) * normal[static_cast<std::size_t>(j)];
+            PhiloxBlock words{};
+            for (Index k = 0; k < tones; ++k) {
+                if (k % 4 == 0)
+                    words = philox(seed, stream, block + static_cast<std::uint64_t>(k / 4));
+                const auto tone = static_cast<std::size_t>(k);
+                const double phase = 2 * std::numbers::pi * static_cast<double>(uniform_f32(words[tone % 4]));
+                const T along = static_cast<T>(data.amplitudes[tone] * std::cos(phase)),
+                        across = static_cast<T>(data.amplitudes[tone] * std::sin(phase));
+                const bool kept = data.low_hz <= data.tones_hz[tone] && data.tones_hz[tone] <= data.high_hz;
+                for (Index j = 0; j < N; ++j) {
+                    const T value = along * tables.sine(j, k) + across * tables.cosine(j, k);
+                    x(j, s) += value;
+                    if (kept)
+                        y(j, s) += value;
+                }
+            }
+            if (input.data != nullptr)
+                std::copy_n(x.column(s).begin(), N, input.data + (sample - first) * N);
+        }
+        if (filter) {  // the whole tile, whatever the rest of it holds: a column's bits may depend on the product's
+                       // size
+            on.upload(x.data(), traces.view(N, tile_columns));
+            on.gemm(Op::transpose, Op::none, T{1}, B.view(N, bins), traces.view(N, tile_columns), T{0},
+                    parts.view(bins, tile_columns));
+            on.gemm(Op::none, Op::none, T{1}, B.view(N, bins), parts.view(bins, tile_columns), T{0},
+                    traces.view(N, tile_columns));
+            on.download(traces.view(N, tile_columns), y.data());
+        }
+        for (Index sample = begin; sample < end && target.data != nullptr; ++sample)
+            std::copy_n(y.column(sample - tile * tile_columns).begin(), N, target.data + (sample - first) * N);
+    }
+}
+
+void write_bandpass(const Hdf5Group& group, const Bandpass& data) {
+    group.attribute("", "task", std::string("bandpass"));
+    std::vector<std::string> names;
+    for (const BandpassTarget target : data.targets)
+        names.emplace_back(to_string(target));
+    group.write_text("targets", names, {"1", "what the networks were trained to answer", "target"});
+    group.write("tones_hz", data.tones_hz, {"Hz", "frequencies of the tones", "tone"});
+    group.write("amplitudes", data.amplitudes, {"1", "their amplitudes", "tone"});
+    group.attribute("", "points", static_cast<std::int64_t>(data.points));
+    group.attribute("", "rate_hz", data.rate_hz);
+    group.attribute("", "low_hz", data.low_hz);
+    group.attribute("", "high_hz", data.high_hz);
+    group.attribute("", "noise", data.noise);
+}
+
+std::optional<Bandpass> read_bandpass(const Hdf5Group& group) {
+    if (!group.has_attribute("", "task") || group.text_attribute("", "task") != "bandpass")
+        return std::nullopt;
+    Bandpass data;
+    try {
+        data.targets.clear();
+        for (const std::string& name : group.read_text("targets"))
+            data.targets.push_back(bandpass_target_from(name));
+        data.tones_hz = group.read_vector<double>("tones_hz", 1024);
+        data.amplitudes = group.read_vector<double>("amplitudes", 1024);
+        const double points = group.number_attribute("", "points");
+        if (!(points >= 0 && points <= 1e6 && points == std::floor(points)))
+            throw InputError("attribute points: expected a whole number from 0 to 1000000");
+        data.points = static_cast<Index>(points);
+        data.rate_hz = group.number_attribute("", "rate_hz");
+        data.low_hz = group.number_attribute("", "low_hz");
+        data.high_hz = group.number_attribute("", "high_hz");
+        data.noise = group.number_attribute("", "noise");
+        validate(data);
+    } catch (const InputError& error) {
+        const std::string what = error.what(), where = group.path();
+        throw InputError(what.find(where) == std::string::npos ? where + ": " + what : what);
+    }
+    return data;
+}
+
+template BandpassTables<float> make_bandpass_tables<float>(const Bandpass&);
+template BandpassTables<double> make_bandpass_tables<double>(const Bandpass&);
+template void bandpass_samples<float>(Backend<float>&, const BandpassTables<float>&, BandpassTarget, std::uint64_t,
+                                      std::uint64_t, Index, Batch<float>, Batch<float>);
+template void bandpass_samples<double>(Backend<double>&, const BandpassTables<double>&, BandpassTarget, std::uint64_t,
+                                       std::uint64_t, Index, Batch<double>, Batch<double>);
+
+}  // namespace descrambler

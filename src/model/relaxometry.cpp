@@ -1,0 +1,225 @@
+#include "descrambler/relaxometry.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "descrambler/hdf5.hpp"
+#include "descrambler/random.hpp"
+
+namespace descrambler {
+
+namespace {
+
+constexpr std::array<std::pair<Track, std::string_view>, 2> tracks{
+    {{Track::nd_nd, "nd_nd"}, {Track::nd_reg, "nd_reg"}}};
+constexpr std::size_t conditions_limit = 16;
+
+}  // namespace
+
+std::string_view to_string(Track track) {
+    return track == Track::nd_nd ? tracks[0].second : tracks[1].second;
+}
+
+Track track_from(std::string_view name) {
+    for (const auto& [track, known] : tracks)
+        if (known == name)
+            return track;
+    throw InputError("track '" + std::string(name) + "': expected nd_nd or nd_reg");
+}
+
+Index condition_count(const Relaxometry& data) {
+    return std::ssize(data.tracks) * std::ssize(data.snr);
+}
+
+RelaxometryCondition condition_of(const Relaxometry& data, Index condition) {
+    require(0 <= condition && condition < condition_count(data), "condition_of: no such condition");
+    const Index count = std::ssize(data.snr);
+    return {data.tracks[static_cast<std::size_t>(condition / count)],
+            data.snr[static_cast<std::size_t>(condition % count)]};
+}
+
+std::string condition_name(const Relaxometry& data, Index condition) {
+    const RelaxometryCondition c = condition_of(data, condition);
+    return std::string(to_string(c.track)) + "_snr" + digits(c.snr, 6);
+}
+
+void validate(const Relaxometry& data) {
+    const auto refuse = [](const std::string& field, const std::string& expectation) {
+        throw InputError("relaxometry." + field + ": expected " + expectation);
+    };
+    if (data.tracks.empty() || data.tracks.size() > 2 || (data.tracks.size() == 2 && data.tracks[0] == data.tracks[1]))
+        refuse("tracks", "one or both of nd_nd and nd_reg, each once");
+    if (data.snr.empty() || static_cast<std::size_t>(condition_count(data)) > conditions_limit)
+        refuse("snr", "at least one value, and at most " + std::to_string(conditions_limit) +
+                          " pairs of a track and a value, found " + std::to_string(condition_count(data)));
+    for (std::size_t i = 0; i < data.snr.size(); ++i) {
+        if (!(data.snr[i] > 0 && data.snr[i] <= 1e9))
+            refuse("snr", "values above 0 and at most 1e9, found " + digits(data.snr[i], 6));
+        if (std::find(data.snr.begin(), data.snr.begin() + static_cast<Index>(i), data.snr[i]) !=
+            data.snr.begin() + static_cast<Index>(i))
+            refuse("snr", "each value once, found " + digits(data.snr[i], 6) + " twice");
+    }
+    if (!(data.points >= 8 && data.points <= 4096))
+        refuse("points", "8 to 4096, found " + std::to_string(data.points));
+    if (!(data.span_ms > 0 && data.span_ms <= 1e6))
+        refuse("span_ms", "above 0 and at most 1e6, found " + digits(data.span_ms, 6));
+    if (!(data.time_min_ms > 0 && data.time_min_ms < data.time_max_ms && data.time_max_ms <= 1e6))
+        refuse("time_min_ms", "0 < time_min_ms < time_max_ms <= 1e6, found " + digits(data.time_min_ms, 6) + " and " +
+                                  digits(data.time_max_ms, 6));
+    if (!(data.weight >= 0 && data.weight <= 1))
+        refuse("weight", "0 to 1, found " + digits(data.weight, 6));
+    if (!(data.grid >= 2 && data.grid <= 200))
+        refuse("grid", "2 to 200, found " + std::to_string(data.grid));
+    if (!(data.penalty >= 0 && data.penalty <= 1e6))
+        refuse("penalty", "0 to 1e6, found " + digits(data.penalty, 6));
+}
+
+template <class T>
+RelaxometryTables<T> make_relaxometry_tables(const Relaxometry& data) {
+    validate(data);
+    RelaxometryTables<T> tables;
+    tables.data = data;
+    const Index N = data.points, pairs = data.grid * (data.grid + 1) / 2;
+    for (Index j = 0; j < N; ++j)
+        tables.time_ms.push_back(data.span_ms * static_cast<double>(j) / static_cast<double>(N - 1));
+    tables.model = Matrix<T>(pairs, N);
+    const auto grid_time = [&](Index i) {
+        return data.time_min_ms +
+               (data.time_max_ms - data.time_min_ms) * static_cast<double>(i) / static_cast<double>(data.grid - 1);
+    };
+    Index pair = 0;
+    for (Index a = 0; a < data.grid; ++a)
+        for (Index b = a; b < data.grid; ++b, ++pair) {
+            const double t1 = grid_time(a), t2 = grid_time(b);
+            double offset = data.penalty * (t1 * t1 + t2 * t2) / (data.time_max_ms * data.time_max_ms);
+            for (Index j = 0; j < N; ++j) {
+                const double t = tables.time_ms[static_cast<std::size_t>(j)];
+                const double y = data.weight * std::exp(-t / t1) + (1 - data.weight) * std::exp(-t / t2);
+                tables.model(pair, j) = static_cast<T>(y);
+                offset += y * y;
+            }
+            tables.offset.push_back(static_cast<T>(offset));
+        }
+    return tables;
+}
+
+namespace {
+
+// The pair of least ||x - y||^2 + penalty = ||x||^2 + offset - 2 x y; the first of equals.
+template <class T>
+Index best_pair(const RelaxometryTables<T>& tables, const T* x, std::vector<T>& score) {
+    const Index pairs = tables.model.rows();
+    T* __restrict s = score.data();
+    std::copy(tables.offset.begin(), tables.offset.end(), s);
+    for (Index j = 0; j < tables.model.cols(); ++j) {
+        const T* __restrict y = tables.model.column(j).data();
+        const T twice = 2 * x[j];
+#pragma omp simd
+        for (Index p = 0; p < pairs; ++p)
+            s[p] -= twice * y[p];
+    }
+    return std::min_element(score.begin(), score.end()) - score.begin();
+}
+
+}  // namespace
+
+template <class T>
+void relaxometry_samples(Backend<T>& on, const RelaxometryTables<T>& tables, const RelaxometryCondition& condition,
+                         std::uint64_t seed, std::uint64_t stream, Index first, Batch<T> input, Batch<T> target) {
+    const Relaxometry& data = tables.data;
+    const Index N = data.points, count = input.data != nullptr ? input.cols : target.cols;
+    require(input.data == nullptr || (input.rows == 2 * N && input.batch == 1),
+            "relaxometry_samples: the input takes twice the points of the trace");
+    require(target.data == nullptr || (target.rows == 2 && target.cols == count && target.batch == 1),
+            "relaxometry_samples: the target has two times a sample");
+    const auto blocks = static_cast<std::uint64_t>(1 + (N + 1) / 2);
+    const Buffer<T> noise = on.allocate(N);
+    std::vector<T> normal(static_cast<std::size_t>(N)), score(tables.offset.size());
+    for (Index s = 0; s < count; ++s) {
+        const std::uint64_t block = static_cast<std::uint64_t>(first + s) * blocks;
+        const PhiloxBlock words = philox(seed, stream, block);
+        const auto time_of = [&](std::uint32_t word) {
+            return data.time_min_ms + (data.time_max_ms - data.time_min_ms) * static_cast<double>(uniform_f32(word));
+        };
+        const auto [t1, t2] = std::minmax({time_of(words[0]), time_of(words[1])});
+        if (target.data != nullptr) {
+            target(0, s) = static_cast<T>(t1 / data.time_max_ms);
+            target(1, s) = static_cast<T>(t2 / data.time_max_ms);
+        }
+        if (input.data == nullptr)
+            continue;
+        on.random_normal(seed, stream, block + 1, noise.view(N, 1));
+        on.download(noise.view(N, 1), normal.data());
+        T* x = input.data + s * input.rows;
+        for (Index j = 0; j < N; ++j) {
+            const double t = tables.time_ms[static_cast<std::size_t>(j)];
+            const double y = data.weight * std::exp(-t / t1) + (1 - data.weight) * std::exp(-t / t2);
+            x[j] = static_cast<T>(y + static_cast<double>(normal[static_cast<std::size_t>(j)]) / condition.snr);
+        }
+        if (condition.track == Track::nd_nd) {
+            std::copy_n(x, N, x + N);
+            continue;
+        }
+        const Index pair = best_pair(tables, x, score);
+        for (Index j = 0; j < N; ++j)
+            x[N + j] = tables.model(pair, j);
+    }
+}
+
+void write_relaxometry(const Hdf5Group& group, const Relaxometry& data) {
+    group.attribute("", "task", std::string("relaxometry"));
+    std::vector<std::string> names;
+    for (const Track track : data.tracks)
+        names.emplace_back(to_string(track));
+    group.write_text("tracks", names, {"1", "what the two halves of an input hold", "track"});
+    group.write("snr", data.snr, {"1", "signal at time 0 over the standard deviation of the noise", "snr"});
+    group.attribute("", "points", static_cast<std::int64_t>(data.points));
+    group.attribute("", "span_ms", data.span_ms);
+    group.attribute("", "time_min_ms", data.time_min_ms);
+    group.attribute("", "time_max_ms", data.time_max_ms);
+    group.attribute("", "weight", data.weight);
+    group.attribute("", "grid", static_cast<std::int64_t>(data.grid));
+    group.attribute("", "penalty", data.penalty);
+}
+
+std::optional<Relaxometry> read_relaxometry(const Hdf5Group& group) {
+    if (!group.has_attribute("", "task") || group.text_attribute("", "task") != "relaxometry")
+        return std::nullopt;
+    const auto whole = [&](const char* key) {
+        const double value = group.number_attribute("", key);
+        if (!(value >= 0 && value <= 1e6 && value == std::floor(value)))
+            throw InputError(group.path() + ": attribute " + key + ": expected a whole number from 0 to 1000000");
+        return static_cast<Index>(value);
+    };
+    Relaxometry data;
+    try {
+        data.tracks.clear();
+        for (const std::string& name : group.read_text("tracks"))
+            data.tracks.push_back(track_from(name));
+        data.snr = group.read_vector<double>("snr", 1024);
+        data.points = whole("points");
+        data.span_ms = group.number_attribute("", "span_ms");
+        data.time_min_ms = group.number_attribute("", "time_min_ms");
+        data.time_max_ms = group.number_attribute("", "time_max_ms");
+        data.weight = group.number_attribute("", "weight");
+        data.grid = whole("grid");
+        data.penalty = group.number_attribute("", "penalty");
+        validate(data);
+    } catch (const InputError& error) {
+        const std::string what = error.what(), where = group.path();
+        throw InputError(what.find(where) == std::string::npos ? where + ": " + what : what);
+    }
+    return data;
+}
+
+template RelaxometryTables<float> make_relaxometry_tables<float>(const Relaxometry&);
+template RelaxometryTables<double> make_relaxometry_tables<double>(const Relaxometry&);
+template void relaxometry_samples<float>(Backend<float>&, const RelaxometryTables<float>&, const RelaxometryCondition&,
+                                         std::uint64_t, std::uint64_t, Index, Batch<float>, Batch<float>);
+template void relaxometry_samples<double>(Backend<double>&, const RelaxometryTables<double>&,
+                                          const RelaxometryCondition&, std::uint64_t, std::uint64_t, Index,
+                                          Batch<double>, Batch<double>);
+
+}  // namespace descrambler
