@@ -197,6 +197,11 @@ TEST(DeepFindings, EmbeddingFindsPlantedMaps) {
     EXPECT_NEAR(r.diagonal, 2.0 / 16, 1e-13);
     EXPECT_NEAR(r.permutation, 1, 1e-13);
     EXPECT_NEAR(r.order, -1, 1e-13);
+    // everything fed by one component: one block of 2 of the 16 rows may have it
+    Matrix<double> fan(16, 16);
+    for (Index i = 0; i < 16; ++i)
+        fan(i, 0) = 1;
+    EXPECT_NEAR(read_embedding(*on, out, in, planted(fan), P_out, P_in).permutation, 2.0 / 16, 1e-13);
     // a random map is neither; turning a pair changes nothing
     const Matrix<double> W = normal(16, 16, 502);
     const Embedding before = read_embedding(*on, out, in, W, P_out, P_in);
