@@ -72,8 +72,9 @@ with tempfile.TemporaryDirectory() as folder:
         ratios = {1: [], 2: []}
         for _ in range(rounds):
             for threads in ratios:
-                measured = run([f"--benchmark_filter=closed_forms.*/{n}/", "--benchmark_repetitions=3", "--threads",
-                                str(threads)], part)
+                # warm: the first runs of a process wake a second core up
+                measured = run([f"--benchmark_filter=closed_forms.*/{n}/", "--benchmark_repetitions=5",
+                                "--benchmark_min_warmup_time=0.5", "--threads", str(threads)], part)
                 ratios[threads].append(times(measured, "closed_forms", n)[0] /
                                        times(measured, "closed_forms", n, "LAPACK loop, 1 thread")[0])
         for threads, measured in ratios.items():
