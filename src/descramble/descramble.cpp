@@ -13,9 +13,9 @@ namespace {
 }
 
 // Combinations that mean nothing, told before anything is read.
-void check(const Task& task) {
-    const DescrambleRequest& request = task.request;
-    const Index layer = request.tap.layer, depth = static_cast<Index>(task.networks.front().layers.size());
+void check(const Job& job) {
+    const DescrambleRequest& request = job.request;
+    const Index layer = request.tap.layer, depth = static_cast<Index>(job.networks.front().layers.size());
     const bool before = request.tap.tap == Tap::before;
     if (request.criterion == Criterion::joint && (before || layer >= depth))
         refuse(request, "layer " + std::to_string(layer) + " " + std::string(to_string(request.tap.tap)) +
@@ -45,9 +45,9 @@ void check(const Task& task) {
         refuse(request, "expected an objective");
     if (request.evaluations < 1 || request.iterations < 1)
         throw InputError("evaluations and iterations: expected at least 1");
-    for (Index i = 0; i < task.count() && !before && layer < depth; ++i)
-        if (!std::ranges::all_of(task.weight(i, layer + 1).values(), [](double x) { return std::isfinite(x); }))
-            throw InputError(task.where(i) + ": a weight of the next layer is not finite, expected numbers");
+    for (Index i = 0; i < job.count() && !before && layer < depth; ++i)
+        if (!std::ranges::all_of(job.weight(i, layer + 1).values(), [](double x) { return std::isfinite(x); }))
+            throw InputError(job.where(i) + ": a weight of the next layer is not finite, expected numbers");
 }
 
 }  // namespace
@@ -70,19 +70,19 @@ std::vector<Descrambling> descramble(std::span<const Network> networks, const Li
     if (request.method == Method::automatic)
         request.method =
             is_gram(request.criterion) || is_diagonal(request.criterion) ? Method::closed : Method::riemannian;
-    const Task task{networks, library, request, threads};
-    check(task);
-    std::vector<Descrambling> result = is_gram(request.criterion)       ? gram_route(task)
-                                       : is_diagonal(request.criterion) ? diagonal_route(task)
-                                                                        : signal_route(task);
+    const Job job{networks, library, request, threads};
+    check(job);
+    std::vector<Descrambling> result = is_gram(request.criterion)       ? gram_route(job)
+                                       : is_diagonal(request.criterion) ? diagonal_route(job)
+                                                                        : signal_route(job);
     const Index layer = request.tap.layer, depth = static_cast<Index>(networks.front().layers.size());
-    parallel_items(task.count(), threads, [&](Index i, Backend<double>& on) {
+    parallel_items(job.count(), threads, [&](Index i, Backend<double>& on) {
         Descrambling& out = result[i];
         out.samples = is_diagonal(request.criterion) ? 0 : library.samples;
         if (request.tap.tap == Tap::before)
-            out.descrambled_weight = multiply(on, Op::none, Op::none, out.solution.P, task.weight(i, layer));
+            out.descrambled_weight = multiply(on, Op::none, Op::none, out.solution.P, job.weight(i, layer));
         else if (layer < depth)
-            out.descrambled_weight = multiply(on, Op::none, Op::transpose, task.weight(i, layer + 1), out.solution.P);
+            out.descrambled_weight = multiply(on, Op::none, Op::transpose, job.weight(i, layer + 1), out.solution.P);
     });
     return result;
 }

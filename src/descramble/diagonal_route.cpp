@@ -32,12 +32,12 @@ double orthogonality_of(Backend<double>& on, const Matrix<double>& P) {
 }  // namespace
 
 // eta is the value that is maximised, eta_bound its certified upper bound, gap (bound - value) / bound.
-std::vector<Descrambling> diagonal_route(const Task& task) {
-    const DescrambleRequest& request = task.request;
+std::vector<Descrambling> diagonal_route(const Job& job) {
+    const DescrambleRequest& request = job.request;
     const bool sum = request.criterion == Criterion::mds;
-    std::vector<Descrambling> result(task.networks.size());
-    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
-        const Matrix<double>& W = task.weight(i, request.tap.layer);
+    std::vector<Descrambling> result(job.networks.size());
+    parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
+        const Matrix<double>& W = job.weight(i, request.tap.layer);
         Solution& s = result[i].solution;
         try {
             const Objective objective = objective_of(request.criterion, W);
@@ -60,7 +60,7 @@ std::vector<Descrambling> diagonal_route(const Task& task) {
                 options.method = request.method == Method::cayley ? Minimiser::cayley : Minimiser::riemannian;
                 options.evaluations = request.evaluations;
                 options.iterations = request.iterations;
-                OptimiserResult found = optimise(on, objective, options, start_of(on, task, i, [&] { return s.P; }));
+                OptimiserResult found = optimise(on, objective, options, start_of(on, job, i, [&] { return s.P; }));
                 s.P = std::move(found.P);
                 s.method = to_string(request.method);
                 s.converged = found.report.converged;
@@ -81,7 +81,7 @@ std::vector<Descrambling> diagonal_route(const Task& task) {
             for (const double sigma : svd(on, W).s)
                 s.rank += sigma > static_cast<double>(W.rows()) * 0x1p-53 * svd(on, W).s.front() ? 1 : 0;
         } catch (const InputError& error) {
-            throw InputError(task.where(i) + ", criterion " + std::string(to_string(request.criterion)) + ": " +
+            throw InputError(job.where(i) + ", criterion " + std::string(to_string(request.criterion)) + ": " +
                              error.what());
         }
     });

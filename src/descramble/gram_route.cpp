@@ -57,9 +57,9 @@ Matrix<double> stacked(const std::vector<Part>& parts) {
     return out;
 }
 
-Matrix<double> sum_factor(Backend<double>& on, const Task& task, Index network,
+Matrix<double> sum_factor(Backend<double>& on, const Job& job, Index network,
                           const std::vector<std::vector<TapGram>>& taps) {
-    const DescrambleRequest& request = task.request;
+    const DescrambleRequest& request = job.request;
     const bool joint = request.criterion == Criterion::joint;
     const Matrix<double>& own = taps.front()[network].factor;
     if (!joint && request.shared.empty())
@@ -70,7 +70,7 @@ Matrix<double> sum_factor(Backend<double>& on, const Task& task, Index network,
         parts.push_back({&factor, std::sqrt(request.shared[i].weight) * scale_of(on, factor, request.balance)});
     }
     if (joint) {
-        const Matrix<double>& link = task.weight(network, request.tap.layer + 1);
+        const Matrix<double>& link = job.weight(network, request.tap.layer + 1);
         parts.push_back({&link, std::sqrt(request.lambda) * scale_of(on, link, request.balance)});
     }
     return stacked(parts);
@@ -117,10 +117,10 @@ Scaled scaled_problem(Backend<double>& on, const Stencil& stencil, const GramPro
 
 // Every network of the batch through the primitive; P in the stencil's basis, in and out.
 template <class T>
-std::vector<MinimiseReport> minimise_batch(const Task& task, const MinimiseOptions& options,
+std::vector<MinimiseReport> minimise_batch(const Job& job, const MinimiseOptions& options,
                                            const std::vector<Scaled>& problems, std::vector<Matrix<double>>& P) {
-    const std::unique_ptr<Backend<T>> on = make_cpu_backend<T>(task.threads);
-    const Index n = P.front().rows(), batch = task.count();
+    const std::unique_ptr<Backend<T>> on = make_cpu_backend<T>(job.threads);
+    const Index n = P.front().rows(), batch = job.count();
     std::vector<T> mu(problems.front().mu.begin(), problems.front().mu.end()), L, p;
     for (Index i = 0; i < batch; ++i) {
         L.insert(L.end(), problems[i].L.values().begin(), problems[i].L.values().end());
@@ -145,22 +145,22 @@ Matrix<double> conjugated(Backend<double>& on, const Matrix<double>& T, const Ma
     return multiply(on, Op::none, second, multiply(on, first, Op::none, T, A), T);
 }
 
-std::vector<Descrambling> iterated(const Task& task, const Stencil& stencil, const std::vector<GramProblem>& problems) {
-    const DescrambleRequest& request = task.request;
+std::vector<Descrambling> iterated(const Job& job, const Stencil& stencil, const std::vector<GramProblem>& problems) {
+    const DescrambleRequest& request = job.request;
     MinimiseOptions options;
     options.method = request.method == Method::cayley ? Minimiser::cayley : Minimiser::riemannian;
     options.evaluations = request.evaluations;
     options.iterations = request.iterations;
     std::vector<Scaled> scaled(problems.size());
     std::vector<Matrix<double>> P(problems.size());
-    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+    parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
         scaled[i] = scaled_problem(on, stencil, problems[i], options.method);
         P[i] = conjugated(
             on, stencil.T,
             start_of(
-                on, task, i,
+                on, job, i,
                 [&] {
-                    return closed_form(on, stencil, problems[i].axes, problems[i].factor, task.library.samples, {}).P;
+                    return closed_form(on, stencil, problems[i].axes, problems[i].factor, job.inputs.samples, {}).P;
                 }),
             false);
     });
@@ -171,15 +171,15 @@ std::vector<Descrambling> iterated(const Task& task, const Stencil& stencil, con
     if (options.method == Minimiser::riemannian)
         options.bound = bound;
     const std::vector<MinimiseReport> reports = request.single_precision
-                                                    ? minimise_batch<float>(task, options, scaled, P)
-                                                    : minimise_batch<double>(task, options, scaled, P);
+                                                    ? minimise_batch<float>(job, options, scaled, P)
+                                                    : minimise_batch<double>(job, options, scaled, P);
 
     // A run that arrived is brought to the canonical signs and null block, so that it can be compared entry by entry;
     // one that did not is shown as it is.
     std::vector<PrincipalAxes> axes(problems.size());
     std::vector<Matrix<double>> U(problems.size());
     std::vector<std::vector<double>> means;
-    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+    parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
         P[i] = conjugated(on, stencil.T, polar(on, P[i]), true);
         axes[i] = problems[i].axes;
         axes[i].U = multiply(on, Op::transpose, Op::none, P[i], stencil.T);
@@ -189,13 +189,13 @@ std::vector<Descrambling> iterated(const Task& task, const Stencil& stencil, con
         means.push_back(problem.mean);
     const bool canonical = options.method == Minimiser::riemannian;
     const std::vector<std::vector<double>> signs =
-        canonical ? component_signs(task, means, U) : std::vector<std::vector<double>>(problems.size());
+        canonical ? component_signs(job, means, U) : std::vector<std::vector<double>>(problems.size());
     std::vector<Descrambling> result(problems.size());
-    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+    parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
         Solution& s = result[i].solution;
         s = canonical && reports[i].converged
-                ? closed_form(on, stencil, axes[i], problems[i].factor, task.library.samples, signs[i])
-                : certify(on, stencil, P[i], problems[i].axes, problems[i].factor, task.library.samples);
+                ? closed_form(on, stencil, axes[i], problems[i].factor, job.inputs.samples, signs[i])
+                : certify(on, stencil, P[i], problems[i].axes, problems[i].factor, job.inputs.samples);
         s.method = to_string(request.method);
         s.converged = reports[i].converged;
         s.iterations = reports[i].iterations;
@@ -224,24 +224,24 @@ Stencil stencil_of(const DescrambleRequest& request, Index n) {
     return make_stencil(*on, request.stencil_matrix);
 }
 
-std::vector<GramProblem> gram_problems(const Task& task) {
-    const DescrambleRequest& request = task.request;
-    std::vector<std::vector<TapGram>> taps{tap_grams(task.networks, request.tap, task.library, task.threads)};
+std::vector<GramProblem> gram_problems(const Job& job) {
+    const DescrambleRequest& request = job.request;
+    std::vector<std::vector<TapGram>> taps{tap_grams(job.networks, request.tap, job.inputs, job.threads)};
     const Index n = taps.front().front().gram.rows();
     for (const SharedTap& shared : request.shared) {
-        taps.push_back(tap_grams(task.networks, shared.tap, task.library, task.threads));
+        taps.push_back(tap_grams(job.networks, shared.tap, job.inputs, job.threads));
         if (taps.back().front().gram.rows() != n)
             throw InputError("shared tap of layer " + std::to_string(shared.tap.layer) + ": " +
                              std::to_string(taps.back().front().gram.rows()) + " signals, expected " +
                              std::to_string(n) + " as layer " + std::to_string(request.tap.layer) +
                              ", whose P it shares");
     }
-    for (Index i = 0; i < task.count(); ++i)
+    for (Index i = 0; i < job.count(); ++i)
         if (std::ranges::all_of(taps.front()[i].gram.values(), [](double x) { return x == 0; }))
-            throw InputError(task.where(i) + ": all signals are zero, nothing to descramble");
-    std::vector<GramProblem> problems(task.networks.size());
-    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
-        problems[i].factor = sum_factor(on, task, i, taps);
+            throw InputError(job.where(i) + ": all signals are zero, nothing to descramble");
+    std::vector<GramProblem> problems(job.networks.size());
+    parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
+        problems[i].factor = sum_factor(on, job, i, taps);
         problems[i].axes = principal_axes(on, problems[i].factor);
         problems[i].mean = std::move(taps.front()[i].mean);
         problems[i].plain_gram = std::move(taps.front()[i].gram);
@@ -249,26 +249,26 @@ std::vector<GramProblem> gram_problems(const Task& task) {
     return problems;
 }
 
-std::vector<std::vector<double>> component_signs(const Task& task, const std::vector<std::vector<double>>& means,
+std::vector<std::vector<double>> component_signs(const Job& job, const std::vector<std::vector<double>>& means,
                                                  const std::vector<Matrix<double>>& U) {
-    const TapRequest& tap = task.request.tap;
+    const TapRequest& tap = job.request.tap;
     if (!(tap.tap == Tap::before && tap.layer == 1))  // deeper layers have no input axis of their own
-        return tap_third_moments(task.networks, tap, task.library, means, U, task.threads);
+        return tap_third_moments(job.networks, tap, job.inputs, means, U, job.threads);
     std::vector<std::vector<double>> signs(U.size());
-    parallel_items(task.count(), task.threads,
-                   [&](Index i, Backend<double>& on) { signs[i] = filter_moments(on, task.weight(i, 1), U[i]); });
+    parallel_items(job.count(), job.threads,
+                   [&](Index i, Backend<double>& on) { signs[i] = filter_moments(on, job.weight(i, 1), U[i]); });
     return signs;
 }
 
-Matrix<double> start_of(Backend<double>& on, const Task& task, Index network,
+Matrix<double> start_of(Backend<double>& on, const Job& job, Index network,
                         const std::function<Matrix<double>()>& closed) {
-    const DescrambleRequest& request = task.request;
+    const DescrambleRequest& request = job.request;
     const Start start = request.start != Start::automatic                              ? request.start
                         : is_gram(request.criterion) || is_diagonal(request.criterion) ? Start::identity
                                                                                        : Start::closed;
     if (start == Start::closed)
         return closed();
-    const Index n = task.weight(network, request.tap.layer).rows();
+    const Index n = job.weight(network, request.tap.layer).rows();
     if (start == Start::random)
         return random_rotation(on, n, request.seed, stream::start + static_cast<std::uint64_t>(network));
     Matrix<double> identity(n, n);
@@ -277,9 +277,9 @@ Matrix<double> start_of(Backend<double>& on, const Task& task, Index network,
     return identity;
 }
 
-std::vector<Descrambling> gram_route(const Task& task) {
-    const DescrambleRequest& request = task.request;
-    std::vector<GramProblem> problems = gram_problems(task);
+std::vector<Descrambling> gram_route(const Job& job) {
+    const DescrambleRequest& request = job.request;
+    std::vector<GramProblem> problems = gram_problems(job);
     const Stencil stencil = stencil_of(request, problems.front().factor.cols());
     std::vector<Descrambling> result(problems.size());
     if (request.method == Method::closed) {
@@ -289,32 +289,32 @@ std::vector<Descrambling> gram_route(const Task& task) {
             means.push_back(problem.mean);
             U.push_back(problem.axes.U);
         }
-        const std::vector<std::vector<double>> signs = component_signs(task, means, U);
-        parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+        const std::vector<std::vector<double>> signs = component_signs(job, means, U);
+        parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
             result[i].solution =
-                closed_form(on, stencil, problems[i].axes, problems[i].factor, task.library.samples, signs[i]);
+                closed_form(on, stencil, problems[i].axes, problems[i].factor, job.inputs.samples, signs[i]);
         });
     } else {
-        result = iterated(task, stencil, problems);
+        result = iterated(job, stencil, problems);
     }
     if (request.tap.linearised) {  // what the surrogate is worth for the signals it stands for
         DescrambleRequest plain = request;
         plain.tap.linearised = false;
         for (SharedTap& shared : plain.shared)
             shared.tap.linearised = false;
-        const std::vector<GramProblem> truth = gram_problems({task.networks, task.library, plain, task.threads});
-        parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+        const std::vector<GramProblem> truth = gram_problems({job.networks, job.inputs, plain, job.threads});
+        parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
             const Solution at =
-                certify(on, stencil, result[i].solution.P, truth[i].axes, truth[i].factor, task.library.samples);
+                certify(on, stencil, result[i].solution.P, truth[i].axes, truth[i].factor, job.inputs.samples);
             result[i].surrogate_ratio = at.eta / at.eta_bound;
         });
     }
     const bool sum = request.criterion == Criterion::joint || !request.shared.empty();
-    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+    parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
         result[i].gram = sum ? gram(on, transpose(problems[i].factor)) : std::move(problems[i].plain_gram);
         const Solution& s = result[i].solution;
         if (!is_finite(s.eta) || !is_finite(s.eta_bound) || !std::ranges::all_of(result[i].gram.values(), is_finite))
-            throw InputError(task.where(i) +
+            throw InputError(job.where(i) +
                              ": the signals are too large for double precision, expected a finite Gram matrix");
     });
     return result;

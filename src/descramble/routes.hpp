@@ -10,9 +10,9 @@
 namespace descrambler {
 
 // A request, whom it concerns and what it reads.
-struct Task {
+struct Job {
     std::span<const Network> networks;
-    const Library& library;
+    const Library& inputs;
     const DescrambleRequest& request;
     int threads = 0;
     [[nodiscard]] Index count() const { return static_cast<Index>(networks.size()); }
@@ -25,11 +25,11 @@ struct Task {
 };
 
 // Functions of the Gram matrix: closed form, or Backend::minimise (smoothness, joint, sums over taps).
-[[nodiscard]] std::vector<Descrambling> gram_route(const Task& task);
+[[nodiscard]] std::vector<Descrambling> gram_route(const Job& job);
 // Objectives of the signals: the optimiser (tv, fourth, user).
-[[nodiscard]] std::vector<Descrambling> signal_route(const Task& task);
+[[nodiscard]] std::vector<Descrambling> signal_route(const Job& job);
 // Square weights: SVD, polar fixed point, or the optimiser (mds, mdn).
-[[nodiscard]] std::vector<Descrambling> diagonal_route(const Task& task);
+[[nodiscard]] std::vector<Descrambling> diagonal_route(const Job& job);
 
 // What the Gram route starts from, also for others: the factor of the whole sum and its axes, by network.
 struct GramProblem {
@@ -38,14 +38,14 @@ struct GramProblem {
     std::vector<double> mean;   // of the signals of the first tap
     Matrix<double> plain_gram;  // of the signals of the first tap
 };
-[[nodiscard]] std::vector<GramProblem> gram_problems(const Task& task);
+[[nodiscard]] std::vector<GramProblem> gram_problems(const Job& job);
 [[nodiscard]] Stencil stencil_of(const DescrambleRequest& request, Index n);
 // Signs of the columns of U, one matrix a network, by the rule of the layer.
-[[nodiscard]] std::vector<std::vector<double>> component_signs(const Task& task,
+[[nodiscard]] std::vector<std::vector<double>> component_signs(const Job& job,
                                                                const std::vector<std::vector<double>>& means,
                                                                const std::vector<Matrix<double>>& U);
 // The rotation an iteration of network i starts from, in the neurons' basis.
-[[nodiscard]] Matrix<double> start_of(Backend<double>& on, const Task& task, Index network,
+[[nodiscard]] Matrix<double> start_of(Backend<double>& on, const Job& job, Index network,
                                       const std::function<Matrix<double>()>& closed);
 
 }  // namespace descrambler

@@ -11,14 +11,14 @@ namespace {
 // The signals of a tap are kept whole for these criteria: 2 GiB for all networks.
 constexpr double numbers_kept = 0x1p28;
 
-Matrix<double> all_signals(Backend<double>& on, const Task& task, const Network& network, const TapRequest& request) {
+Matrix<double> all_signals(Backend<double>& on, const Job& job, const Network& network, const TapRequest& request) {
     Matrix<double> S;
-    for (Index first = 0; first < task.library.samples; first += library_block) {
-        Matrix<double> X(task.library.features, std::min(library_block, task.library.samples - first));
-        task.library.read(first, X.view());
+    for (Index first = 0; first < job.inputs.samples; first += library_block) {
+        Matrix<double> X(job.inputs.features, std::min(library_block, job.inputs.samples - first));
+        job.inputs.read(first, X.view());
         const Matrix<double> block = tap_signals(on, network, request, X);
         if (S.size() == 0)
-            S = Matrix<double>(block.rows(), task.library.samples);
+            S = Matrix<double>(block.rows(), job.inputs.samples);
         std::ranges::copy(block.values(), S.data() + first * S.rows());
     }
     if (request.centre)
@@ -112,39 +112,39 @@ void canonicalise(Backend<double>& on, Criterion criterion, const Matrix<double>
 
 }  // namespace
 
-std::vector<Descrambling> signal_route(const Task& task) {
-    const DescrambleRequest& request = task.request;
-    const double needed = static_cast<double>(task.weight(0, request.tap.layer).rows()) *
-                          static_cast<double>(task.library.samples) * static_cast<double>(task.count());
+std::vector<Descrambling> signal_route(const Job& job) {
+    const DescrambleRequest& request = job.request;
+    const double needed = static_cast<double>(job.weight(0, request.tap.layer).rows()) *
+                          static_cast<double>(job.inputs.samples) * static_cast<double>(job.count());
     if (needed > numbers_kept)
         throw InputError("criterion " + std::string(to_string(request.criterion)) + ": keeps all signals, " +
                          digits(needed) + " numbers, expected at most " + digits(numbers_kept) +
                          "; give fewer inputs or networks");
-    std::vector<GramProblem> problems = gram_problems(task);
+    std::vector<GramProblem> problems = gram_problems(job);
     const Stencil stencil = stencil_of(request, problems.front().factor.cols());
     std::vector<Network> linear;
     if (request.tap.linearised)
-        linear = linearised_at_mean(task.networks, request.tap, task.library, task.threads);
-    const std::span<const Network> tapped = request.tap.linearised ? std::span<const Network>(linear) : task.networks;
+        linear = linearised_at_mean(job.networks, request.tap, job.inputs, job.threads);
+    const std::span<const Network> tapped = request.tap.linearised ? std::span<const Network>(linear) : job.networks;
     const TapRequest tap = request.tap.linearised ? linearised_request(request.tap) : request.tap;
     const auto reader = make_cpu_backend<double>(1);
     std::vector<Matrix<double>> signals;  // in order: a library is read by one thread
     for (const Network& network : tapped)
-        signals.push_back(all_signals(*reader, task, network, tap));
+        signals.push_back(all_signals(*reader, job, network, tap));
     OptimiserOptions options;
     options.method = request.method == Method::cayley ? Minimiser::cayley : Minimiser::riemannian;
     options.evaluations = request.evaluations;
     options.iterations = request.iterations;
     std::vector<Descrambling> result(problems.size());
-    parallel_items(task.count(), task.threads, [&](Index i, Backend<double>& on) {
+    parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
         const GramProblem& problem = problems[i];
         const std::vector<Objective> stages = objectives_of(request, stencil, signals[i]);
         const Objective& objective = stages.back();
         if (request.check_gradient)
             check_gradient(on, objective, request.seed);
         OptimiserResult found;
-        found.P = start_of(on, task, i, [&] {
-            return closed_form(on, stencil, problem.axes, problem.factor, task.library.samples, {}).P;
+        found.P = start_of(on, job, i, [&] {
+            return closed_form(on, stencil, problem.axes, problem.factor, job.inputs.samples, {}).P;
         });
         const bool smoothest = request.start == Start::automatic || request.start == Start::closed;
         Index spent = smoothest && options.method == Minimiser::riemannian
@@ -162,7 +162,7 @@ std::vector<Descrambling> signal_route(const Task& task) {
         Matrix<double> P = found.P;
         canonicalise(on, request.criterion, signals[i], P);
         Solution& s = result[i].solution;
-        s = certify(on, stencil, P, problem.axes, problem.factor, task.library.samples);
+        s = certify(on, stencil, P, problem.axes, problem.factor, job.inputs.samples);
         Matrix<double> identity(P.rows(), P.cols());
         for (Index k = 0; k < P.rows(); ++k)
             identity(k, k) = 1;
