@@ -79,6 +79,22 @@ Matrix<double> cholesky_solve(Backend<double>& on, const Matrix<double>& A, cons
     return on_host(on, b.view(B.rows(), B.cols()));
 }
 
+Matrix<double> identity(Index n) {
+    Matrix<double> I(n, n);
+    for (Index i = 0; i < n; ++i)
+        I(i, i) = 1;
+    return I;
+}
+
+double orthogonality(Backend<double>& on, const Matrix<double>& P) {
+    const Matrix<double> E = gram(on, P);
+    double worst = 0;
+    for (Index j = 0; j < E.cols(); ++j)
+        for (Index i = 0; i < E.rows(); ++i)
+            worst = std::max(worst, std::abs(E(i, j) - (i == j ? 1 : 0)));
+    return worst;
+}
+
 double frobenius(const Matrix<double>& A) {
     double sum = 0;
     for (const double x : A.values())

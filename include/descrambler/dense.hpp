@@ -28,6 +28,8 @@ struct Eigh {  // A = V diag(w) V^T, w ascending
 [[nodiscard]] Eigh eigh(Backend<double>& on, const Matrix<double>& A);
 
 [[nodiscard]] Matrix<double> cholesky_solve(Backend<double>& on, const Matrix<double>& A, const Matrix<double>& B);
+[[nodiscard]] Matrix<double> identity(Index n);
+[[nodiscard]] double orthogonality(Backend<double>& on, const Matrix<double>& P);  // max |P P^T - I|
 [[nodiscard]] double frobenius(const Matrix<double>& A);
 [[nodiscard]] Matrix<double> to_double(const Matrix<float>& A);
 

@@ -128,48 +128,49 @@ private:
         eta_ = energy(Y_);
     }
 
-    void rotate(T* A, Index columns, Index a, Index b, T c, T s) const {
-        for (Index j = 0; j < columns; ++j) {
-            T &x = A[j * n_ + a], &y = A[j * n_ + b];
-            const T turned = c * x + s * y;
-            y = c * y - s * x;
-            x = turned;
-        }
+    struct Turn {
+        Index a;  // rows a and a + 1
+        T c, s;
+    };
+    static void rotate(const Turn& turn, T& x, T& y) {
+        const T turned = turn.c * x + turn.s * y;
+        y = turn.c * y - turn.s * x;
+        x = turned;
+    }
+    // All turns of a column while it is at hand.
+    void rotate_rows(T* A, Index columns) const {
+        for (Index j = 0; j < columns; ++j)
+            for (const Turn& turn : turns_)
+                rotate(turn, A[j * n_ + turn.a], A[j * n_ + turn.a + 1]);
     }
 
     // Inside each block of equal mu the rows of P and Y are turned so that N is diagonal there, the larger first.
     void gauge() {
+        turns_.clear();
         for (const Block& block : blocks_) {
-            if (block.last - block.first == 2) {
-                const Index a = block.first, b = a + 1;
-                const double angle = std::atan2(2 * entry(b, a), entry(a, a) - entry(b, b)) / 2;
-                const T c = static_cast<T>(std::cos(angle)), s = static_cast<T>(std::sin(angle));
-                if (s == 0)
-                    continue;
-                rotate(Y_.data(), k_, a, b, c, s);
-                rotate(P_, n_, a, b, c, s);
-                for (Index j = 0; j < a;
-                     ++j) {  // N, lower triangle: rows left of the block, the block, columns below it
-                    T &x = N_[j * n_ + a], &y = N_[j * n_ + b];
-                    const T turned = c * x + s * y;
-                    y = c * y - s * x;
-                    x = turned;
-                }
-                for (Index i = b + 1; i < n_; ++i) {
-                    T &x = N_[a * n_ + i], &y = N_[b * n_ + i];
-                    const T turned = c * x + s * y;
-                    y = c * y - s * x;
-                    x = turned;
-                }
-                const double x = entry(a, a), y = entry(b, b), z = entry(b, a);
-                const double mean = (x + y) / 2, spread = std::hypot((x - y) / 2, z);
-                N_[a * n_ + a] = static_cast<T>(mean + spread);
-                N_[b * n_ + b] = static_cast<T>(mean - spread);
-                N_[a * n_ + b] = 0;
-            } else if (block.last - block.first > 2) {
-                turn_block(block);
-            }
+            if (block.last - block.first != 2)
+                continue;
+            const Index a = block.first, b = a + 1;
+            const double angle = std::atan2(2 * entry(b, a), entry(a, a) - entry(b, b)) / 2;
+            const Turn turn{a, static_cast<T>(std::cos(angle)), static_cast<T>(std::sin(angle))};
+            if (turn.s == 0)
+                continue;
+            turns_.push_back(turn);
+            for (Index j = 0; j < a; ++j)  // N, lower triangle: its rows left of the block, its columns below it
+                rotate(turn, N_[j * n_ + a], N_[j * n_ + b]);
+            for (Index i = b + 1; i < n_; ++i)
+                rotate(turn, N_[a * n_ + i], N_[b * n_ + i]);
+            const double x = entry(a, a), y = entry(b, b), z = entry(b, a);
+            const double mean = (x + y) / 2, spread = std::hypot((x - y) / 2, z);
+            N_[a * n_ + a] = static_cast<T>(mean + spread);
+            N_[b * n_ + b] = static_cast<T>(mean - spread);
+            N_[a * n_ + b] = 0;
         }
+        rotate_rows(Y_.data(), k_);
+        rotate_rows(P_, n_);
+        for (const Block& block : blocks_)
+            if (block.last - block.first > 2)
+                turn_block(block);
     }
 
     void turn_block(const Block& block) {
@@ -347,6 +348,7 @@ private:
     T* P_;
     std::vector<T> Y_, next_Y_, N_, X_, C_, spare_, work_;
     std::vector<Block> blocks_;
+    std::vector<Turn> turns_;
     std::vector<Index> block_;
     double eta_ = 0;
 };

@@ -62,13 +62,6 @@ Matrix<double> descrambler_of(Backend<double>& on, const Matrix<double>& T, Matr
     return multiply(on, Op::none, Op::transpose, T, U);
 }
 
-double orthogonality_of(Backend<double>& on, const Matrix<double>& P) {
-    Matrix<double> E = gram(on, P);
-    for (Index i = 0; i < E.rows(); ++i)
-        E(i, i) -= 1;
-    return largest(E);
-}
-
 // N = B G B^T for B = T^T P: the Gram matrix after P, in the stencil's basis.
 using Transformed = std::function<Matrix<double>(const Matrix<double>& B)>;
 
@@ -107,7 +100,7 @@ Solution measure(Backend<double>& on, const Stencil& stencil, Matrix<double> P, 
     require(axes.U.rows() == n && axes.U.cols() == n, "closed form: stencil and axes differ in size");
     Solution out;
     out.P = std::move(P);
-    out.orthogonality = orthogonality_of(on, out.P);
+    out.orthogonality = descrambler::orthogonality(on, out.P);
     out.rank = axes.rank;
     out.gamma = axes.gamma;
     const std::vector<double>&gamma = axes.gamma, &mu = stencil.mu;

@@ -52,6 +52,22 @@ void check(const Job& job) {
 
 }  // namespace
 
+OptimiserOptions optimiser_options(const DescrambleRequest& request) {
+    OptimiserOptions options;
+    options.method = request.method == Method::cayley ? Minimiser::cayley : Minimiser::riemannian;
+    options.evaluations = request.evaluations;
+    options.iterations = request.iterations;
+    return options;
+}
+
+void take_report(Solution& solution, const DescrambleRequest& request, const MinimiseReport& report) {
+    solution.method = to_string(request.method);
+    solution.converged = report.converged;
+    solution.iterations = report.iterations;
+    solution.evaluations = report.evaluations;
+    solution.history = report.history;
+}
+
 std::string_view to_string(Tap t) {
     return t == Tap::before ? "before" : "after";
 }

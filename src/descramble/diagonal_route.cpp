@@ -1,7 +1,7 @@
+#include <algorithm>
 #include <cmath>
 
 #include "descrambler/diagonal.hpp"
-#include "descrambler/optimiser.hpp"
 #include "routes.hpp"
 
 namespace descrambler {
@@ -18,15 +18,6 @@ Objective objective_of(Criterion criterion, const Matrix<double>& W) {
                 }
                 return -at.value;
             }};
-}
-
-double orthogonality_of(Backend<double>& on, const Matrix<double>& P) {
-    const Matrix<double> E = gram(on, P);
-    double worst = 0;
-    for (Index j = 0; j < E.cols(); ++j)
-        for (Index i = 0; i < E.rows(); ++i)
-            worst = std::max(worst, std::abs(E(i, j) - (i == j ? 1 : 0)));
-    return worst;
 }
 
 }  // namespace
@@ -56,30 +47,21 @@ std::vector<Descrambling> diagonal_route(const Job& job) {
             if (request.check_gradient)
                 check_gradient(on, objective, request.seed);
             if (request.method != Method::closed) {
-                OptimiserOptions options;
-                options.method = request.method == Method::cayley ? Minimiser::cayley : Minimiser::riemannian;
-                options.evaluations = request.evaluations;
-                options.iterations = request.iterations;
-                OptimiserResult found = optimise(on, objective, options, start_of(on, job, i, [&] { return s.P; }));
+                OptimiserResult found =
+                    optimise(on, objective, optimiser_options(request), start_of(on, job, i, [&] { return s.P; }));
                 s.P = std::move(found.P);
-                s.method = to_string(request.method);
-                s.converged = found.report.converged;
-                s.iterations = found.report.iterations;
-                s.evaluations = found.report.evaluations;
-                s.history = std::move(found.report.history);
+                take_report(s, request, found.report);
                 for (MinimiseReport::Point& point : s.history)
                     point.eta = -point.eta;
             }
-            Matrix<double> identity(W.rows(), W.cols());
-            for (Index k = 0; k < W.rows(); ++k)
-                identity(k, k) = 1;
-            s.eta_raw = -objective.evaluate(on, identity, nullptr);
+            s.eta_raw = -objective.evaluate(on, identity(W.rows()), nullptr);
             s.eta = -objective.evaluate(on, s.P, nullptr);
             s.gap = (s.eta_bound - s.eta) / s.eta_bound;
             s.offdiagonal = std::numeric_limits<double>::quiet_NaN();
-            s.orthogonality = orthogonality_of(on, s.P);
-            for (const double sigma : svd(on, W).s)
-                s.rank += sigma > static_cast<double>(W.rows()) * 0x1p-53 * svd(on, W).s.front() ? 1 : 0;
+            s.orthogonality = orthogonality(on, s.P);
+            const std::vector<double> sigma = singular_values(on, W);
+            const double null = static_cast<double>(W.rows()) * 0x1p-53 * sigma.front();
+            s.rank = std::ranges::count_if(sigma, [&](double x) { return x > null; });
         } catch (const InputError& error) {
             throw InputError(job.where(i) + ", criterion " + std::string(to_string(request.criterion)) + ": " +
                              error.what());

@@ -204,11 +204,8 @@ std::vector<Network> linearised_at_mean(std::span<const Network> networks, const
     parallel_items(static_cast<Index>(networks.size()), threads, [&](Index i, Backend<double>& on) {
         const DenseLayer& tapped = networks[i].layers[static_cast<std::size_t>(request.layer - 1)];
         const Jacobian J = jacobian_at(on, networks[i], request.layer, request.tap == Tap::after, base);
-        Matrix<double> basis(J.rows(), J.rows());
-        for (Index j = 0; j < basis.cols(); ++j)
-            basis(j, j) = 1;
         // formed here, row by row: one product with J serves all samples
-        DenseLayer surrogate{.weight = transpose(adjoint(on, J, basis)), .bias = J.value};
+        DenseLayer surrogate{.weight = transpose(adjoint(on, J, identity(J.rows()))), .bias = J.value};
         if (request.tap == Tap::before && request.include_bias && !tapped.bias.empty())
             add(surrogate.bias, tapped.bias);
         const Matrix<double> Jx = multiply(on, Op::none, Op::none, surrogate.weight, xbar);

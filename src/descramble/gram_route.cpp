@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "descrambler/optimiser.hpp"
 #include "descrambler/random.hpp"
 #include "routes.hpp"
 
@@ -196,11 +195,7 @@ std::vector<Descrambling> iterated(const Job& job, const Stencil& stencil, const
         s = canonical && reports[i].converged
                 ? closed_form(on, stencil, axes[i], problems[i].factor, job.inputs.samples, signs[i])
                 : certify(on, stencil, P[i], problems[i].axes, problems[i].factor, job.inputs.samples);
-        s.method = to_string(request.method);
-        s.converged = reports[i].converged;
-        s.iterations = reports[i].iterations;
-        s.evaluations = reports[i].evaluations;
-        s.history = reports[i].history;
+        take_report(s, request, reports[i]);
         for (MinimiseReport::Point& point : s.history)
             point.eta *= scaled[i].unit;
         const double close = s.eta_bound + 1e-6 * std::max(s.eta_bound, static_cast<double>(stencil.n()) * 0x1p-53 *
@@ -271,10 +266,7 @@ Matrix<double> start_of(Backend<double>& on, const Job& job, Index network,
     const Index n = job.weight(network, request.tap.layer).rows();
     if (start == Start::random)
         return random_rotation(on, n, request.seed, stream::start + static_cast<std::uint64_t>(network));
-    Matrix<double> identity(n, n);
-    for (Index i = 0; i < n; ++i)
-        identity(i, i) = 1;
-    return identity;
+    return identity(n);
 }
 
 std::vector<Descrambling> gram_route(const Job& job) {

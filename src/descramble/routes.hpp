@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "descrambler/descramble.hpp"
+#include "descrambler/optimiser.hpp"
 
 namespace descrambler {
 
@@ -30,6 +31,10 @@ struct Job {
 [[nodiscard]] std::vector<Descrambling> signal_route(const Job& job);
 // Square weights: SVD, polar fixed point, or the optimiser (mds, mdn).
 [[nodiscard]] std::vector<Descrambling> diagonal_route(const Job& job);
+
+// Budgets and method of a request for the optimiser, and what it reports, taken over into a solution.
+[[nodiscard]] OptimiserOptions optimiser_options(const DescrambleRequest& request);
+void take_report(Solution& solution, const DescrambleRequest& request, const MinimiseReport& report);
 
 // What the Gram route starts from, also for others: the factor of the whole sum and its axes, by network.
 struct GramProblem {

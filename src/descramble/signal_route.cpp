@@ -2,7 +2,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "descrambler/optimiser.hpp"
 #include "routes.hpp"
 
 namespace descrambler {
@@ -131,10 +130,7 @@ std::vector<Descrambling> signal_route(const Job& job) {
     std::vector<Matrix<double>> signals;  // in order: a library is read by one thread
     for (const Network& network : tapped)
         signals.push_back(all_signals(*reader, job, network, tap));
-    OptimiserOptions options;
-    options.method = request.method == Method::cayley ? Minimiser::cayley : Minimiser::riemannian;
-    options.evaluations = request.evaluations;
-    options.iterations = request.iterations;
+    const OptimiserOptions options = optimiser_options(request);
     std::vector<Descrambling> result(problems.size());
     parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
         const GramProblem& problem = problems[i];
@@ -163,17 +159,10 @@ std::vector<Descrambling> signal_route(const Job& job) {
         canonicalise(on, request.criterion, signals[i], P);
         Solution& s = result[i].solution;
         s = certify(on, stencil, P, problem.axes, problem.factor, job.inputs.samples);
-        Matrix<double> identity(P.rows(), P.cols());
-        for (Index k = 0; k < P.rows(); ++k)
-            identity(k, k) = 1;
-        s.eta_raw = objective.evaluate(on, identity, nullptr);
+        s.eta_raw = objective.evaluate(on, identity(P.rows()), nullptr);
         s.eta = objective.evaluate(on, P, nullptr);
         s.eta_bound = s.gap = s.offdiagonal = std::numeric_limits<double>::quiet_NaN();
-        s.method = to_string(request.method);
-        s.converged = found.report.converged;
-        s.iterations = found.report.iterations;
-        s.evaluations = found.report.evaluations;
-        s.history = found.report.history;
+        take_report(s, request, found.report);
         result[i].gram = std::move(problems[i].plain_gram);
     });
     return result;

@@ -62,18 +62,8 @@ private:
             result.push_back(value(reading));
         return result;
     }
-    template <class F>
-    void fill(FindingRow& row, const F& values_of) const {
-        row.raw = row.descrambled = values_of("trained");
-        row.untrained = values_of("untrained");
-        row.shuffled = values_of("shuffled");
-        row.no_decay = values_of("no_decay");
-        row.invariant = true;
-    }
     void push(FindingRow row, bool reproduced, bool discriminating) {
-        row.verdict = verdict_of(reproduced, discriminating);
-        row.reading += controls_text(row);
-        study_.findings.push_back(std::move(row));
+        study_.findings.push_back(judged(std::move(row), reproduced, discriminating));
     }
     [[nodiscard]] std::string target() const {
         return std::string(to_string(data_.targets[static_cast<std::size_t>(c_)]));
@@ -87,7 +77,7 @@ private:
         FindingRow row{.name = "error_" + target(),
                        .unit = "1",
                        .claim = "The network answers with the filtered signal; " + words() + "."};
-        fill(row, [&](const char* group) {
+        fill_groups(row, [&](const char* group) {
             return part_of(study_.group(group)->error_mean, c_, std::ssize(data_.targets));
         });
         const double mean = study_.task.predict_the_mean[static_cast<std::size_t>(c_)];
@@ -102,7 +92,7 @@ private:
     template <class F>
     void rejection(const std::string& name, const std::string& claim, const F& value) {
         FindingRow row{.name = name + "_" + target(), .unit = "dB", .claim = claim + "; " + words() + "."};
-        fill(row, [&](const char* group) { return values(group, value); });
+        fill_groups(row, [&](const char* group) { return values(group, value); });
         row.reading = "The gain at the tone inside the band exceeds the larger gain at the tones outside by " +
                       number_words(median_of(row.raw)) + " dB";
         constexpr double figure = 20, untrained_most = 3;
@@ -116,7 +106,7 @@ private:
                        .unit = "Hz",
                        .claim = "Its pass-band is the band of the target, " + number_words(data_.low_hz) + " to " +
                                 number_words(data_.high_hz) + " Hz; " + words() + "."};
-        fill(row, [&](const char* group) {
+        fill_groups(row, [&](const char* group) {
             return values(group, [](const ResponseReading& r) { return r.high_edge_hz - r.low_edge_hz; });
         });
         const auto edge = [&](const char* group, double ResponseReading::*which) {
@@ -139,7 +129,7 @@ private:
             .name = "vector_share_" + target(),
             .unit = "1",
             .claim = "The first two right singular vectors of layer 1 lie inside the band; " + words() + "."};
-        fill(row, [&](const char* group) {
+        fill_groups(row, [&](const char* group) {
             return values(group, [](const ResponseReading& r) { return mean_of(std::span(r.vector_share).first(2)); });
         });
         const double white = band_share_of_noise(band_, data_.points);
@@ -156,8 +146,8 @@ private:
         FindingRow row{.name = "low_link_" + target(),
                        .unit = "1",
                        .claim = "Descrambling gathers layer 1 at low frequencies along the link; " + words() + "."};
-        fill(row,
-             [&](const char* group) { return values(group, [](const ResponseReading& r) { return r.low_link; }); });
+        fill_groups(
+            row, [&](const char* group) { return values(group, [](const ResponseReading& r) { return r.low_link; }); });
         row.raw = values("trained", [](const ResponseReading& r) { return r.low_link_raw; });
         row.invariant = false;
         row.reading = "Share of the energy of layer 1 at link frequencies up to a thirteenth of its width: " +

@@ -70,18 +70,8 @@ private:
     [[nodiscard]] std::vector<double> errors(const char* group, Index condition) const {
         return part_of(study_.group(group)->error_ms, condition, conditions_);
     }
-    template <class F>
-    void fill(FindingRow& row, const F& values_of) const {
-        row.raw = row.descrambled = values_of("trained");
-        row.untrained = values_of("untrained");
-        row.shuffled = values_of("shuffled");
-        row.no_decay = values_of("no_decay");
-        row.invariant = true;
-    }
     void push(FindingRow row, bool reproduced, bool discriminating) {
-        row.verdict = verdict_of(reproduced, discriminating);
-        row.reading += controls_text(row);
-        study_.findings.push_back(std::move(row));
+        study_.findings.push_back(judged(std::move(row), reproduced, discriminating));
     }
     [[nodiscard]] std::string named(const std::string& stem) const { return stem + "_" + condition_name(data_, c_); }
     [[nodiscard]] std::string words() const { return condition_words(data_, c_); }
@@ -90,7 +80,7 @@ private:
         FindingRow row{.name = named("error_ms"),
                        .unit = "ms",
                        .claim = "The network reads both relaxation times from the trace; " + words() + "."};
-        fill(row, [&](const char* group) { return errors(group, c_); });
+        fill_groups(row, [&](const char* group) { return errors(group, c_); });
         const double mean = study_.task.predict_the_mean_ms[static_cast<std::size_t>(c_)];
         row.reading = "Root mean square error " + number_words(median_of(row.raw)) +
                       " ms; always answering with the mean times makes " + number_words(mean) + " ms";
@@ -106,7 +96,7 @@ private:
                            "The first right singular vector of layer 1 is a sum of two exponentials on each half "
                            "of the input; " +
                            words() + "."};
-        fill(row, [&](const char* group) {
+        fill_groups(row, [&](const char* group) {
             return values(group, c_, [](const BiexponentialReading& r) { return worse_half(r.r2, 0); });
         });
         const auto half = [&](Index h) {
@@ -133,7 +123,7 @@ private:
             .name = named("sign_changes_v1"),
             .unit = "1",
             .claim = "It changes sign at most once on each half, as a sum of two exponentials must; " + words() + "."};
-        fill(row, [&](const char* group) {
+        fill_groups(row, [&](const char* group) {
             return values(group, c_, [](const BiexponentialReading& r) {
                 return std::max(r.sign_changes(0, 0), r.sign_changes(1, 0));
             });
@@ -149,7 +139,7 @@ private:
         FindingRow row{.name = named("reg_gain"),
                        .unit = "%",
                        .claim = "The fitted track makes the network 5 to 10 % more accurate; " + words() + "."};
-        fill(row, [&](const char* group) {
+        fill_groups(row, [&](const char* group) {
             std::vector<double> gain;
             const std::vector<double> without = errors(group, other);
             for (const double with : errors(group, c_))
@@ -170,7 +160,7 @@ private:
             .unit = "1",
             .claim = "With the fitted track the first vector has different shapes on the two halves; " + words() + "."};
         const auto likeness = [](const BiexponentialReading& r) { return r.half_likeness; };
-        fill(row, [&](const char* group) { return values(group, c_, likeness); });
+        fill_groups(row, [&](const char* group) { return values(group, c_, likeness); });
         const std::vector<double> same = values("trained", other, likeness);
         constexpr double figure = 0.95;
         row.reading = "|Cosine| between the halves: " + number_words(median_of(row.raw)) +

@@ -27,4 +27,10 @@ std::string controls_text(const FindingRow& row) {
            ", shuffled targets: " + number_words(median_of(row.shuffled)) + ".";
 }
 
+FindingRow judged(FindingRow row, bool reproduced, bool discriminating) {
+    row.verdict = verdict_of(reproduced, discriminating);
+    row.reading += controls_text(row);
+    return row;
+}
+
 }  // namespace descrambler

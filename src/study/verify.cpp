@@ -63,13 +63,6 @@ double excess(Backend<double>& on, const Stencil& stencil, const Matrix<double>&
     return smoothness(on, stencil, P, R) / bound - 1;
 }
 
-Matrix<double> identity(Index n) {
-    Matrix<double> I(n, n);
-    for (Index i = 0; i < n; ++i)
-        I(i, i) = 1;
-    return I;
-}
-
 Matrix<double> difference(Matrix<double> A, const Matrix<double>& B) {
     require(A.rows() == B.rows() && A.cols() == B.cols(), "difference: equal shapes");
     for (std::size_t i = 0; i < A.values().size(); ++i)

@@ -30,7 +30,6 @@ struct Traces {
 // eta of P over its minimum, minus 1, for the Gram R^T R.
 [[nodiscard]] double excess(Backend<double>& on, const Stencil& stencil, const Matrix<double>& P,
                             const Matrix<double>& R);
-[[nodiscard]] Matrix<double> identity(Index n);
 [[nodiscard]] Matrix<double> difference(Matrix<double> A, const Matrix<double>& B);
 
 // ---- the checks, each in the file of its name ----------------------------------------------------------------------

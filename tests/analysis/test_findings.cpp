@@ -27,13 +27,6 @@ Matrix<double> random_matrix(Index rows, Index cols, std::uint64_t seed) {
     return A;
 }
 
-Matrix<double> identity(Index size) {
-    Matrix<double> I(size, size);
-    for (Index i = 0; i < size; ++i)
-        I(i, i) = 1;
-    return I;
-}
-
 Network two_layers(Matrix<double> W1, Matrix<double> W2) {
     Network net;
     net.layers.push_back({std::move(W1), std::vector<double>(n, 0.0), Activation::tanh, false});

@@ -21,13 +21,6 @@ Matrix<double> random_matrix(Index rows, Index cols, std::uint64_t stream) {
     return A;
 }
 
-Matrix<double> identity(Index n) {
-    Matrix<double> I(n, n);
-    for (Index i = 0; i < n; ++i)
-        I(i, i) = 1;
-    return I;
-}
-
 // y = B B^T x with the cosines and sines of the bins that `kept` names, as two linear layers.
 Network filter_network(double low_hz, double high_hz) {
     std::vector<std::vector<double>> rows;

@@ -28,13 +28,6 @@ inline Matrix<double> orthogonal(Backend<double>& on, Index n, std::uint64_t num
     return multiply(on, Op::none, Op::transpose, factors.U, factors.V);
 }
 
-inline Matrix<double> identity(Index n) {
-    Matrix<double> I(n, n);
-    for (Index i = 0; i < n; ++i)
-        I(i, i) = 1;
-    return I;
-}
-
 inline double largest(const Matrix<double>& A) {
     double result = 0;
     for (const double x : A.values())
