@@ -1,8 +1,8 @@
 // exp, log, sine and cosine of a turn, tanh, logistic, softplus without branches, so that a loop over them becomes
 // vector code. Every multiply-add is an explicit fma: vector lanes, remainders and scalar code give the same bits.
 // The float polynomials are minimax fits with coefficients rounded to float one after another; the errors stated
-// (in units of the last place of the result) are measured over the whole range. NaN gives NaN. The double versions
-// are std::.
+// (in units of the last place of the result) are measured over the whole range. NaN gives NaN. Most double versions
+// are std::. constexpr for the sake of nvcc, which then compiles them for a device without an attribute.
 #pragma once
 
 #include <bit>
@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <numbers>
 
-namespace descrambler::cpu {
+namespace descrambler {
 
 template <class T>
 struct SinCos {
@@ -20,7 +20,7 @@ struct SinCos {
 namespace detail {
 
 // e^r - 1 for |r| <= ln 2 / 2; relative error 5e-10 before rounding.
-[[nodiscard]] inline float expm1_reduced(float r) {
+[[nodiscard]] constexpr float expm1_reduced(float r) {
     float p = 0x1.9e7806p-13f;
     p = std::fma(p, r, 0x1.6d3a5cp-10f);
     p = std::fma(p, r, 0x1.1112d6p-7f);
@@ -31,7 +31,7 @@ namespace detail {
 }
 
 // ln(1 + f) for sqrt(1/2) <= 1 + f < sqrt(2); relative error 6e-9 before rounding.
-[[nodiscard]] inline float log1p_reduced(float f) {
+[[nodiscard]] constexpr float log1p_reduced(float f) {
     float p = -0x1.38c9d4p-4f;
     p = std::fma(p, f, 0x1.055ec4p-3f);
     p = std::fma(p, f, -0x1.0d8242p-3f);
@@ -54,13 +54,13 @@ struct Reduced {
     float r;
     std::uint32_t exponent;  // n, shifted to where a float keeps its exponent
 };
-[[nodiscard]] inline Reduced reduce(float x) {
+[[nodiscard]] constexpr Reduced reduce(float x) {
     const float shifted = std::fma(x, log2_e, round_shift);
     const float n = shifted - round_shift;
     return {std::fma(n, -ln2_low, std::fma(n, -ln2_high, x)), std::bit_cast<std::uint32_t>(shifted) << 23};
 }
 
-[[nodiscard]] inline float clamp(float x, float low, float high) {  // NaN stays
+[[nodiscard]] constexpr float clamp(float x, float low, float high) {  // NaN stays
     x = x < low ? low : x;
     return x > high ? high : x;
 }
@@ -68,18 +68,18 @@ struct Reduced {
 }  // namespace detail
 
 // e^x for -87.33 <= x <= 88.72 only, within 1.1 units.
-[[nodiscard]] inline float fast_exp_in_range(float x) {
+[[nodiscard]] constexpr float fast_exp_in_range(float x) {
     const detail::Reduced a = detail::reduce(x);
     const float e = 1.0f + detail::expm1_reduced(a.r);
     return std::bit_cast<float>(std::bit_cast<std::uint32_t>(e) + a.exponent);
 }
 // e^x, within 1.1 units. Saturates at 1.2e-38 and 3.4e38: never zero, subnormal or infinite.
-[[nodiscard]] inline float fast_exp(float x) {
+[[nodiscard]] constexpr float fast_exp(float x) {
     return fast_exp_in_range(detail::clamp(x, -87.3365f, 88.722f));
 }
 
 // ln x of a positive normal x, within 1 unit.
-[[nodiscard]] inline float fast_log(float x) {
+[[nodiscard]] constexpr float fast_log(float x) {
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
     const std::int32_t n = static_cast<std::int32_t>(bits - 0x3f3504f3u) >> 23;  // 0x3f3504f3: sqrt(1/2)
     const float f = std::bit_cast<float>(bits - (static_cast<std::uint32_t>(n) << 23)) - 1.0f;
@@ -88,7 +88,7 @@ struct Reduced {
 }
 
 // sin and cos of 2 pi u for 0 <= u < 1, within 1.7 units.
-[[nodiscard]] inline SinCos<float> sincos_turn(float u) {
+[[nodiscard]] constexpr SinCos<float> sincos_turn(float u) {
     const float shifted = std::fma(u, 4.0f, detail::round_shift);  // nearest quarter
     const std::uint32_t quarter = std::bit_cast<std::uint32_t>(shifted);
     const float d = std::fma(shifted - detail::round_shift, -0.25f, u);  // exact, |d| <= 1/8
@@ -111,7 +111,7 @@ struct Reduced {
 }
 
 // tanh x = (e^2|x| - 1) / (e^2|x| + 1) with the sign of x, within 3 units; odd; +-1 beyond 9.02.
-[[nodiscard]] inline float fast_tanh(float x) {
+[[nodiscard]] constexpr float fast_tanh(float x) {
     const detail::Reduced a = detail::reduce(detail::clamp(2.0f * std::fabs(x), 0.0f, 20.0f));
     const float scale = std::bit_cast<float>(a.exponent + 0x3f800000u);
     const float e = std::fma(scale, detail::expm1_reduced(a.r), scale - 1.0f);  // e^2|x| - 1, accurate near zero
@@ -119,12 +119,12 @@ struct Reduced {
 }
 
 // 1 / (1 + e^-x), within 2 units where it is normal.
-[[nodiscard]] inline float fast_logistic(float x) {
+[[nodiscard]] constexpr float fast_logistic(float x) {
     return 1.0f / (1.0f + fast_exp(-x));
 }
 
 // ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), within 2.5 units.
-[[nodiscard]] inline float fast_softplus(float x) {
+[[nodiscard]] constexpr float fast_softplus(float x) {
     const float y = fast_exp(-std::fabs(x));  // 0 < y <= 1
     const bool halve = y > 0.41421356f;
     const float f = halve ? std::fma(y, 0.5f, -0.5f) : y;  // 1 + y = (1 + f) or 2 (1 + f)
@@ -133,26 +133,52 @@ struct Reduced {
     return (x < 0.0f ? 0.0f : x) + l;
 }
 
-[[nodiscard]] inline double fast_exp(double x) {
+[[nodiscard]] constexpr double fast_exp(double x) {
     return std::exp(x);
 }
-[[nodiscard]] inline double fast_exp_in_range(double x) {
+[[nodiscard]] constexpr double fast_exp_in_range(double x) {
     return std::exp(x);
 }
-[[nodiscard]] inline double fast_log(double x) {
+[[nodiscard]] constexpr double fast_log(double x) {
     return std::log(x);
 }
-[[nodiscard]] inline SinCos<double> sincos_turn(double u) {
-    return {std::sin(2 * std::numbers::pi * u), std::cos(2 * std::numbers::pi * u)};
+// Taylor series beyond the last digit for |x| <= pi / 4 after the exact reduction to eighths of a turn: within 1.5
+// units, and no slow path for large arguments, which would cost a kernel its registers.
+[[nodiscard]] constexpr SinCos<double> sincos_turn(double u) {
+    constexpr double shift = 0x1.8p+52;
+    const double shifted = std::fma(u, 4.0, shift);  // nearest quarter
+    const auto quarter = static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(shifted));
+    const double x = 2 * std::numbers::pi * std::fma(shifted - shift, -0.25, u), q = x * x;
+    double s = 0x1.952c77030ad4ap-49;
+    s = std::fma(s, q, -0x1.ae7f3e733b81fp-41);
+    s = std::fma(s, q, 0x1.6124613a86d09p-33);
+    s = std::fma(s, q, -0x1.ae64567f544e4p-26);
+    s = std::fma(s, q, 0x1.71de3a556c734p-19);
+    s = std::fma(s, q, -0x1.a01a01a01a01ap-13);
+    s = std::fma(s, q, 0x1.1111111111111p-7);
+    s = std::fma(s, q, -0x1.5555555555555p-3);
+    s = std::fma(x * q, s, x);
+    double c = 0x1.ae7f3e733b81fp-45;
+    c = std::fma(c, q, -0x1.93974a8c07c9dp-37);
+    c = std::fma(c, q, 0x1.1eed8eff8d898p-29);
+    c = std::fma(c, q, -0x1.27e4fb7789f5cp-22);
+    c = std::fma(c, q, 0x1.a01a01a01a01ap-16);
+    c = std::fma(c, q, -0x1.6c16c16c16c17p-10);
+    c = std::fma(c, q, 0x1.5555555555555p-5);
+    c = std::fma(c, q, -0x1.0000000000000p-1);
+    c = std::fma(c, q, 1.0);
+    const bool swap = (quarter & 1u) != 0;
+    const double sine = swap ? c : s, cosine = swap ? s : c;
+    return {(quarter & 2u) != 0 ? -sine : sine, ((quarter + 1u) & 2u) != 0 ? -cosine : cosine};
 }
-[[nodiscard]] inline double fast_tanh(double x) {
+[[nodiscard]] constexpr double fast_tanh(double x) {
     return std::tanh(x);
 }
-[[nodiscard]] inline double fast_logistic(double x) {
+[[nodiscard]] constexpr double fast_logistic(double x) {
     return 1 / (1 + std::exp(-x));
 }
-[[nodiscard]] inline double fast_softplus(double x) {
+[[nodiscard]] constexpr double fast_softplus(double x) {
     return (x < 0 ? 0 : x) + std::log1p(std::exp(-std::fabs(x)));
 }
 
-}  // namespace descrambler::cpu
+}  // namespace descrambler

@@ -8,7 +8,7 @@
 
 #include "cpu/lapack.hpp"
 #include "cpu/random.hpp"
-#include "cpu/vector_math.hpp"
+#include "vector_math.hpp"
 #include "descrambler/random.hpp"
 
 namespace descrambler::cpu {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "cpu/lapack.hpp"
-#include "cpu/vector_math.hpp"
+#include "vector_math.hpp"
 
 namespace descrambler::cpu {
 

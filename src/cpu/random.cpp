@@ -5,7 +5,7 @@
 #include <numbers>
 #include <type_traits>
 
-#include "cpu/vector_math.hpp"
+#include "vector_math.hpp"
 #include "descrambler/random.hpp"
 
 namespace descrambler {

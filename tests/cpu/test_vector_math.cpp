@@ -1,4 +1,4 @@
-#include "cpu/vector_math.hpp"
+#include "vector_math.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <numbers>
 #include <vector>
 
-namespace descrambler::cpu {
+namespace descrambler {
 namespace {
 
 // Distance in units of the last place of the float nearest to `exact`.
@@ -130,4 +130,4 @@ TEST(VectorMath, BitsDoNotDependOnThePositionInALoop) {
 }
 
 }  // namespace
-}  // namespace descrambler::cpu
+}  // namespace descrambler

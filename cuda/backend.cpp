@@ -1,0 +1,111 @@
+// The CUDA backend: each primitive is a free function in the file of its family.
+#include "descrambler/backend.hpp"
+
+#include "blas.hpp"
+#include "cayley.hpp"
+#include "deer.hpp"
+#include "factor.hpp"
+#include "minimise.hpp"
+#include "mlp.hpp"
+#include "random.hpp"
+#include "randomized_svd.hpp"
+#include "train.hpp"
+#include "vendor.hpp"
+
+namespace descrambler {
+
+namespace {
+
+template <class T>
+class CudaBackend final : public Backend<T> {
+public:
+    explicit CudaBackend(int device) : on_(std::make_shared<cuda::Context>(device)) {}
+    const char* name() const override { return on_->name().c_str(); }
+    int threads() const override { return 1; }
+
+private:
+    Buffer<T> do_allocate(Index size) override {
+        const auto bytes = static_cast<std::size_t>(std::max<Index>(size, 1)) * sizeof(T);
+        T* data = static_cast<T*>(on_->allocate(bytes));
+        on_->zero(data, bytes);
+        return Buffer<T>(data, size, [on = on_](T* p) { on->release(p); });  // may outlive the backend
+    }
+    void do_upload(const T* host, Batch<T> to) override { on_->to_device(to.data, host, bytes(to)); }
+    void do_download(Batch<const T> from, T* host) override { on_->to_host(host, from.data, bytes(from)); }
+    void do_synchronise() override { on_->synchronise(); }
+
+    void do_gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C) override {
+        cuda::vendor_gemm(*on_, a, b, alpha, A, B, beta, C);
+    }
+    void do_gram(Batch<const T> S, T beta, Batch<T> G) override { cuda::gram(*on_, S, beta, G); }
+    void do_axpby(T alpha, Batch<const T> x, T beta, Batch<T> y) override { cuda::axpby(*on_, alpha, x, beta, y); }
+    void do_dot(Batch<const T> x, Batch<const T> y, Batch<T> r) override { cuda::dot(*on_, x, y, r); }
+    void do_qr(Batch<T> A, Batch<T> R) override { cuda::qr(*on_, A, R); }
+    void do_eigh(Batch<T> A, Batch<T> w) override { cuda::eigh(*on_, A, w); }
+    void do_svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) override { cuda::svd(*on_, A, U, s, V); }
+    void do_cholesky_solve(Batch<T> A, Batch<T> B) override { cuda::cholesky_solve(*on_, A, B); }
+    void do_cayley(Batch<const T> q, Batch<T> P) override { cuda::cayley(*on_, q, P); }
+    void do_cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq) override {
+        cuda::cayley_pullback(*on_, P, dP, dq);
+    }
+    void do_tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq) override {
+        cuda::tikhonov(*on_, mu, L, q, eta, dq);
+    }
+    void do_minimise(const MinimiseOptions& options, Batch<const T> mu, Batch<const T> L, Batch<T> P,
+                     std::span<MinimiseReport> reports) override {
+        cuda::minimise(*on_, options, mu, L, P, reports);
+    }
+    void do_randomized_svd(Batch<const T> A, int rank, int oversampling, int power_iterations, std::uint64_t seed,
+                           Batch<T> U, Batch<T> s, Batch<T> V) override {
+        cuda::randomized_svd(*on_, A, rank, oversampling, power_iterations, seed, U, s, V);
+    }
+    void do_random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) override {
+        cuda::random_uniform(*on_, seed, stream, first, x);
+    }
+    void do_random_normal(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) override {
+        cuda::random_normal(*on_, seed, stream, first, x);
+    }
+    void do_fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y) override { cuda::vendor_fft(*on_, x, y); }
+    void do_dense_forward(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y) override {
+        cuda::dense_forward(*on_, f, W, b, x, y);
+    }
+    void do_dense_backward(Activation f, Batch<const T> W, Batch<const T> x, Batch<const T> y, Batch<T> dy, Batch<T> dW,
+                           Batch<T> db, Batch<T> dx) override {
+        cuda::dense_backward(*on_, f, W, x, y, dy, dW, db, dx);
+    }
+    void do_renorm_forward(Batch<const T> x, Batch<T> y) override { cuda::renorm_forward(*on_, x, y); }
+    void do_renorm_backward(Batch<const T> x, Batch<const T> y, Batch<const T> dy, Batch<T> dx) override {
+        cuda::renorm_backward(*on_, x, y, dy, dx);
+    }
+    void do_adam_step(const AdamOptions& options, T rate, T decay, Index step, Batch<const T> g, Batch<T> m, Batch<T> v,
+                      Batch<T> w) override {
+        cuda::adam_step(*on_, options, rate, decay, step, g, m, v, w);
+    }
+    void do_train(const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index first, Index last,
+                  Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss) override {
+        cuda::train(*on_, plan, members, first, last, parameters, m, v, loss);
+    }
+    void do_deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t stream, Index first,
+                        const DeerSamples<T>& out) override {
+        cuda::deer_traces(*on_, deer_, tables, seed, stream, first, out);
+    }
+
+    template <class U>
+    static std::size_t bytes(const Batch<U>& x) {
+        return static_cast<std::size_t>(x.size() * x.batch) * sizeof(U);
+    }
+
+    std::shared_ptr<cuda::Context> on_;
+    std::shared_ptr<cuda::DeerDevice<T>> deer_;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Backend<T>> make_cuda_backend(int device) {
+    return std::make_unique<CudaBackend<T>>(device);
+}
+template std::unique_ptr<Backend<float>> make_cuda_backend<float>(int);
+template std::unique_ptr<Backend<double>> make_cuda_backend<double>(int);
+
+}  // namespace descrambler

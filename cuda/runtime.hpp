@@ -1,0 +1,87 @@
+// The device as the host sees it: memory and one stream. Two implementations of Context: context.cu on the CUDA
+// runtime, tests/simt/context.cpp on the CPU. No CUDA type stands here, so that every launcher compiles with a host
+// compiler.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "descrambler/array.hpp"
+
+struct CUstream_st;  // what a cudaStream_t points to
+
+namespace descrambler::cuda {
+
+// One device, one stream, the handles of the vendor libraries. Everything is ordered by the stream; only to_host and
+// synchronise wait. Memory comes from a pool that keeps what it has, so scratch memory costs little.
+class Context {
+public:
+    // Throws InputError where there is no driver, no device, no device of this number or too old a one.
+    explicit Context(int device);
+    ~Context();
+    Context(const Context&) = delete;
+    Context& operator=(const Context&) = delete;
+
+    [[nodiscard]] int device() const { return device_; }
+    [[nodiscard]] const std::string& name() const { return name_; }  // of the device
+    [[nodiscard]] CUstream_st* stream() const { return stream_; }
+    [[nodiscard]] std::size_t free_bytes() const;  // that a call may still ask for
+
+    // Throws Error with the bytes asked and free.
+    [[nodiscard]] void* allocate(std::size_t bytes);
+    void release(void* memory) noexcept;
+    void zero(void* to, std::size_t bytes);
+    void to_device(void* to, const void* from, std::size_t bytes);  // `from` may change afterwards
+    void to_host(void* to, const void* from, std::size_t bytes);    // waits
+    void copy(void* to, const void* from, std::size_t bytes);       // on the device
+    void synchronise();
+
+    struct Libraries;  // of vendor.cpp, made at first use
+    [[nodiscard]] Libraries& libraries();
+
+private:
+    int device_ = 0;
+    std::string name_;
+    CUstream_st* stream_ = nullptr;
+    std::shared_ptr<Libraries> libraries_;
+};
+
+// Device memory of one call; given back in the order of the stream, so the owner may end before the kernels do.
+template <class T>
+class Memory {
+public:
+    Memory(Context& on, Index count)
+        : on_(&on), data_(static_cast<T*>(on.allocate(static_cast<std::size_t>(count) * sizeof(T)))), size_(count) {}
+    Memory(Memory&& other) noexcept
+        : on_(other.on_), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    Memory& operator=(Memory&&) = delete;
+    ~Memory() {
+        if (data_ != nullptr)
+            on_->release(data_);
+    }
+    [[nodiscard]] T* data() const { return data_; }
+    [[nodiscard]] Index size() const { return size_; }
+    [[nodiscard]] Batch<T> view(Index rows, Index cols, Index batch = 1) const {
+        require(rows * cols * batch <= size_, "view exceeds its memory");
+        return {data_, rows, cols, batch};
+    }
+    void upload(const T* host) { on_->to_device(data_, host, static_cast<std::size_t>(size_) * sizeof(T)); }
+    void download(T* host) const { on_->to_host(host, data_, static_cast<std::size_t>(size_) * sizeof(T)); }
+    void zero() { on_->zero(data_, static_cast<std::size_t>(size_) * sizeof(T)); }
+
+private:
+    Context* on_;
+    T* data_;
+    Index size_;
+};
+
+// How many items of a batch a call may take at once, at least one, if each wants bytes_each of scratch memory.
+[[nodiscard]] inline Index items_that_fit(const Context& on, Index batch, std::size_t bytes_each) {
+    const std::size_t most = on.free_bytes() / 10 * 9 / (bytes_each > 0 ? bytes_each : 1);
+    const Index count = most < static_cast<std::size_t>(batch) ? static_cast<Index>(most) : batch;
+    return count > 1 ? count : 1;
+}
+
+}  // namespace descrambler::cuda

@@ -1,0 +1,73 @@
+// The device language, for nvcc and for the test device on the CPU (tests/simt), and the two functions that differ:
+// dynamic shared memory and the launch. Kernels use dynamic shared memory only, one-dimensional blocks, and a last
+// argument list of plain values: Batch views, pointers, numbers.
+#pragma once
+
+#ifdef __CUDACC__
+#include <cuda_runtime.h>
+#else
+#include "simt_host.hpp"
+#endif
+
+#include <cstddef>
+#include <utility>
+
+#include "descrambler/array.hpp"
+#include "runtime.hpp"
+
+#ifdef __CUDACC__
+#include "check.hpp"
+
+namespace descrambler::cuda {
+
+// Dynamic shared memory of the block, aligned to 16 bytes, undefined at the start.
+template <class T>
+__device__ T* dynamic_shared() {
+    extern __shared__ __align__(16) unsigned char descrambler_shared[];
+    return reinterpret_cast<T*>(descrambler_shared);
+}
+
+// kernel<<<grid, threads, shared_bytes>>>(arguments...) on the stream of the context.
+template <class... P, class... A>
+void launch(Context& on, void (*kernel)(P...), dim3 grid, int threads, std::size_t shared_bytes, A&&... arguments) {
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0)
+        return;
+    if (shared_bytes > 48 * 1024)
+        check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                   static_cast<int>(shared_bytes)));
+    kernel<<<grid, static_cast<unsigned>(threads), shared_bytes, on.stream()>>>(
+        static_cast<P>(std::forward<A>(arguments))...);
+    check(cudaGetLastError());
+}
+
+}  // namespace descrambler::cuda
+#else
+namespace descrambler::cuda {
+
+template <class T>
+T* dynamic_shared() {
+    return static_cast<T*>(simt::dynamic_shared());
+}
+
+template <class... P, class... A>
+void launch(Context&, void (*kernel)(P...), dim3 grid, int threads, std::size_t shared_bytes, A&&... arguments) {
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0)
+        return;
+    const std::tuple<P...> copies(static_cast<P>(std::forward<A>(arguments))...);
+    simt::run(grid, threads, shared_bytes, [&] { std::apply(kernel, copies); });
+}
+
+}  // namespace descrambler::cuda
+#endif
+
+namespace descrambler::cuda {
+
+inline constexpr std::size_t shared_limit = 227 * 1024;  // bytes a block may have, sm_90 (sm_80: 163 KiB)
+
+// Blocks of a grid-stride loop over n things: enough to fill a device, not more.
+[[nodiscard]] inline dim3 blocks_for(Index n, int threads) {
+    const Index blocks = (n + threads - 1) / threads;
+    return dim3(static_cast<unsigned>(blocks < 2048 ? blocks : 2048));
+}
+
+}  // namespace descrambler::cuda

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "descrambler/backend.hpp"
+#include "runtime.hpp"
+
+namespace descrambler::cuda {
+
+template <class T>
+void train(Context& on, const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index first, Index last,
+           Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss);
+
+}  // namespace descrambler::cuda

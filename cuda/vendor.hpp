@@ -1,0 +1,26 @@
+// What is not ours: cuBLAS, cuSOLVER, cuFFT (vendor.cpp). The test device puts the CPU backend in their place
+// (tests/simt/vendor.cpp). Shapes as in backend.hpp, already checked. Throws Error where an item does not factorise;
+// the factorisations wait for the device to know.
+#pragma once
+
+#include <complex>
+
+#include "descrambler/backend.hpp"
+#include "runtime.hpp"
+
+namespace descrambler::cuda {
+
+template <class T>
+void vendor_gemm(Context& on, Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C);
+template <class T>
+void vendor_qr(Context& on, Batch<T> A, Batch<T> R);
+template <class T>
+void vendor_eigh(Context& on, Batch<T> A, Batch<T> w);
+template <class T>
+void vendor_svd(Context& on, Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V);
+template <class T>
+void vendor_cholesky_solve(Context& on, Batch<T> A, Batch<T> B);
+template <class T>
+void vendor_fft(Context& on, Batch<const std::complex<T>> x, Batch<std::complex<T>> y);
+
+}  // namespace descrambler::cuda
