@@ -86,8 +86,8 @@ void* Context::allocate(std::size_t bytes) {
     const cudaError_t status = cudaMallocAsync(&memory, bytes > 0 ? bytes : 1, stream());
     if (status == cudaErrorMemoryAllocation) {
         (void)cudaGetLastError();
-        throw InputError(option(device_) + "out of memory: " + std::to_string(bytes) + " bytes asked, " +
-                         std::to_string(free_bytes()) + " free");
+        throw OutOfMemory(option(device_) + "out of memory: " + std::to_string(bytes) + " bytes asked, " +
+                          std::to_string(free_bytes()) + " free");
     }
     check(status);
     return memory;

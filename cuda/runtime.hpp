@@ -29,7 +29,7 @@ public:
     [[nodiscard]] CUstream_st* stream() const;     // and makes the device current for the calling thread
     [[nodiscard]] std::size_t free_bytes() const;  // that a call may still ask for
 
-    // Throws InputError with the bytes asked and free.
+    // Throws OutOfMemory with the bytes asked and free.
     [[nodiscard]] void* allocate(std::size_t bytes);
     void release(void* memory) noexcept;
     void zero(void* to, std::size_t bytes);
