@@ -21,7 +21,7 @@ inline constexpr int tile_side = block_side* R;
 template <int R>
 inline constexpr int tile_stride = tile_side<R> + 1;
 template <int R>
-inline constexpr int tile_size = tile_side<R>* tile_stride<R>;
+inline constexpr int tile_size = tile_stride<R>* tile_side<R>;
 // f(0_c), f(1_c), ... f(N - 1_c): a loop that is unrolled whatever its length, so that registers are indexed at compile
 // time.
 template <int N, class F>

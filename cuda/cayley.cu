@@ -5,10 +5,10 @@
 //   eta and d eta / d q            as in block_cayley.cuh
 // q      [n (n - 1) / 2]  strictly lower triangle, column by column; without pivoting: every pivot is >= 1
 // flops  2 n^3 the transform, 4 n^3 the pullback, 2 n^3 + 6 n^2 k value and gradient, L [n, k]
-// bytes  1.5 n^2 words; n^2 2.5 words; (n k + n^2) words
-// The transform is inverted in registers (n <= 128) beside one matrix in shared memory. Pullback and functional keep
-// two and three matrices in shared memory (n <= 96 in double, 128 in single precision); larger ones stream tiles from a
-// workspace in global memory. Source: Amey et al., PNAS 2021; docs/numerics.md, "Methods".
+// bytes  1.5 n^2, 2.5 n^2 and (n k + n^2) words
+// One, two and three matrices of the network in shared memory (n <= 96 in double, 128 in single precision); larger
+// networks stream tiles, from P itself or from a workspace in global memory.
+// Source: Amey et al., PNAS 2021; docs/numerics.md, "Methods".
 #include "cayley.hpp"
 
 #include "block_cayley.cuh"
@@ -116,10 +116,9 @@ void run_pullback(Context& on, Batch<const T> P, Batch<const T> dP, Batch<T> dq)
     launch(on, pullback_kernel<T, R>, blocks(P.batch), block_threads, 2 * tile_size<R> * sizeof(T), P, dP, dq);
 }
 
-// The largest tile of which three fit into shared memory.
+// The largest tile: three fit into shared memory, and its numbers into the registers.
 template <class T>
 constexpr int largest = sizeof(T) == 8 ? 6 : 8;
-constexpr int streamed = 8;
 
 }  // namespace
 
@@ -134,10 +133,10 @@ void cayley(Context& on, Batch<const T> q, Batch<T> P) {
         run(cayley_kernel<T, 2>, tile_size<2>);
     else if (P.rows <= tile_side<5>)
         run(cayley_kernel<T, 5>, tile_size<5>);
-    else if (P.rows <= tile_side<8>)
-        run(cayley_kernel<T, 8>, tile_size<8>);
+    else if (P.rows <= tile_side<largest<T>>)
+        run(cayley_kernel<T, largest<T>>, tile_size<largest<T>>);
     else
-        run(cayley_streamed_kernel<T, streamed>, tile_size<streamed>);
+        run(cayley_streamed_kernel<T, largest<T>>, tile_size<largest<T>>);
 }
 
 template <class T>
@@ -155,8 +154,9 @@ void cayley_pullback(Context& on, Batch<const T> P, Batch<const T> dP, Batch<T> 
     const Memory<T> workspace(on, each * most);
     for (Index first = 0; first < dq.batch; first += most) {
         const Index count = std::min(most, dq.batch - first);
-        launch(on, pullback_streamed_kernel<T, streamed>, blocks(count), block_threads, tile_size<streamed> * sizeof(T),
-               items(P, first, count), items(dP, first, count), items(dq, first, count), workspace.data());
+        launch(on, pullback_streamed_kernel<T, largest<T>>, blocks(count), block_threads,
+               tile_size<largest<T>> * sizeof(T), items(P, first, count), items(dP, first, count),
+               items(dq, first, count), workspace.data());
     }
 }
 
@@ -171,7 +171,7 @@ void tikhonov(Context& on, Batch<const T> mu, Batch<const T> L, Batch<const T> q
     else if (L.rows <= tile_side<largest<T>>)
         run_tikhonov<T, ResidentTikhonov<T, largest<T>>>(on, mu, L, q, eta, dq);
     else
-        run_tikhonov<T, StreamedTikhonov<T, streamed>>(on, mu, L, q, eta, dq);
+        run_tikhonov<T, StreamedTikhonov<T, largest<T>>>(on, mu, L, q, eta, dq);
 }
 
 template void cayley<float>(Context&, Batch<const float>, Batch<float>);
