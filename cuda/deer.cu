@@ -364,7 +364,7 @@ void generate(Context& on, std::shared_ptr<DeerDevice<T>>& device, const DeerTab
     const int parts = parts_of<T>(d.times);
 
     const Index total = each * items, most = items_that_fit(on, total, deer_bytes<T>(d));
-    Memory<T> p(on, most * d.distances), limits(on, boxed ? 2 * parts * most : 0);
+    Memory<T> p(on, most * d.distances), limits(on, boxed ? 2 * parts * most : 1);
     Memory<DeerParameters<T>> parameters(on, most);
     for (Index begin = 0; begin < total; begin += most) {
         const DeerColumns columns{seed, streams, first, each, begin, std::min(most, total - begin)};
@@ -408,9 +408,11 @@ void deer_traces(Context& on, std::shared_ptr<DeerDevice<T>>& device, const Deer
 template <class T>
 void deer_batch(Context& on, std::shared_ptr<DeerDevice<T>>& device, const DeerTables& tables, std::uint64_t seed,
                 const std::uint64_t* streams, Index first, Batch<T> input, Batch<T> target) {
+    DeerSamples<T> out;
+    out.input = input;
+    out.target = target;
     if (input.cols > 0 && input.batch > 0)
-        generate<T>(on, device, tables, seed, streams, first, input.cols, input.batch,
-                    {.input = input, .target = target});
+        generate(on, device, tables, seed, streams, first, input.cols, input.batch, out);
 }
 
 template std::size_t deer_bytes<float>(const DeerDatabase&);
