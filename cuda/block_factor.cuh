@@ -193,6 +193,17 @@ template <class T>
 inline constexpr T null_square = std::numeric_limits<T>::min() /
                                  (std::numeric_limits<T>::epsilon() * std::numeric_limits<T>::epsilon());
 
+// One warp: a, b = c a - s b, s a + c b, or that pair exchanged, b, -a (Rutishauser's form).
+template <class T>
+__device__ void turn(T* a, T* b, int n, T s, T h, bool exchange, int lane) {
+    for (int i = lane; i < n; i += warp_size) {
+        const T x = a[i], y = b[i];
+        const T first = std::fma(-s, std::fma(h, x, y), x), second = std::fma(s, std::fma(-h, y, x), y);
+        a[i] = exchange ? second : first;
+        b[i] = exchange ? -first : second;
+    }
+}
+
 // One warp: turns columns p < q of L and V until they are orthogonal to `tolerance`, the longer one first. Tells
 // whether they were not.
 template <class T>
@@ -212,34 +223,22 @@ __device__ bool rotate_pair(T* L, T* V, int n, int p, int q, T tolerance, int la
     if (!(aa > null_square<T>)&&!(bb > null_square<T>))
         return false;
     const bool null = !(aa > null_square<T>) || !(bb > null_square<T>);
-    if (null ? aa >= bb : !(std::fabs(ab) > tolerance * std::sqrt(aa) * std::sqrt(bb)))
+    if (null ? aa >= bb  // a null column goes behind
+             : !(std::fabs(ab) > tolerance * std::sqrt(aa) * std::sqrt(bb)))
         return false;
-    T c = 0, s = -1;  // a null column goes behind: p' = b, q' = -a
+    T s = 0, h = 0;  // sine, tangent of half the angle: with the cosine, 1 + t^2 -> 1 would lengthen every column
+    bool exchange = true;
     if (!null) {
         const T zeta = (bb - aa) / (2 * ab);
         const T t = (zeta >= 0 ? T{1} : T{-1}) / (std::fabs(zeta) + std::sqrt(1 + zeta * zeta));
-        c = 1 / std::sqrt(1 + t * t);
+        const T c = 1 / std::sqrt(1 + t * t);
         s = c * t;
-        if (aa - t * ab < bb + t * ab) {  // exchanged: p' = s a + c b, q' = s b - c a
-            const T old = c;
-            c = s;
-            s = -old;
-        }
+        h = s / (1 + c);
+        exchange = aa - t * ab < bb + t * ab;
     }
-    for (int i = lane; i < n; i += warp_size) {
-        const T x = a[i], y = b[i];
-        a[i] = c * x - s * y;
-        b[i] = s * x + c * y;
-    }
-    if (V != nullptr) {
-        T* const v = V + static_cast<Index>(p) * n;
-        T* const w = V + static_cast<Index>(q) * n;
-        for (int i = lane; i < n; i += warp_size) {
-            const T x = v[i], y = w[i];
-            v[i] = c * x - s * y;
-            w[i] = s * x + c * y;
-        }
-    }
+    turn(a, b, n, s, h, exchange, lane);
+    if (V != nullptr)
+        turn(V + static_cast<Index>(p) * n, V + static_cast<Index>(q) * n, n, s, h, exchange, lane);
     return true;
 }
 
