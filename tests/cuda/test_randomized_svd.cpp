@@ -41,7 +41,7 @@ Found<T> randomized(Backend<T>& on, const std::vector<T>& A, Index m, Index n, I
     return {u.download(), s.download(), v.download()};
 }
 
-// max |x x^T| over the entries of X diag(s) Y^T - Z, relative to s[0]
+// U diag(s) V^T of item b
 template <class T>
 std::vector<double> rebuilt(const Found<T>& f, Index m, Index n, Index k, Index b) {
     std::vector<double> A(static_cast<std::size_t>(m * n));
@@ -130,10 +130,10 @@ TYPED_TEST(CudaRandomizedSvd, HasTheApproximationErrorsOfTheCpu) {
         bool shared;
         int rank, oversampling;
     };
-    // the ranks are cut, so another sketch would give other numbers; 290 x 70 with l = 66 and 140 x 300: panels beyond
-    // shared memory in double, more than one column tile
+    // the ranks are cut, so another sketch would give other numbers; 24 columns of 900 lie beyond shared memory in
+    // double
     for (const Case c : {Case{60, 45, 1, false, 8, 4}, Case{33, 129, 3, true, 6, 3}, Case{130, 31, 2, false, 10, 0},
-                         Case{290, 70, 1, false, 60, 6}, Case{140, 300, 1, false, 70, 5}})
+                         Case{900, 30, 1, false, 20, 4}, Case{30, 900, 1, false, 20, 4}})
         for (const int q : {0, 1}) {
             const std::vector<T> A = normal<T>(c.m * c.n * (c.shared ? 1 : c.batch), 50);
             const Found<T> f = randomized(*this->gpu, A, c.m, c.n, c.batch, c.shared, c.rank, c.oversampling, q);
@@ -146,6 +146,18 @@ TYPED_TEST(CudaRandomizedSvd, HasTheApproximationErrorsOfTheCpu) {
                 EXPECT_LE(orthogonality(f.V, c.n, c.rank, b), tolerance);
             }
         }
+}
+
+TYPED_TEST(CudaRandomizedSvd, AnIdentityBeyondSharedMemory) {
+    using T = TypeParam;
+    const Index m = 104, n = 110;  // triangle and rotations in global memory (double), two tiles of columns
+    std::vector<T> A(static_cast<std::size_t>(m * n));
+    for (Index i = 0; i < m; ++i)
+        A[static_cast<std::size_t>(i * (m + 1))] = 1;
+    const Found<T> f = randomized(*this->gpu, A, m, n, 1, false, 104, 0, 0);
+    const double tolerance = 20 * static_cast<double>(n) * unit_roundoff<T>;
+    EXPECT_LE(relative_error(rebuilt(f, m, n, 104, 0), std::vector<double>(A.begin(), A.end())), tolerance);
+    EXPECT_LE(relative_error(f.s, std::vector<T>(104, T{1})), tolerance);
 }
 
 TYPED_TEST(CudaRandomizedSvd, ZeroGivesOrthonormalVectors) {
