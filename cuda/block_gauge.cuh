@@ -1,6 +1,6 @@
-// The gauge of minimise.cu: inside a block of equal mu the rows of P and Y = P L are turned so that N = Y Y^T is diagonal
-// there, the larger first. Pairs, the usual case, by one rotation each, all at once; larger blocks by Jacobi rotations of
-// disjoint pairs (a round-robin tournament) until none is left to do.
+// The gauge of minimise.cu: inside a block of equal mu the rows of P and Y = P L are turned so that N = Y Y^T is
+// diagonal there, the larger first. Pairs, the usual case, by one rotation each, all at once; larger blocks by Jacobi
+// rotations of disjoint pairs (a round-robin tournament) until none is left to do.
 #pragma once
 
 #include <cmath>
@@ -9,8 +9,8 @@
 
 namespace descrambler::cuda {
 
-// Cosine and sine of half the angle of (x, y), cosine >= 0: turns [a, z; z, b], x = a - b, y = 2 z, into a diagonal with
-// the larger first. No trigonometric function: those of the device want local memory.
+// Cosine and sine of half the angle of (x, y), cosine >= 0: turns [a, z; z, b], x = a - b, y = 2 z, into a diagonal
+// with the larger first. No trigonometric function: those of the device want local memory.
 __device__ __forceinline__ void half_angle(double x, double y, double& c, double& s) {
     const double r = std::hypot(x, y);
     c = 1;
@@ -29,10 +29,10 @@ __device__ __forceinline__ void half_angle(double x, double y, double& c, double
 template <class T>
 struct Gauge {
     int n, k;
-    const int *first, *last;  // of the block of equal mu around each row
-    T *c, *s;                 // [n] a turn of each pair, at its first row
-    int* order;               // [n]
-    T *N, *Y, *P;             // N: its lower triangle
+    const int *first, *last;   // of the block of equal mu around each row
+    T *c, *s;                  // [n] a turn of each pair, at its first row
+    int* order;                // [n]
+    T *N, *Y, *P;              // N: its lower triangle
     T *S, *V, *old_Y, *old_P;  // [n, n], [n, n], [n, k], [n, n] to work in
 
     [[nodiscard]] __device__ __forceinline__ T& at(T* A, int i, int j) const {
