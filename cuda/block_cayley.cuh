@@ -31,14 +31,13 @@ __device__ __forceinline__ void pack_difference(int n, const T* A, int ld, T sca
 // Value and gradient of one network; three matrices in shared memory, n <= 16 R, L by chunks of columns.
 template <class T, int R>
 struct ResidentTikhonov {
-    static constexpr std::size_t shared_bytes = block_warps * sizeof(double) + 3 * tile_size<R> * sizeof(T);
+    static constexpr std::size_t shared_bytes = 3 * tile_size<R> * sizeof(T);
     static constexpr Index workspace(Index, Index) { return 0; }
 
     __device__ static __forceinline__ double evaluate(int n, int k, const T* mu, const T* L, const T* q, T* dq, T*,
-                                                      double* shared) {
+                                                      double* scratch, T* B) {
         constexpr int side = tile_side<R>, ld = tile_stride<R>;
-        T *const B = reinterpret_cast<T*>(shared + block_warps), *const F = B + tile_size<R>,
-                 *const S = F + tile_size<R>;
+        T *const F = B + tile_size<R>, *const S = F + tile_size<R>;
         fill_tile<R>(B, n, n, [&](int i, int j) { return identity_plus(n, q, i, j); });
         block_invert_tile<R>(n, B);
         T A[R][R] = {};
@@ -70,7 +69,7 @@ struct ResidentTikhonov {
             __syncthreads();
         }
         write_tile<R>(A, F);
-        value = block_sum(value, shared);
+        value = block_sum(value, scratch);
         pack_difference(n, F, ld, T{-4}, dq);
         __syncthreads();
         return value;
@@ -80,14 +79,14 @@ struct ResidentTikhonov {
 // The same for any n; B, A [n, n] and X, Z, U [n, k] in a workspace of the block.
 template <class T, int R>
 struct StreamedTikhonov {
-    static constexpr std::size_t shared_bytes = block_warps * sizeof(double) + tile_size<R> * sizeof(T);
+    static constexpr std::size_t shared_bytes = tile_size<R> * sizeof(T);
     static constexpr Index workspace(Index n, Index k) { return 2 * n * n + 3 * n * k; }
 
     __device__ static __forceinline__ double evaluate(int n, int k, const T* mu, const T* L, const T* q, T* dq,
-                                                      T* workspace, double* shared) {
+                                                      T* workspace, double* scratch, T* tile) {
         const Index square = static_cast<Index>(n) * n, factor = static_cast<Index>(n) * k;
         T *const B = workspace, *const A = B + square, *const X = A + square, *const Z = X + factor,
-                 *const U = Z + factor, *const tile = reinterpret_cast<T*>(shared + block_warps);
+                 *const U = Z + factor;
         const auto at = [&](int i, int j) { return static_cast<Index>(j) * n + i; };
         each_entry(n, n, [&](int i, int j) { B[at(i, j)] = identity_plus(n, q, i, j); });
         __syncthreads();
@@ -103,7 +102,7 @@ struct StreamedTikhonov {
                                                   [&](int i, int j, T x) { U[at(i, j)] = x; });
         block_product<R, Op::none, Op::transpose>(n, n, k, U, n, X, n, tile,
                                                   [&](int i, int j, T x) { A[at(i, j)] = x; });
-        value = block_sum(value, shared);
+        value = block_sum(value, scratch);
         pack_difference(n, A, n, T{-4}, dq);
         __syncthreads();
         return value;

@@ -16,28 +16,31 @@ struct MinimiseOutcome {
     Index converged = 0, iterations = 0, evaluations = 0, points = 0;
 };
 
-// One network: its problem, what it reports, and memory of its own.
+// One network: its problem, what it reports, and memory of its own. It lies in shared memory: what every thread would
+// hold in registers of its own is read again behind each barrier.
 template <class T>
 struct Network {
-    int n = 0, k = 0;
-    const T *mu = nullptr, *L = nullptr;
-    T* P = nullptr;
-    double bound = 0;  // NaN: unknown
-    MinimiseReport::Point* history = nullptr;
-    T* numbers = nullptr;
-    double* wide = nullptr;
-    int* marks = nullptr;
+    MinimiseLimits limits;
+    int n, k;
+    const T *mu, *L;
+    T* P;
+    double bound;  // NaN: unknown
+    MinimiseReport::Point* history;
+    T* numbers;
+    double* wides;
+    int* marks;
 };
+inline constexpr std::size_t network_bytes = 192;
 
 template <class T>
 __device__ __forceinline__ double wide(T x) {
     return static_cast<double>(x);
 }
 
-__device__ __forceinline__ void note(MinimiseOutcome& outcome, MinimiseReport::Point* history, Index iterations,
-                                     double eta, double gradient) {
+__device__ __forceinline__ void note(MinimiseOutcome& outcome, MinimiseReport::Point* history, double eta,
+                                     double gradient) {
     if (threadIdx.x == 0)
-        history[outcome.points] = {iterations, outcome.evaluations, eta, gradient};
+        history[outcome.points] = {outcome.iterations, outcome.evaluations, eta, gradient};
     ++outcome.points;
 }
 

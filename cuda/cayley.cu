@@ -81,9 +81,10 @@ __global__ void __launch_bounds__(block_threads)
     tikhonov_kernel(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq, T* workspace) {
     const Index item = blockIdx.x;
     const int n = static_cast<int>(L.rows), k = static_cast<int>(L.cols);
-    const double value =
-        Method::evaluate(n, k, mu.item(item).data, L.item(item).data, q.item(item).data, dq.item(item).data,
-                         workspace + item * Method::workspace(L.rows, L.cols), dynamic_shared<double>());
+    double* const scratch = dynamic_shared<double>();
+    const double value = Method::evaluate(n, k, mu.item(item).data, L.item(item).data, q.item(item).data,
+                                          dq.item(item).data, workspace + item * Method::workspace(L.rows, L.cols),
+                                          scratch, reinterpret_cast<T*>(scratch + block_warps));
     if (threadIdx.x == 0)
         *eta.item(item).data = static_cast<T>(value);
 }
@@ -105,9 +106,9 @@ void run_tikhonov(Context& on, Batch<const T> mu, Batch<const T> L, Batch<const 
     const Memory<T> workspace(on, each * most);
     for (Index first = 0; first < L.batch; first += most) {
         const Index count = std::min(most, L.batch - first);
-        launch(on, tikhonov_kernel<T, Method>, blocks(count), block_threads, Method::shared_bytes,
-               items(mu, first, count), items(L, first, count), items(q, first, count), items(eta, first, count),
-               items(dq, first, count), workspace.data());
+        launch(on, tikhonov_kernel<T, Method>, blocks(count), block_threads,
+               block_warps * sizeof(double) + Method::shared_bytes, items(mu, first, count), items(L, first, count),
+               items(q, first, count), items(eta, first, count), items(dq, first, count), workspace.data());
     }
 }
 
