@@ -5,6 +5,7 @@
 #include "cayley.hpp"
 #include "deer.hpp"
 #include "factor.hpp"
+#include "gram.hpp"
 #include "minimise.hpp"
 #include "mlp.hpp"
 #include "random.hpp"
@@ -74,6 +75,10 @@ private:
                            Batch<T> db, Batch<T> dx) override {
         cuda::dense_backward(*on_, f, W, x, y, dy, dW, db, dx);
     }
+    void do_dense_gram(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, T beta,
+                       Batch<T> G) override {
+        cuda::dense_gram(*on_, f, W, b, x, beta, G);
+    }
     void do_renorm_forward(Batch<const T> x, Batch<T> y) override { cuda::renorm_forward(*on_, x, y); }
     void do_renorm_backward(Batch<const T> x, Batch<const T> y, Batch<const T> dy, Batch<T> dx) override {
         cuda::renorm_backward(*on_, x, y, dy, dx);
@@ -84,7 +89,7 @@ private:
     }
     void do_train(const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index first, Index last,
                   Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss) override {
-        cuda::train(*on_, plan, members, first, last, parameters, m, v, loss);
+        cuda::train(*on_, deer_, plan, members, first, last, parameters, m, v, loss);
     }
     void do_deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t stream, Index first,
                         const DeerSamples<T>& out) override {
