@@ -73,7 +73,7 @@ public:
     }
 
 private:
-    static constexpr Index guard = 64;  // elements: a multiple of 256 bytes, so that the array is aligned as an allocation
+    static constexpr Index guard = 64;  // elements: 256 bytes or 512, so the array is aligned as an allocation is
     static constexpr T nan = std::numeric_limits<T>::quiet_NaN();
     [[nodiscard]] Batch<T> whole() const { return {buffer_.data(), size() + 2 * guard, 1}; }
 

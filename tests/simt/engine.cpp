@@ -253,17 +253,17 @@ Thread* Engine::pick() {
     }
     Thread* t = nullptr;
     switch (order.order) {
-    case Order::forward:
-    case Order::reverse:
-        t = ready[next++];
-        break;
-    case Order::random:
-        std::swap(ready.back(), ready[random() % ready.size()]);
-        [[fallthrough]];
-    case Order::deep:
-        t = ready.back();
-        ready.pop_back();
-        break;
+        case Order::forward:
+        case Order::reverse:
+            t = ready[next++];
+            break;
+        case Order::random:
+            std::swap(ready.back(), ready[random() % ready.size()]);
+            [[fallthrough]];
+        case Order::deep:
+            t = ready.back();
+            ready.pop_back();
+            break;
     }
     if (next > most_threads * 4) {
         ready.erase(ready.begin(), ready.begin() + static_cast<std::ptrdiff_t>(next));
@@ -335,8 +335,8 @@ void wait_in_warp(Collective kind, unsigned mask, std::uint64_t word, const Wher
     if ((mask >> own & 1u) == 0)
         fail("lane " + std::to_string(own) + " is not in the mask of its warp collective", where);
     if ((mask & e.warp_done[warp]) != 0)
-        fail("the mask of a warp collective names lane " +
-                 std::to_string(std::countr_zero(mask & e.warp_done[warp])) + ", which has returned",
+        fail("the mask of a warp collective names lane " + std::to_string(std::countr_zero(mask & e.warp_done[warp])) +
+                 ", which has returned",
              where);
     t.kind = kind;
     t.where = where;
@@ -436,8 +436,8 @@ void check_launch(dim3 grid, int threads, std::size_t shared_bytes) {
         refuse(std::to_string(shared_bytes) + " bytes of shared memory, expected at most " +
                std::to_string(most_shared));
     if (grid.x > 0x7fffffffu || grid.y > 65535u || grid.z > 65535u)
-        refuse("a grid of " + std::to_string(grid.x) + " x " + std::to_string(grid.y) + " x " +
-               std::to_string(grid.z) + " blocks, expected at most 2^31 - 1, 65535, 65535");
+        refuse("a grid of " + std::to_string(grid.x) + " x " + std::to_string(grid.y) + " x " + std::to_string(grid.z) +
+               " blocks, expected at most 2^31 - 1, 65535, 65535");
 }
 
 std::optional<Schedule> chosen;
@@ -559,7 +559,8 @@ Schedule parse_schedule(const std::string& text) {
     if (text.starts_with("random:") && text.size() > 7 &&
         text.find_first_not_of("0123456789", 7) == std::string::npos && text.size() < 26)
         return {Order::random, std::stoull(text.substr(7))};
-    throw InputError("DESCRAMBLER_SIMT_SCHEDULE: '" + text + "', expected forward, reverse, deep, random or random:SEED");
+    throw InputError("DESCRAMBLER_SIMT_SCHEDULE: '" + text +
+                     "', expected forward, reverse, deep, random or random:SEED");
 }
 
 void set_schedule(Schedule schedule) {
