@@ -5,6 +5,7 @@
 #include "cayley.hpp"
 #include "deer.hpp"
 #include "factor.hpp"
+#include "gram.hpp"
 #include "minimise.hpp"
 #include "mlp.hpp"
 #include "random.hpp"
@@ -73,6 +74,10 @@ private:
     void do_dense_backward(Activation f, Batch<const T> W, Batch<const T> x, Batch<const T> y, Batch<T> dy, Batch<T> dW,
                            Batch<T> db, Batch<T> dx) override {
         cuda::dense_backward(*on_, f, W, x, y, dy, dW, db, dx);
+    }
+    void do_dense_gram(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, T beta,
+                       Batch<T> G) override {
+        cuda::dense_gram(*on_, f, W, b, x, beta, G);
     }
     void do_renorm_forward(Batch<const T> x, Batch<T> y) override { cuda::renorm_forward(*on_, x, y); }
     void do_renorm_backward(Batch<const T> x, Batch<const T> y, Batch<const T> dy, Batch<T> dx) override {

@@ -6,8 +6,6 @@
 namespace descrambler::cuda {
 
 template <class T>
-void gram(Context& on, Batch<const T> S, T beta, Batch<T> G);
-template <class T>
 void axpby(Context& on, T alpha, Batch<const T> x, T beta, Batch<T> y);
 template <class T>
 void dot(Context& on, Batch<const T> x, Batch<const T> y, Batch<T> r);

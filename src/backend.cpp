@@ -186,6 +186,15 @@ void Backend<T>::dense_backward(Activation f, Batch<const T> W, Batch<const T> x
 }
 
 template <class T>
+void Backend<T>::dense_gram(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, T beta, Batch<T> G) {
+    require(x.rows == W.cols && is(G, W.rows, W.rows, W.batch) && same_batch(x, G),
+            "dense_gram: G must be [out, out] for W [out, in], x [in, N]");
+    require(b.data == nullptr || is(b, W.rows, 1, W.batch), "dense_gram: b must be [out, 1]");
+    require(G.size() == 0 || G.batch <= 1 || G.stride != 0, "dense_gram: the result cannot be shared");
+    do_dense_gram(f, W, b, x, beta, G);
+}
+
+template <class T>
 void Backend<T>::renorm_forward(Batch<const T> x, Batch<T> y) {
     require(same_shape(x, Batch<const T>(y)), "renorm_forward: shapes differ");
     do_renorm_forward(x, y);

@@ -139,6 +139,8 @@ public:
     void dense_forward(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y);
     void dense_backward(Activation f, Batch<const T> W, Batch<const T> x, Batch<const T> y, Batch<T> dy, Batch<T> dW,
                         Batch<T> db, Batch<T> dx);
+    //      G = S S^T + beta G with S = f(W x + b), S never stored; x [in, N] may be shared by the batch (stride 0)
+    void dense_gram(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, T beta, Batch<T> G);
     void renorm_forward(Batch<const T> x, Batch<T> y);
     void renorm_backward(Batch<const T> x, Batch<const T> y, Batch<const T> dy, Batch<T> dx);
     void adam_step(const AdamOptions& options, T rate, T decay, Index step, Batch<const T> g, Batch<T> m, Batch<T> v,
@@ -178,6 +180,8 @@ private:
     virtual void do_dense_forward(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y) = 0;
     virtual void do_dense_backward(Activation f, Batch<const T> W, Batch<const T> x, Batch<const T> y, Batch<T> dy,
                                    Batch<T> dW, Batch<T> db, Batch<T> dx) = 0;
+    virtual void do_dense_gram(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, T beta,
+                               Batch<T> G) = 0;
     virtual void do_renorm_forward(Batch<const T> x, Batch<T> y) = 0;
     virtual void do_renorm_backward(Batch<const T> x, Batch<const T> y, Batch<const T> dy, Batch<T> dx) = 0;
     virtual void do_adam_step(const AdamOptions& options, T rate, T decay, Index step, Batch<const T> g, Batch<T> m,

@@ -84,6 +84,12 @@ constexpr Cost randomized_svd(Index m, Index n, Index rank, Index sketch, int po
 constexpr Cost dense_forward(Index outputs, Index inputs, Index samples, Index word) {
     return gemm(outputs, samples, inputs, word);
 }
+// G [n, n] += S S^T with S = f(W x + b), W [n, inputs]: S is not stored
+constexpr Cost dense_gram(Index n, Index inputs, Index samples, Index word) {
+    using detail::real;
+    return {gemm(n, samples, inputs, word).flops + gram(n, samples, word).flops,
+            (real(inputs) * (real(n) + real(samples)) + real(n) * real(n)) * real(word)};
+}
 // dW and, where there is a layer below, dx
 constexpr Cost dense_backward(Index outputs, Index inputs, Index samples, bool below, Index word) {
     return gemm(outputs, inputs, samples, word) * (below ? 2.0 : 1.0);

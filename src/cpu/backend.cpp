@@ -86,6 +86,10 @@ private:
                            Batch<T> db, Batch<T> dx) override {
         cpu::dense_backward(f, W, x, y, dy, dW, db, dx, threads_);
     }
+    void do_dense_gram(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, T beta,
+                       Batch<T> G) override {
+        cpu::dense_gram(f, W, b, x, beta, G, threads_);
+    }
     void do_renorm_forward(Batch<const T> x, Batch<T> y) override { cpu::renorm_forward(x, y, threads_); }
     void do_renorm_backward(Batch<const T> x, Batch<const T> y, Batch<const T> dy, Batch<T> dx) override {
         cpu::renorm_backward(x, y, dy, dx, threads_);

@@ -1,6 +1,8 @@
 #include "cpu/mlp.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "cpu/lapack.hpp"
 #include "vector_math.hpp"
@@ -127,6 +129,33 @@ void dense_backward(Activation f, Batch<const T> W, Batch<const T> x, Batch<cons
 }
 
 template <class T>
+void dense_gram(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, T beta, Batch<T> G, int threads) {
+    if (G.size() == 0)
+        return;
+    constexpr Index block = 1024;  // samples at a time: the signals stay in the cache
+    const Index n = W.rows, width = std::min(block, x.cols);
+#pragma omp parallel num_threads(threads) if (G.batch > 1)
+    {
+        std::vector<T> signals(static_cast<std::size_t>(n * width));
+#pragma omp for schedule(static)
+        for (Index i = 0; i < G.batch; ++i) {
+            const Batch<T> g = G.item(i);
+            if (x.cols == 0)
+                for (Index e = 0; e < g.size(); ++e)
+                    g.data[e] = beta == 0 ? T{0} : beta * g.data[e];
+            for (Index first = 0; first < x.cols; first += block) {
+                const Batch<T> S(signals.data(), n, std::min(block, x.cols - first));
+                forward_item<T>(f, W.item(i), b.data == nullptr ? b : b.item(i), x.item(i).columns(first, S.cols), S);
+                syrk(static_cast<int>(n), static_cast<int>(S.cols), S.data, first == 0 ? beta : T{1}, g.data);
+            }
+            for (Index column = 1; column < n; ++column)
+                for (Index row = 0; row < column; ++row)
+                    g(row, column) = g(column, row);
+        }
+    }
+}
+
+template <class T>
 void renorm_forward(Batch<const T> x, Batch<T> y, int threads) {
     const Index columns = x.cols * x.batch;
 #pragma omp parallel for schedule(static) num_threads(threads) if (x.batch > 1)
@@ -197,6 +226,10 @@ template void dense_backward<float>(Activation, Batch<const float>, Batch<const 
                                     Batch<float>, Batch<float>, Batch<float>, Batch<float>, int);
 template void dense_backward<double>(Activation, Batch<const double>, Batch<const double>, Batch<const double>,
                                      Batch<double>, Batch<double>, Batch<double>, Batch<double>, int);
+template void dense_gram<float>(Activation, Batch<const float>, Batch<const float>, Batch<const float>, float,
+                                Batch<float>, int);
+template void dense_gram<double>(Activation, Batch<const double>, Batch<const double>, Batch<const double>, double,
+                                 Batch<double>, int);
 template void renorm_forward<float>(Batch<const float>, Batch<float>, int);
 template void renorm_forward<double>(Batch<const double>, Batch<double>, int);
 template void renorm_backward<float>(Batch<const float>, Batch<const float>, Batch<const float>, Batch<float>, int);

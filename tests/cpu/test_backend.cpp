@@ -95,6 +95,39 @@ TEST_F(BackendTest, QrHasOrthonormalColumnsAndReproduces) {
             EXPECT_EQ(R(i, j), 0);
 }
 
+TEST_F(BackendTest, DenseGramIsTheGramOfTheSignals) {
+    // three networks on one library, more than two blocks of 1024 samples
+    const Index n = 7, d = 5, N = 2100, batch = 3;
+    const Matrix<double> W = random_matrix(n, d * batch, 20), b = random_matrix(n, batch, 21),
+                         x = random_matrix(d, N, 22);
+    for (const bool bias : {false, true}) {
+        Matrix<double> G(n, n * batch);
+        std::ranges::fill(G.values(), 3.0);
+        const Batch<const double> shift = bias ? Batch<const double>(b.data(), n, 1, batch) : Batch<const double>();
+        on->dense_gram(Activation::tanh, {W.data(), n, d, batch}, shift, {x.data(), d, N, batch, 0}, 2.0,
+                       {G.data(), n, n, batch});
+        for (Index item = 0; item < batch; ++item) {
+            Matrix<double> S(n, N);
+            for (Index j = 0; j < N; ++j)
+                for (Index i = 0; i < n; ++i) {
+                    double z = bias ? b(i, item) : 0;
+                    for (Index k = 0; k < d; ++k)
+                        z += W(i, item * d + k) * x(k, j);
+                    S(i, j) = std::tanh(z);
+                }
+            const Matrix<double> wanted = naive_product(S, transpose(S));
+            for (Index i = 0; i < n; ++i)
+                for (Index j = 0; j < n; ++j)
+                    EXPECT_NEAR(G(i, item * n + j), wanted(i, j) + 6, N * N * u);  // N terms below 1
+        }
+    }
+    std::vector<double> empty{1, 2, 2, 5};
+    on->dense_gram(Activation::relu, {W.data(), 2, d}, {}, {x.data(), d, 0}, 0.5, {empty.data(), 2, 2});
+    EXPECT_EQ(empty, (std::vector<double>{0.5, 1, 1, 2.5}));
+    EXPECT_THROW(on->dense_gram(Activation::relu, {W.data(), 2, d}, {}, {x.data(), d + 1, 3}, 0, {empty.data(), 2, 2}),
+                 std::invalid_argument);
+}
+
 TEST_F(BackendTest, EighSolvesAPlantedProblem) {
     const Index n = 33;
     Matrix<double> Q = random_matrix(n, n, 8), R(n, n);

@@ -73,7 +73,7 @@ TYPED_TEST(Deer, MatchesCpu) {
         const double unit = std::numeric_limits<T>::epsilon();
         const double plain = sizeof(T) == 4 ? 1e-6 : 4 * unit, scaled = boxed ? 10 * plain : plain;
         const std::array<double, 7> bound{scaled, 4 * unit, plain, scaled, plain, 4 * unit, 4 * unit};
-        const auto found = draw(device<T>(), tables, 3, 5, 70), wanted = draw(*this->cpu, tables, 3, 5, 70);
+        const auto found = draw(*device<T>(), tables, 3, 5, 70), wanted = draw(*this->cpu, tables, 3, 5, 70);
         for (std::size_t i = 0; i < 7; ++i) {
             const double size = std::abs(*std::max_element(wanted[i].begin(), wanted[i].end()));
             const double error = difference(found[i], wanted[i]) / std::max(size, i == 6 ? 0.0 : 1.0);
@@ -86,7 +86,7 @@ TYPED_TEST(Deer, MatchesCpu) {
 TYPED_TEST(Deer, StartsAtOneAndFillsTheBox) {
     using T = TypeParam;
     const DeerTables tables = tables_of(true, TargetScaling::maximum, 64, 32);
-    const auto found = draw(device<T>(), tables, 1, 0, 9);
+    const auto found = draw(*device<T>(), tables, 1, 0, 9);
     for (Index s = 0; s < 9; ++s) {
         EXPECT_EQ(found[4][static_cast<std::size_t>(64 * s)], T{1});
         const auto input = found[0].begin() + 64 * s, target = found[1].begin() + 32 * s;
@@ -100,7 +100,8 @@ TYPED_TEST(Deer, StartsAtOneAndFillsTheBox) {
 TYPED_TEST(Deer, ASampleHasTheSameBitsWhateverElseIsDrawn) {
     using T = TypeParam;
     const DeerTables tables = tables_of(true, TargetScaling::maximum, 33, 40);
-    auto& on = device<T>();
+    const auto gpu = device<T>();
+    auto& on = *gpu;
     const auto all = draw(on, tables, 2, 10, 75);
     const auto one = draw(on, tables, 2, 80, 3);
     for (std::size_t i = 0; i < 7; ++i) {
@@ -113,7 +114,8 @@ TYPED_TEST(Deer, ASampleHasTheSameBitsWhateverElseIsDrawn) {
 
 TYPED_TEST(Deer, NoSamplesAndOtherTables) {
     using T = TypeParam;
-    auto& on = device<T>();
+    const auto gpu = device<T>();
+    auto& on = *gpu;
     const DeerTables one = tables_of(false, TargetScaling::mean, 16, 8),
                      two = tables_of(false, TargetScaling::mean, 8, 16);
     const auto first = draw(on, one, 2, 0, 4);

@@ -63,7 +63,8 @@ TYPED_TEST_SUITE(Mlp, Precisions);
 
 TYPED_TEST(Mlp, ForwardByHand) {
     using T = TypeParam;
-    auto& on = device<T>();
+    const auto gpu = device<T>();
+    auto& on = *gpu;
     OnDevice<T> W(on, {1, 3, 2, -4}, 2, 2), b(on, {T(0.5), -1}, 2, 1), x(on, {1, 1, 2, -1}, 2, 2), y(on, 2, 2);
     on.dense_forward(Activation::relu, W.cview(), b.cview(), x.cview(), y.view());
     EXPECT_EQ(y.download(), (std::vector<T>{T(3.5), 0, T(0.5), 9}));
@@ -77,7 +78,7 @@ TYPED_TEST(Mlp, ForwardMatchesCpu) {
             const Activation f = activations[turn++ % std::size(activations)];
             const bool bias = turn % 3 != 0;
             const double tolerance = (2 * static_cast<double>(s.inputs) + 16) * u<T>;
-            EXPECT_LE(relative_error(this->forward(device<T>(), f, s, bias, shared),
+            EXPECT_LE(relative_error(this->forward(*device<T>(), f, s, bias, shared),
                                      this->forward(*this->cpu, f, s, bias, shared)),
                       tolerance)
                 << s.outputs << " x " << s.inputs << " x " << s.samples << ", " << s.batch;
@@ -89,10 +90,10 @@ TYPED_TEST(Mlp, EveryActivationMatchesCpu) {
     const Shape s{40, 9, 70, 2};
     for (const Activation f : activations) {
         EXPECT_LE(
-            relative_error(this->forward(device<T>(), f, s, true, false), this->forward(*this->cpu, f, s, true, false)),
+            relative_error(this->forward(*device<T>(), f, s, true, false), this->forward(*this->cpu, f, s, true, false)),
             34 * u<T>)
             << static_cast<int>(f);
-        const auto found = this->backward(device<T>(), f, s, true, true);
+        const auto found = this->backward(*device<T>(), f, s, true, true);
         const auto wanted = this->backward(*this->cpu, f, s, true, true);
         EXPECT_LE(relative_error(found.dz, wanted.dz), 8 * u<T>) << static_cast<int>(f);
     }
@@ -106,7 +107,7 @@ TYPED_TEST(Mlp, BackwardMatchesCpu) {
             continue;  // no gradients; the CPU leaves dx alone
         const Activation f = activations[turn++ % std::size(activations)];
         const bool bias = turn % 3 != 0, below = turn % 4 != 0;
-        const auto found = this->backward(device<T>(), f, s, bias, below);
+        const auto found = this->backward(*device<T>(), f, s, bias, below);
         const auto wanted = this->backward(*this->cpu, f, s, bias, below);
         const double samples = (2 * static_cast<double>(s.samples) + 16) * u<T>;
         EXPECT_LE(relative_error(found.dz, wanted.dz), 8 * u<T>) << turn;
@@ -122,9 +123,9 @@ TYPED_TEST(Mlp, AnItemHasTheSameBitsAloneAndAmongMany) {
     for (const auto& [outputs, samples] : {std::array<Index, 2>{70, 90}, {120, 70}, {120, 60}}) {
         Shape many{outputs, 9, samples, 130}, alone = many;
         alone.batch = 1;
-        std::vector<T> first = this->forward(device<T>(), Activation::tanh, many, false, true);
+        std::vector<T> first = this->forward(*device<T>(), Activation::tanh, many, false, true);
         first.resize(static_cast<std::size_t>(outputs * samples));
-        EXPECT_EQ(first, this->forward(device<T>(), Activation::tanh, alone, false, true));
+        EXPECT_EQ(first, this->forward(*device<T>(), Activation::tanh, alone, false, true));
     }
 }
 
@@ -141,7 +142,7 @@ TYPED_TEST(Mlp, RenormalisationMatchesCpuInPlaceToo) {
             on.renorm_backward(from.cview(), y.cview(), dy.cview(), in_place ? dy.view() : dx.view());
             return std::array{y.download(), in_place ? dy.download() : dx.download()};
         };
-        const auto found = run(device<T>(), false), again = run(device<T>(), true), wanted = run(*this->cpu, false);
+        const auto found = run(*device<T>(), false), again = run(*device<T>(), true), wanted = run(*this->cpu, false);
         EXPECT_LE(relative_error(found[0], wanted[0]), 8 * u<T>);
         EXPECT_LE(relative_error(found[1], wanted[1]), 16 * u<T>);
         EXPECT_EQ(found, again);
@@ -160,7 +161,7 @@ TYPED_TEST(Mlp, AdamMatchesCpu) {
                 on.adam_step({}, T(1e-2), T(1e-3), step, g.cview(), m.view(), v.view(), w.view());
             return std::array{m.download(), v.download(), w.download()};
         };
-        const auto found = run(device<T>()), wanted = run(*this->cpu);
+        const auto found = run(*device<T>()), wanted = run(*this->cpu);
         for (std::size_t i = 0; i < 3; ++i)
             EXPECT_LE(relative_error(found[i], wanted[i]), 16 * u<T>) << i;
     }

@@ -119,7 +119,7 @@ TYPED_TEST(Train, FiveStepsMatchCpu) {
             const auto members = members_of(3);
             const TrainPlan<T> plan = plan_of<T>(layers, loss);
             const State<T> from = start<T>(layers, 3);
-            expect_close(train(device<T>(), plan, members, from, 0, 5), train(*this->cpu, plan, members, from, 0, 5));
+            expect_close(train(*device<T>(), plan, members, from, 0, 5), train(*this->cpu, plan, members, from, 0, 5));
         }
 }
 
@@ -133,7 +133,7 @@ TYPED_TEST(Train, DeerTracesMatchCpu) {
     const TrainPlan<T> plan = plan_of<T>(layers, Loss::mse, &tables);
     const auto members = members_of(2);
     const State<T> from = start<T>(layers, 2);
-    expect_close(train(device<T>(), plan, members, from, 0, 4), train(*this->cpu, plan, members, from, 0, 4));
+    expect_close(train(*device<T>(), plan, members, from, 0, 4), train(*this->cpu, plan, members, from, 0, 4));
 }
 
 TYPED_TEST(Train, CutsAndCompanyDoNotChangeBits) {
@@ -141,7 +141,8 @@ TYPED_TEST(Train, CutsAndCompanyDoNotChangeBits) {
     const auto members = members_of(3);
     const TrainPlan<T> plan = plan_of<T>(deep, Loss::rmse);
     const State<T> from = start<T>(deep, 3);
-    auto& on = device<T>();
+    const auto gpu = device<T>();
+    auto& on = *gpu;
     const State<T> whole = train(on, plan, members, from, 0, 4);
     State<T> half = train(on, plan, members, from, 0, 2);
     const State<T> rest = train(on, plan, members, half, 2, 4);
@@ -166,7 +167,7 @@ TYPED_TEST(Train, MembersBeyondTheirScheduleAreLeftAlone) {
     const auto members = members_of(2);  // 7 and 3 iterations
     const TrainPlan<T> plan = plan_of<T>(plain, Loss::mse);
     const State<T> from = start<T>(plain, 2);
-    const State<T> found = train(device<T>(), plan, members, from, 5, 9);
+    const State<T> found = train(*device<T>(), plan, members, from, 5, 9);
     for (std::size_t i = 0; i < found.loss.size(); ++i)
         EXPECT_EQ(std::isnan(found.loss[i]), i >= 2) << i;
     const auto half = from.w.size() / 2;
@@ -179,7 +180,7 @@ TYPED_TEST(Train, NothingToDo) {
     using T = TypeParam;
     const TrainPlan<T> plan = plan_of<T>(plain, Loss::mse);
     const State<T> from = start<T>(plain, 2);
-    EXPECT_EQ(train(device<T>(), plan, members_of(2), from, 4, 4).w, from.w);
+    EXPECT_EQ(train(*device<T>(), plan, members_of(2), from, 4, 4).w, from.w);
 }
 
 }  // namespace
