@@ -23,6 +23,7 @@ public:
     explicit CudaBackend(int device) : on_(std::make_shared<cuda::Context>(device)) {}
     const char* name() const override { return on_->name().c_str(); }
     int threads() const override { return 1; }
+    bool on_host() const override { return false; }
 
 private:
     Buffer<T> do_allocate(Index size) override {
@@ -106,9 +107,13 @@ private:
 
 }  // namespace
 
+bool built_with_cuda() {
+    return true;
+}
+
 template <class T>
 std::unique_ptr<Backend<T>> make_cuda_backend(int device) {
-    return std::make_unique<CudaBackend<T>>(device);
+    return std::make_unique<CudaBackend<T>>(device == any_device ? local_rank() % cuda::device_count() : device);
 }
 template std::unique_ptr<Backend<float>> make_cuda_backend<float>(int);
 template std::unique_ptr<Backend<double>> make_cuda_backend<double>(int);

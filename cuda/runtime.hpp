@@ -26,10 +26,10 @@ public:
 
     [[nodiscard]] int device() const { return device_; }
     [[nodiscard]] const std::string& name() const { return name_; }  // of the device
-    [[nodiscard]] CUstream_st* stream() const { return stream_; }
+    [[nodiscard]] CUstream_st* stream() const;     // and makes the device current for the calling thread
     [[nodiscard]] std::size_t free_bytes() const;  // that a call may still ask for
 
-    // Throws Error with the bytes asked and free.
+    // Throws OutOfMemory with the bytes asked and free.
     [[nodiscard]] void* allocate(std::size_t bytes);
     void release(void* memory) noexcept;
     void zero(void* to, std::size_t bytes);
@@ -38,7 +38,7 @@ public:
     void copy(void* to, const void* from, std::size_t bytes);       // on the device
     void synchronise();
 
-    struct Libraries;  // of vendor.cpp, made at first use
+    struct Libraries;  // of vendor.cu, made at first use
     [[nodiscard]] Libraries& libraries();
 
 private:
@@ -47,6 +47,9 @@ private:
     CUstream_st* stream_ = nullptr;
     std::shared_ptr<Libraries> libraries_;
 };
+
+// How many devices there are. Throws InputError without a driver or without a device.
+[[nodiscard]] int device_count();
 
 // Device memory of one call; given back in the order of the stream, so the owner may end before the kernels do.
 template <class T>

@@ -1,4 +1,4 @@
-// What is not ours: cuBLAS, cuSOLVER, cuFFT (vendor.cpp). The test device puts the CPU backend in their place
+// What is not ours: cuBLAS, cuSOLVER, cuFFT (vendor.cu). The test device puts the CPU backend in their place
 // (tests/simt/vendor.cpp). Shapes as in backend.hpp, already checked. Throws Error where an item does not factorise;
 // the factorisations wait for the device to know.
 #pragma once

@@ -1,6 +1,9 @@
 // Shape checks, once, before the virtual call; and the choice of a backend by name.
 #include "descrambler/backend.hpp"
 
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
 #include <string>
 
 namespace descrambler {
@@ -260,20 +263,54 @@ void Backend<T>::deer_traces(const DeerTables& tables, std::uint64_t seed, std::
 }
 
 template <class T>
-std::unique_ptr<Backend<T>> make_backend(std::string_view device, int threads) {
-    if (device == "cpu" || device == "auto")
-        return make_cpu_backend<T>(threads);
+std::unique_ptr<Backend<T>> make_backend(const Execution& execution) {
+    const std::string& device = execution.device;
+    if (device == "cpu")
+        return make_cpu_backend<T>(execution.threads);
+    if (device == "auto")
+        try {
+            return make_cuda_backend<T>();
+        } catch (const InputError&) {  // a build without CUDA, or a machine without a device that it can use
+            return make_cpu_backend<T>(execution.threads);
+        }
     if (device == "cuda")
-        return make_cuda_backend<T>(0);
+        return make_cuda_backend<T>();
     if (device.starts_with("cuda:") && device.size() > 5 && device.size() < 9 &&
         device.find_first_not_of("0123456789", 5) == std::string_view::npos)
-        return make_cuda_backend<T>(std::stoi(std::string(device.substr(5))));
-    throw InputError("--device " + std::string(device) + ": expected auto, cpu, cuda or cuda:N");
+        return make_cuda_backend<T>(std::stoi(device.substr(5)));
+    throw InputError("--device " + device + ": expected auto, cpu, cuda or cuda:N");
+}
+
+int local_rank() {
+    for (const char* name : {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "PMI_LOCAL_RANK", "SLURM_LOCALID"})
+        if (const char* text = std::getenv(name)) {
+            int rank = 0;
+            const char* end = text + std::strlen(text);
+            if (const auto [last, error] = std::from_chars(text, end, rank);
+                error == std::errc() && last == end && rank >= 0)
+                return rank;
+        }
+    return 0;
+}
+
+void in_parts(Index items, const std::function<void(Index first, Index count)>& body) {
+    Index part = items;
+    for (Index first = 0; first < items;) {
+        part = std::min(part, items - first);
+        try {
+            body(first, part);
+            first += part;
+        } catch (const OutOfMemory&) {
+            if (part == 1)
+                throw;
+            part = (part + 1) / 2;
+        }
+    }
 }
 
 template class Backend<float>;
 template class Backend<double>;
-template std::unique_ptr<Backend<float>> make_backend<float>(std::string_view, int);
-template std::unique_ptr<Backend<double>> make_backend<double>(std::string_view, int);
+template std::unique_ptr<Backend<float>> make_backend<float>(const Execution&);
+template std::unique_ptr<Backend<double>> make_backend<double>(const Execution&);
 
 }  // namespace descrambler

@@ -3,6 +3,10 @@
 
 namespace descrambler {
 
+bool built_with_cuda() {
+    return false;
+}
+
 template <class T>
 std::unique_ptr<Backend<T>> make_cuda_backend(int) {
     throw InputError("--device cuda: this program was built without CUDA; expected auto or cpu");

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "descrambler/array.hpp"
@@ -86,6 +87,7 @@ public:
     virtual ~Backend() = default;
     [[nodiscard]] virtual const char* name() const = 0;
     [[nodiscard]] virtual int threads() const = 0;
+    [[nodiscard]] virtual bool on_host() const = 0;  // its memory is the host's
 
     // memory
     [[nodiscard]] Buffer<T> allocate(Index size);  // zero-filled, lives where the backend computes
@@ -194,11 +196,30 @@ private:
 // so results do not depend on it.
 template <class T>
 [[nodiscard]] std::unique_ptr<Backend<T>> make_cpu_backend(int threads = 0);
-// A build without CUDA throws InputError, and so does a machine without a device.
+// any_device: the one whose number is the process's local rank, modulo the devices. Throws InputError in a build
+// without CUDA, on a machine without a device or without that one, and where it is too old.
+inline constexpr int any_device = -1;
 template <class T>
-[[nodiscard]] std::unique_ptr<Backend<T>> make_cuda_backend(int device = 0);
-// "auto", "cpu", "cuda", "cuda:N"
+[[nodiscard]] std::unique_ptr<Backend<T>> make_cuda_backend(int device = any_device);
+[[nodiscard]] bool built_with_cuda();
+
+// Where a job runs: "auto" (a CUDA device where there is one, otherwise the CPU), "cpu", "cuda", "cuda:N".
+struct Execution {
+    std::string device = "auto";
+    int threads = 0;  // of the CPU; 0: all
+    Execution() = default;
+    Execution(int threads) : device("cpu"), threads(threads) {}
+    Execution(std::string device, int threads = 0) : device(std::move(device)), threads(threads) {}
+    Execution(const char* device, int threads = 0) : device(device), threads(threads) {}
+};
 template <class T>
-[[nodiscard]] std::unique_ptr<Backend<T>> make_backend(std::string_view device, int threads = 0);
+[[nodiscard]] std::unique_ptr<Backend<T>> make_backend(const Execution& execution);
+// Place of this process among those of its node, from the environment of the launcher (Open MPI, MPICH, Slurm); 0
+// alone.
+[[nodiscard]] int local_rank();
+
+// body(first, count) for parts of 0 .. items - 1 in order: all at once, and halves of what does not fit into the memory
+// of the device. One item that does not fit alone: OutOfMemory.
+void in_parts(Index items, const std::function<void(Index first, Index count)>& body);
 
 }  // namespace descrambler

@@ -46,6 +46,9 @@ struct PrincipalAxes {
 };
 // By the SVD of R [k, n], G = R^T R; null block sigma_i <= n u sigma_1. Throws InputError for NaN and for R = 0.
 [[nodiscard]] PrincipalAxes principal_axes(Backend<double>& on, const Matrix<double>& R);
+// Of several factors with as many columns, in one call of the primitive.
+[[nodiscard]] std::vector<PrincipalAxes> principal_axes(Backend<double>& on,
+                                                        const std::vector<const Matrix<double>*>& factors);
 // What a given orthogonal P [n, n] is worth against the bound that the axes of R certify. P is taken as it is.
 [[nodiscard]] Solution certify(Backend<double>& on, const Stencil& stencil, const Matrix<double>& P,
                                const PrincipalAxes& axes, const Matrix<double>& R, Index samples);

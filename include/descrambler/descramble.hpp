@@ -56,6 +56,6 @@ struct Descrambling {
 // without a next layer, shared taps of another width, closed for a criterion without closed form, ...) and, with the
 // numbers, for W of mds and mdn that is not square or, for mds, singular. The library is not read for mds and mdn.
 [[nodiscard]] std::vector<Descrambling> descramble(std::span<const Network> networks, const Library& library,
-                                                   const DescrambleRequest& request, int threads);
+                                                   const DescrambleRequest& request, const Execution& execution);
 
 }  // namespace descrambler

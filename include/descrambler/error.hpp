@@ -21,6 +21,12 @@ public:
     using Error::Error;
 };
 
+// A device has not as much memory as was asked for; the message tells both numbers. Fewer items may fit.
+class OutOfMemory : public InputError {
+public:
+    using InputError::InputError;
+};
+
 // A signal asked for an end and the work so far is on disk: exit code 85, run again to go on.
 class Stopped : public Error {
 public:

@@ -44,7 +44,7 @@ struct TapGram {
 // One result per network; all networks have one shape. Throws InputError for a layer out of range or a library of
 // another width (with both numbers), and for NaN in the signals.
 [[nodiscard]] std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapRequest& request,
-                                             const Library& library, int threads);
+                                             const Library& library, const Execution& execution);
 
 // The signals of the columns of X [features, any]. Throws InputError where they are not finite.
 [[nodiscard]] Matrix<double> tap_signals(Backend<double>& on, const Network& network, const TapRequest& request,
@@ -67,6 +67,7 @@ void check_tap(std::span<const Network> networks, const TapRequest& request, con
 [[nodiscard]] std::vector<std::vector<double>> tap_third_moments(std::span<const Network> networks,
                                                                  const TapRequest& request, const Library& library,
                                                                  const std::vector<std::vector<double>>& means,
-                                                                 const std::vector<Matrix<double>>& U, int threads);
+                                                                 const std::vector<Matrix<double>>& U,
+                                                                 const Execution& execution);
 
 }  // namespace descrambler

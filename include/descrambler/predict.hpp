@@ -30,6 +30,6 @@ struct Prediction {
 // Reads every trace, then writes DIR/STEM.csv, DIR/STEM.json and DIR/STEM.svg for each. Two inputs with one STEM are
 // refused before anything is written. Returns the JSON texts, one a trace.
 std::vector<std::string> predict_files(const std::string& ensemble, const std::vector<std::string>& traces,
-                                       const std::filesystem::path& folder, TimeUnit unit, int threads);
+                                       const std::filesystem::path& folder, TimeUnit unit, const Execution& execution);
 
 }  // namespace descrambler

@@ -23,11 +23,6 @@ struct Progress {
     }
 };
 
-struct Execution {
-    std::string device = "auto";
-    int threads = 0;  // 0: all
-};
-
 // Everyone a configuration trains: the ensemble, then the shuffled controls, then those without decay.
 [[nodiscard]] std::vector<MemberState> study_members(const StudyConfig& config);
 // Iterations over which the recorded loss is a mean, the same for all members.

@@ -36,6 +36,7 @@ using Command = std::function<void()>;
 Command add_study(CLI::App& app);
 Command add_train(CLI::App& app);
 Command add_layer(CLI::App& app);
+Command add_gram(CLI::App& app);
 Command add_spectrum(CLI::App& app);
 Command add_predict(CLI::App& app);
 Command add_report(CLI::App& app);

@@ -22,6 +22,12 @@ Index count_of(const std::string& inputs, std::size_t prefix) {
     return static_cast<Index>(count);
 }
 
+void take(Backend<float>& on, Batch<const float> from, Batch<double> to) {
+    Matrix<float> host(from.rows, from.cols);
+    on.download(from, host.data());
+    std::copy(host.values().begin(), host.values().end(), to.data);
+}
+
 Library deer_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
                      const Common& common) {
     const Index width = ensemble.networks.front().inputs(), count = count_of(inputs, 5);
@@ -32,12 +38,13 @@ Library deer_library(const std::string& inputs, const Ensemble& ensemble, const 
         throw InputError("--inputs " + inputs + ": traces have " + std::to_string(ensemble.database->times) +
                          " points, the network takes " + std::to_string(width));
     const auto tables = std::make_shared<const DeerTables>(make_deer_tables(*ensemble.database));
-    const std::shared_ptr<Backend<float>> on = make_cpu_backend<float>(1);
+    const std::shared_ptr<Backend<float>> on = make_backend<float>(common.execution());
     const std::uint64_t seed = seed_of(ensemble, common);
     return {width, count, [tables, on, seed, count, progress = progress_bar(common)](Index first, Batch<double> X) {
-                Matrix<float> block(X.rows, X.cols);
-                on->deer_traces(*tables, seed, stream::library, first, {.input = block.view()});
-                std::copy(block.values().begin(), block.values().end(), X.data);
+                const Buffer<float> block = on->allocate(X.size());
+                const Batch<float> input = block.view(X.rows, X.cols);
+                on->deer_traces(*tables, seed, stream::library, first, {.input = input});
+                take(*on, input, X);
                 progress("reading traces", static_cast<double>(first + X.cols), static_cast<double>(count));
             }};
 }
@@ -133,11 +140,12 @@ std::function<void(Index first, Batch<double> targets)> open_targets(const std::
         ensemble.database->distances != ensemble.networks.front().outputs())
         return {};
     const auto tables = std::make_shared<const DeerTables>(make_deer_tables(*ensemble.database));
-    const std::shared_ptr<Backend<float>> on = make_cpu_backend<float>(1);
+    const std::shared_ptr<Backend<float>> on = make_backend<float>(common.execution());
     return [tables, on, seed = seed_of(ensemble, common)](Index first, Batch<double> targets) {
-        Matrix<float> block(targets.rows, targets.cols);
-        on->deer_traces(*tables, seed, stream::library, first, {.target = block.view()});
-        std::copy(block.values().begin(), block.values().end(), targets.data);
+        const Buffer<float> block = on->allocate(targets.size());
+        const Batch<float> target = block.view(targets.rows, targets.cols);
+        on->deer_traces(*tables, seed, stream::library, first, {.target = target});
+        take(*on, target, targets);
     };
 }
 

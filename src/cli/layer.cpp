@@ -199,7 +199,7 @@ void print(const Options& o, const std::vector<Descrambling>& results) {
 }
 
 void run(const Options& o) {
-    (void)make_backend<double>(o.common.device, o.common.threads);  // refuses a device that is not there
+    (void)make_backend<double>(o.common.execution());  // refuses a device that is not there, before anything is read
     const bool no_inputs = o.inputs.empty();
     if (no_inputs && o.criterion != "mds" && o.criterion != "mdn")
         throw InputError("--inputs: expected a library (only the criteria mds and mdn need none)");
@@ -207,7 +207,7 @@ void run(const Options& o) {
     const Ensemble ensemble = open_networks(o.net, o.network);
     const DescrambleRequest request = request_of(o);
     const Library library = no_inputs ? Library{} : open_library(o.inputs, ensemble, o.net, o.common, o.snr);
-    const std::vector<Descrambling> results = descramble(ensemble.networks, library, request, o.common.threads);
+    const std::vector<Descrambling> results = descramble(ensemble.networks, library, request, o.common.execution());
     const std::string method = results.front().solution.method;
 
     Hdf5File file = Hdf5File::create(o.out);

@@ -35,12 +35,12 @@ int main(int argc, char** argv) {
         "Exit codes: 0 done, 1 failed, 2 bad usage or input, 85 stopped after a checkpoint (run again to "
         "go on; study with --resume).\n'descrambler COMMAND --help' tells the options of a command.");
     std::map<std::string, cli::Command> commands{
-        {"study", cli::add_study(app)},       {"train", cli::add_train(app)},     {"layer", cli::add_layer(app)},
-        {"spectrum", cli::add_spectrum(app)}, {"predict", cli::add_predict(app)}, {"report", cli::add_report(app)},
-        {"verify", cli::add_verify(app)},     {"info", cli::add_info(app)}};
+        {"study", cli::add_study(app)},   {"train", cli::add_train(app)},       {"layer", cli::add_layer(app)},
+        {"gram", cli::add_gram(app)},     {"spectrum", cli::add_spectrum(app)}, {"predict", cli::add_predict(app)},
+        {"report", cli::add_report(app)}, {"verify", cli::add_verify(app)},     {"info", cli::add_info(app)}};
     if (argc > 1 && argv[1][0] != '-' && !commands.contains(argv[1]))
         return fail(2, "unknown command '" + std::string(argv[1]) +
-                           "': expected study, train, layer, spectrum, predict, report, verify or info");
+                           "': expected study, train, layer, gram, spectrum, predict, report, verify or info");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

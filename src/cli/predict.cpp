@@ -22,13 +22,11 @@ Command add_predict(CLI::App& app) {
         ->capture_default_str();
     o->common.add_to(*command);
     return [o] {
-        const auto on =
-            make_backend<double>(o->common.device, o->common.threads);  // refuses a device that is not there
         const TimeUnit unit = o->unit == "ns"   ? TimeUnit::nanosecond
                               : o->unit == "us" ? TimeUnit::microsecond
                                                 : TimeUnit::automatic;
         const std::vector<std::string> results =
-            predict_files(o->ensemble, o->traces, o->folder, unit, o->common.threads);
+            predict_files(o->ensemble, o->traces, o->folder, unit, o->common.execution());
         nlohmann::ordered_json list = nlohmann::ordered_json::array();
         for (const std::string& result : results)
             list.push_back(nlohmann::ordered_json::parse(result));

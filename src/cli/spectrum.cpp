@@ -233,7 +233,7 @@ void print(const Options& o, const Spectrum& r, std::size_t number, Index rows, 
 
 void run(const Options& o) {
     check(o);
-    const auto on = make_backend<double>(o.common.device, o.common.threads);  // refuses a device that is not there
+    const auto on = make_backend<double>(o.common.execution());  // refuses a device that is not there
     const Ensemble ensemble = open_networks(o.net, o.network);
     const Index depth = static_cast<Index>(ensemble.networks.front().layers.size());
     if (o.layer < 1 || o.layer > depth)

@@ -41,8 +41,7 @@ Command add_verify(CLI::App& app) {
                       "more repetitions, and ensembles trained on the r^-3 and the r^-4 kernel (minutes)");
     o->common.add_to(*command);
     return [o] {
-        const auto on =
-            make_backend<double>(o->common.device, o->common.threads);  // refuses a device that is not there
+        const auto on = make_backend<double>(o->common.execution());  // refuses a device that is not there
         const std::vector<VerifyRow> rows =
             verify({.seed = o->common.seed.value_or(1), .threads = o->common.threads, .full = o->full},
                    progress_bar(o->common));

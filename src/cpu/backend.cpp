@@ -29,6 +29,7 @@ public:
     }
     const char* name() const override { return "cpu"; }
     int threads() const override { return threads_; }
+    bool on_host() const override { return true; }
 
 private:
     Buffer<T> do_allocate(Index size) override {

@@ -8,8 +8,8 @@
 
 #include "cpu/lapack.hpp"
 #include "cpu/random.hpp"
-#include "vector_math.hpp"
 #include "descrambler/random.hpp"
+#include "vector_math.hpp"
 
 namespace descrambler::cpu {
 namespace {

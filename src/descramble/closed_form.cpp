@@ -144,21 +144,43 @@ Solution solve(Backend<double>& on, const Stencil& stencil, const PrincipalAxes&
 }  // namespace
 
 PrincipalAxes principal_axes(Backend<double>& on, const Matrix<double>& R) {
-    require(R.cols() >= 1, "a factor [k, n] has columns");
-    check_values(R, "factor of the signals");
-    const Index n = R.cols();
-    Matrix<double> padded(std::max(R.rows(), n), n);  // zero rows complete V where there are fewer rows than columns
-    for (Index j = 0; j < n; ++j)
-        std::ranges::copy(R.column(j), padded.column(j).begin());
-    Svd decomposition = svd(on, padded);
-    PrincipalAxes axes{std::move(decomposition.V), {}, 0};
-    const double null = static_cast<double>(n) * unit * decomposition.s[0];
-    for (const double sigma : decomposition.s) {
-        axes.gamma.push_back(sigma * sigma);
-        axes.rank += sigma > null ? 1 : 0;
+    return principal_axes(on, {&R}).front();
+}
+
+std::vector<PrincipalAxes> principal_axes(Backend<double>& on, const std::vector<const Matrix<double>*>& factors) {
+    std::vector<PrincipalAxes> result;
+    const Index n = factors.empty() ? 0 : factors.front()->cols();
+    Index rows = n;  // at least: zero rows complete V where there are fewer rows than columns
+    for (const Matrix<double>* R : factors) {
+        require(R->cols() >= 1 && R->cols() == n, "factors [k, n] have columns, all as many");
+        check_values(*R, "factor of the signals");
+        rows = std::max(rows, R->rows());
     }
-    largest_entry_positive(axes.U);
-    return axes;
+    in_parts(std::ssize(factors), [&](Index first, Index count) {
+        std::vector<double> padded(static_cast<std::size_t>(rows * n * count)), s(static_cast<std::size_t>(n * count));
+        for (Index i = 0; i < count; ++i)
+            for (Index j = 0; j < n; ++j)
+                std::ranges::copy(factors[first + i]->column(j), padded.begin() + (i * n + j) * rows);
+        const Buffer<double> a = on.allocate(rows * n * count), U = on.allocate(rows * n * count),
+                             values = on.allocate(n * count), V = on.allocate(n * n * count);
+        on.upload(padded.data(), a.view(rows, n, count));
+        on.svd(a.view(rows, n, count), U.view(rows, n, count), values.view(n, 1, count), V.view(n, n, count));
+        on.download(values.view(n, 1, count), s.data());
+        on.download(V.view(n, n, count), padded.data());
+        for (Index i = 0; i < count; ++i) {
+            PrincipalAxes axes{Matrix<double>(n, n), {}, 0};
+            std::copy_n(padded.begin() + i * n * n, n * n, axes.U.data());
+            const double null = static_cast<double>(n) * unit * s[i * n];
+            for (Index j = 0; j < n; ++j) {
+                const double sigma = s[i * n + j];
+                axes.gamma.push_back(sigma * sigma);
+                axes.rank += sigma > null ? 1 : 0;
+            }
+            largest_entry_positive(axes.U);
+            result.push_back(std::move(axes));
+        }
+    });
+    return result;
 }
 
 Solution certify(Backend<double>& on, const Stencil& stencil, const Matrix<double>& P, const PrincipalAxes& axes,

@@ -80,19 +80,19 @@ Tap tap_from(std::string_view name) {
 }
 
 std::vector<Descrambling> descramble(std::span<const Network> networks, const Library& library,
-                                     const DescrambleRequest& asked, int threads) {
+                                     const DescrambleRequest& asked, const Execution& execution) {
     require(!networks.empty(), "descramble: no network");
     DescrambleRequest request = asked;
     if (request.method == Method::automatic)
         request.method =
             is_gram(request.criterion) || is_diagonal(request.criterion) ? Method::closed : Method::riemannian;
-    const Job job{networks, library, request, threads};
+    const Job job{networks, library, request, execution};
     check(job);
     std::vector<Descrambling> result = is_gram(request.criterion)       ? gram_route(job)
                                        : is_diagonal(request.criterion) ? diagonal_route(job)
                                                                         : signal_route(job);
     const Index layer = request.tap.layer, depth = static_cast<Index>(networks.front().layers.size());
-    parallel_items(job.count(), threads, [&](Index i, Backend<double>& on) {
+    parallel_items(job.count(), execution.threads, [&](Index i, Backend<double>& on) {
         Descrambling& out = result[i];
         out.samples = is_diagonal(request.criterion) ? 0 : library.samples;
         if (request.tap.tap == Tap::before)

@@ -27,7 +27,7 @@ std::vector<Descrambling> diagonal_route(const Job& job) {
     const DescrambleRequest& request = job.request;
     const bool sum = request.criterion == Criterion::mds;
     std::vector<Descrambling> result(job.networks.size());
-    parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
+    parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
         const Matrix<double>& W = job.weight(i, request.tap.layer);
         Solution& s = result[i].solution;
         try {

@@ -10,6 +10,7 @@
 #include "descrambler/dense.hpp"
 #include "descrambler/jacobian.hpp"
 #include "descrambler/library.hpp"
+#include "gram_device.hpp"
 
 namespace descrambler {
 namespace {
@@ -123,14 +124,10 @@ std::vector<Part> reduce_library(const Library& library, Index items, int thread
     return totals;
 }
 
-struct Sums {
-    std::vector<double> sum;  // of the columns
-    Matrix<double> factor;    // their triangular factor
-};
-
 // Mean and triangular factor of the columns that columns(on, item, X) makes of each block.
 template <class Columns>
-std::vector<Sums> accumulate(const Library& library, Index items, bool centre, int threads, const Columns& columns) {
+std::vector<ColumnSums> accumulate(const Library& library, Index items, bool centre, int threads,
+                                   const Columns& columns) {
     const double samples = static_cast<double>(library.samples);
     std::vector<std::vector<double>> means;
     if (centre) {  // first pass
@@ -144,23 +141,23 @@ std::vector<Sums> accumulate(const Library& library, Index items, bool centre, i
             for (double& x : mean)
                 x /= samples;
     }
-    std::vector<Sums> result = reduce_library<Sums>(
+    std::vector<ColumnSums> result = reduce_library<ColumnSums>(
         library, items, threads,
         [&](Backend<double>& on, Index item, const Matrix<double>& X) {
             Matrix<double> S = columns(on, item, X);
             if (centre)
                 shift_columns(S, means[item], -1);
-            return Sums{sum_of_columns(S), triangle(on, transpose(S), Matrix<double>(0, S.rows()))};
+            return ColumnSums{sum_of_columns(S), triangle(on, transpose(S), Matrix<double>(0, S.rows()))};
         },
-        [](Backend<double>& on, Sums& total, const Sums& part) {
-            add(total.sum, part.sum);
+        [](Backend<double>& on, ColumnSums& total, const ColumnSums& part) {
+            add(total.mean, part.mean);  // their sum as yet
             total.factor = triangle(on, total.factor, part.factor);
         });
     for (std::size_t i = 0; i < result.size(); ++i) {
-        for (double& x : result[i].sum)
+        for (double& x : result[i].mean)
             x /= samples;
         if (centre)
-            result[i].sum = means[i];
+            result[i].mean = means[i];
     }
     return result;
 }
@@ -221,11 +218,13 @@ TapRequest linearised_request(const TapRequest& request) {
 }
 
 std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapRequest& request, const Library& library,
-                               int threads) {
+                               const Execution& execution) {
+    const int threads = execution.threads;
     if (request.linearised)
         return tap_grams(linearised_at_mean(networks, request, library, threads), linearised_request(request), library,
-                         threads);
+                         execution);
     check(networks, request, library);
+    const std::unique_ptr<Backend<double>> device = make_backend<double>(execution);
     const Index count = static_cast<Index>(networks.size());
     std::vector<TapGram> result(networks.size());
     const auto where = [&](Index i) { return name_of(request) + " of network " + std::to_string(i); };
@@ -239,40 +238,54 @@ std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapReque
     if (shared) {
         // With a bias a feature that is always 1 stands in for it; centring removes it again.
         const bool bias = request.include_bias;
-        const std::vector<Sums> input =
-            accumulate(library, 1, request.centre, threads, [&](Backend<double>&, Index, const Matrix<double>& X) {
-                if (!all_finite(X))
-                    throw InputError("library: a value is not finite, expected numbers");
-                if (!bias)
-                    return X;
-                Matrix<double> with_one(X.rows() + 1, X.cols());
-                for (Index j = 0; j < X.cols(); ++j) {
-                    std::ranges::copy(X.column(j), with_one.column(j).begin());
-                    with_one(X.rows(), j) = 1;
-                }
-                return with_one;
-            });
-        const Sums& of_input = input.front();
-        parallel_items(count, threads, [&](Index i, Backend<double>& on) {
-            const DenseLayer& layer = networks[i].layers.front();
-            Matrix<double> W(layer.weight.rows(), layer.weight.cols() + (bias ? 1 : 0));
+        const auto columns = [&](const Matrix<double>& X) {
+            if (!all_finite(X))
+                throw InputError("library: a value is not finite, expected numbers");
+            if (!bias)
+                return X;
+            Matrix<double> with_one(X.rows() + 1, X.cols());
+            for (Index j = 0; j < X.cols(); ++j) {
+                std::ranges::copy(X.column(j), with_one.column(j).begin());
+                with_one(X.rows(), j) = 1;
+            }
+            return with_one;
+        };
+        const ColumnSums input =
+            device->on_host()
+                ? accumulate(library, 1, request.centre, threads,
+                             [&](Backend<double>&, Index, const Matrix<double>& X) { return columns(X); })
+                      .front()
+                : device_inputs(*device, library, library.features + (bias ? 1 : 0), request.centre, columns);
+        std::vector<Matrix<double>> weights, factors;
+        for (const Network& network : networks) {
+            const DenseLayer& layer = network.layers.front();
+            Matrix<double>& W = weights.emplace_back(layer.weight.rows(), layer.weight.cols() + (bias ? 1 : 0));
             std::ranges::copy(layer.weight.values(), W.values().begin());
             if (bias && !layer.bias.empty())
                 std::ranges::copy(layer.bias, W.column(layer.weight.cols()).begin());
+        }
+        if (!device->on_host())
+            factors = device_factors(*device, input.factor, weights);
+        parallel_items(count, threads, [&](Index i, Backend<double>& on) {
+            const Matrix<double>& W = weights[i];
             Matrix<double> mean(W.cols(), 1);
-            std::ranges::copy(of_input.sum, mean.values().begin());
+            std::ranges::copy(input.mean, mean.values().begin());
             mean = multiply(on, Op::none, Op::none, W, mean);
-            const Matrix<double> S = multiply(on, Op::none, Op::transpose, of_input.factor, W);
-            result[i] = finish(on, {mean.values().begin(), mean.values().end()},
-                               triangle(on, S, Matrix<double>(0, W.rows())), where(i));
+            Matrix<double> factor =
+                device->on_host()
+                    ? triangle(on, multiply(on, Op::none, Op::transpose, input.factor, W), Matrix<double>(0, W.rows()))
+                    : std::move(factors[i]);
+            result[i] = finish(on, {mean.values().begin(), mean.values().end()}, std::move(factor), where(i));
         });
     } else {
-        std::vector<Sums> sums = accumulate(library, count, request.centre, threads,
-                                            [&](Backend<double>& on, Index i, const Matrix<double>& X) {
-                                                return signals(on, networks[i], i, request, X);
-                                            });
+        std::vector<ColumnSums> sums = device->on_host()
+                                           ? accumulate(library, count, request.centre, threads,
+                                                        [&](Backend<double>& on, Index i, const Matrix<double>& X) {
+                                                            return signals(on, networks[i], i, request, X);
+                                                        })
+                                           : device_taps(*device, networks, request, library);
         parallel_items(count, threads, [&](Index i, Backend<double>& on) {
-            result[i] = finish(on, std::move(sums[i].sum), std::move(sums[i].factor), where(i));
+            result[i] = finish(on, std::move(sums[i].mean), std::move(sums[i].factor), where(i));
         });
     }
     for (TapGram& out : result)
@@ -283,12 +296,15 @@ std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapReque
 std::vector<std::vector<double>> tap_third_moments(std::span<const Network> networks, const TapRequest& request,
                                                    const Library& library,
                                                    const std::vector<std::vector<double>>& means,
-                                                   const std::vector<Matrix<double>>& U, int threads) {
+                                                   const std::vector<Matrix<double>>& U, const Execution& execution) {
+    const int threads = execution.threads;
     if (request.linearised)
         return tap_third_moments(linearised_at_mean(networks, request, library, threads), linearised_request(request),
-                                 library, means, U, threads);
+                                 library, means, U, execution);
     check(networks, request, library);
     require(means.size() == networks.size() && U.size() == networks.size(), "third moments: one mean and U a network");
+    if (const std::unique_ptr<Backend<double>> device = make_backend<double>(execution); !device->on_host())
+        return device_third_moments(*device, networks, request, library, means, U);
     return reduce_library<std::vector<double>>(
         library, static_cast<Index>(networks.size()), threads,
         [&](Backend<double>& on, Index i, const Matrix<double>& X) {

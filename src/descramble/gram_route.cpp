@@ -118,7 +118,7 @@ Scaled scaled_problem(Backend<double>& on, const Stencil& stencil, const GramPro
 template <class T>
 std::vector<MinimiseReport> minimise_batch(const Job& job, const MinimiseOptions& options,
                                            const std::vector<Scaled>& problems, std::vector<Matrix<double>>& P) {
-    const std::unique_ptr<Backend<T>> on = make_cpu_backend<T>(job.threads);
+    const std::unique_ptr<Backend<T>> on = make_backend<T>(job.execution);
     const Index n = P.front().rows(), batch = job.count();
     std::vector<T> mu(problems.front().mu.begin(), problems.front().mu.end()), L, p;
     for (Index i = 0; i < batch; ++i) {
@@ -152,7 +152,7 @@ std::vector<Descrambling> iterated(const Job& job, const Stencil& stencil, const
     options.iterations = request.iterations;
     std::vector<Scaled> scaled(problems.size());
     std::vector<Matrix<double>> P(problems.size());
-    parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
+    parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
         scaled[i] = scaled_problem(on, stencil, problems[i], options.method);
         P[i] = conjugated(
             on, stencil.T,
@@ -178,7 +178,7 @@ std::vector<Descrambling> iterated(const Job& job, const Stencil& stencil, const
     std::vector<PrincipalAxes> axes(problems.size());
     std::vector<Matrix<double>> U(problems.size());
     std::vector<std::vector<double>> means;
-    parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
+    parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
         P[i] = conjugated(on, stencil.T, polar(on, P[i]), true);
         axes[i] = problems[i].axes;
         axes[i].U = multiply(on, Op::transpose, Op::none, P[i], stencil.T);
@@ -190,7 +190,7 @@ std::vector<Descrambling> iterated(const Job& job, const Stencil& stencil, const
     const std::vector<std::vector<double>> signs =
         canonical ? component_signs(job, means, U) : std::vector<std::vector<double>>(problems.size());
     std::vector<Descrambling> result(problems.size());
-    parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
+    parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
         Solution& s = result[i].solution;
         s = canonical && reports[i].converged
                 ? closed_form(on, stencil, axes[i], problems[i].factor, job.inputs.samples, signs[i])
@@ -221,10 +221,10 @@ Stencil stencil_of(const DescrambleRequest& request, Index n) {
 
 std::vector<GramProblem> gram_problems(const Job& job) {
     const DescrambleRequest& request = job.request;
-    std::vector<std::vector<TapGram>> taps{tap_grams(job.networks, request.tap, job.inputs, job.threads)};
+    std::vector<std::vector<TapGram>> taps{tap_grams(job.networks, request.tap, job.inputs, job.execution)};
     const Index n = taps.front().front().gram.rows();
     for (const SharedTap& shared : request.shared) {
-        taps.push_back(tap_grams(job.networks, shared.tap, job.inputs, job.threads));
+        taps.push_back(tap_grams(job.networks, shared.tap, job.inputs, job.execution));
         if (taps.back().front().gram.rows() != n)
             throw InputError("shared tap of layer " + std::to_string(shared.tap.layer) + ": " +
                              std::to_string(taps.back().front().gram.rows()) + " signals, expected " +
@@ -235,12 +235,17 @@ std::vector<GramProblem> gram_problems(const Job& job) {
         if (std::ranges::all_of(taps.front()[i].gram.values(), [](double x) { return x == 0; }))
             throw InputError(job.where(i) + ": all signals are zero, nothing to descramble");
     std::vector<GramProblem> problems(job.networks.size());
-    parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
+    parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
         problems[i].factor = sum_factor(on, job, i, taps);
-        problems[i].axes = principal_axes(on, problems[i].factor);
         problems[i].mean = std::move(taps.front()[i].mean);
         problems[i].plain_gram = std::move(taps.front()[i].gram);
     });
+    std::vector<const Matrix<double>*> factors;
+    for (const GramProblem& problem : problems)
+        factors.push_back(&problem.factor);
+    std::vector<PrincipalAxes> axes = principal_axes(*make_backend<double>(job.execution), factors);
+    for (std::size_t i = 0; i < problems.size(); ++i)
+        problems[i].axes = std::move(axes[i]);
     return problems;
 }
 
@@ -248,9 +253,9 @@ std::vector<std::vector<double>> component_signs(const Job& job, const std::vect
                                                  const std::vector<Matrix<double>>& U) {
     const TapRequest& tap = job.request.tap;
     if (!(tap.tap == Tap::before && tap.layer == 1))  // deeper layers have no input axis of their own
-        return tap_third_moments(job.networks, tap, job.inputs, means, U, job.threads);
+        return tap_third_moments(job.networks, tap, job.inputs, means, U, job.execution);
     std::vector<std::vector<double>> signs(U.size());
-    parallel_items(job.count(), job.threads,
+    parallel_items(job.count(), job.execution.threads,
                    [&](Index i, Backend<double>& on) { signs[i] = filter_moments(on, job.weight(i, 1), U[i]); });
     return signs;
 }
@@ -282,7 +287,7 @@ std::vector<Descrambling> gram_route(const Job& job) {
             U.push_back(problem.axes.U);
         }
         const std::vector<std::vector<double>> signs = component_signs(job, means, U);
-        parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
+        parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
             result[i].solution =
                 closed_form(on, stencil, problems[i].axes, problems[i].factor, job.inputs.samples, signs[i]);
         });
@@ -294,15 +299,15 @@ std::vector<Descrambling> gram_route(const Job& job) {
         plain.tap.linearised = false;
         for (SharedTap& shared : plain.shared)
             shared.tap.linearised = false;
-        const std::vector<GramProblem> truth = gram_problems({job.networks, job.inputs, plain, job.threads});
-        parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
+        const std::vector<GramProblem> truth = gram_problems({job.networks, job.inputs, plain, job.execution});
+        parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
             const Solution at =
                 certify(on, stencil, result[i].solution.P, truth[i].axes, truth[i].factor, job.inputs.samples);
             result[i].surrogate_ratio = at.eta / at.eta_bound;
         });
     }
     const bool sum = request.criterion == Criterion::joint || !request.shared.empty();
-    parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
+    parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
         result[i].gram = sum ? gram(on, transpose(problems[i].factor)) : std::move(problems[i].plain_gram);
         const Solution& s = result[i].solution;
         if (!is_finite(s.eta) || !is_finite(s.eta_bound) || !std::ranges::all_of(result[i].gram.values(), is_finite))

@@ -15,7 +15,7 @@ struct Job {
     std::span<const Network> networks;
     const Library& inputs;
     const DescrambleRequest& request;
-    int threads = 0;
+    Execution execution;
     [[nodiscard]] Index count() const { return static_cast<Index>(networks.size()); }
     [[nodiscard]] const Matrix<double>& weight(Index network, Index layer) const {
         return networks[network].layers[layer - 1].weight;

@@ -123,7 +123,7 @@ std::vector<Descrambling> signal_route(const Job& job) {
     const Stencil stencil = stencil_of(request, problems.front().factor.cols());
     std::vector<Network> linear;
     if (request.tap.linearised)
-        linear = linearised_at_mean(job.networks, request.tap, job.inputs, job.threads);
+        linear = linearised_at_mean(job.networks, request.tap, job.inputs, job.execution.threads);
     const std::span<const Network> tapped = request.tap.linearised ? std::span<const Network>(linear) : job.networks;
     const TapRequest tap = request.tap.linearised ? linearised_request(request.tap) : request.tap;
     const auto reader = make_cpu_backend<double>(1);
@@ -132,7 +132,7 @@ std::vector<Descrambling> signal_route(const Job& job) {
         signals.push_back(all_signals(*reader, job, network, tap));
     const OptimiserOptions options = optimiser_options(request);
     std::vector<Descrambling> result(problems.size());
-    parallel_items(job.count(), job.threads, [&](Index i, Backend<double>& on) {
+    parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
         const GramProblem& problem = problems[i];
         const std::vector<Objective> stages = objectives_of(request, stencil, signals[i]);
         const Objective& objective = stages.back();

@@ -209,7 +209,7 @@ Prediction predict(Backend<double>& on, const Ensemble& ensemble, const DeerTabl
 }
 
 std::vector<std::string> predict_files(const std::string& path, const std::vector<std::string>& traces,
-                                       const std::filesystem::path& folder, TimeUnit unit, int threads) {
+                                       const std::filesystem::path& folder, TimeUnit unit, const Execution& execution) {
     const Ensemble ensemble = read_ensemble(path);
     if (!ensemble.database)
         throw InputError(path + ": /input: expected the recipe of the training data (preset, scaling, ranges)");
@@ -229,9 +229,14 @@ std::vector<std::string> predict_files(const std::string& path, const std::vecto
         }
     }
     std::vector<Prediction> predictions(prepared.size());
-    parallel_items(static_cast<Index>(prepared.size()), threads, [&](Index i, Backend<double>& on) {
+    const auto answer = [&](Index i, Backend<double>& on) {
         predictions[static_cast<std::size_t>(i)] = predict(on, ensemble, tables, prepared[static_cast<std::size_t>(i)]);
-    });
+    };
+    if (const std::unique_ptr<Backend<double>> device = make_backend<double>(execution); device->on_host())
+        parallel_items(std::ssize(prepared), execution.threads, answer);
+    else
+        for (Index i = 0; i < std::ssize(prepared); ++i)
+            answer(i, *device);
     make_folder(folder);
     std::vector<std::string> texts;
     for (const Prediction& p : predictions) {

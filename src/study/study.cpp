@@ -208,7 +208,7 @@ void run_peer(StudyData& study, const DeerLibrary& validation, int threads) {
 
 }  // namespace
 
-void descramble_groups(StudyData& study, std::span<const Library> libraries, int threads) {
+void descramble_groups(StudyData& study, std::span<const Library> libraries, const Execution& execution) {
     const Index conditions = std::ssize(libraries);
     for (StudyGroup& group : study.groups) {
         if (group.networks.empty())
@@ -228,7 +228,7 @@ void descramble_groups(StudyData& study, std::span<const Library> libraries, int
                 StudyLayer part{name, request, {}};
                 for (Index c = 0; c < conditions; ++c)
                     for (Descrambling& d :
-                         descramble(part_of(group.networks, c, conditions), libraries[c], request, threads))
+                         descramble(part_of(group.networks, c, conditions), libraries[c], request, execution))
                         part.networks.push_back(std::move(d));
                 group.layers.push_back(std::move(part));
             } catch (const InputError& error) {  // a network died in training: nobody gave bad input
@@ -426,7 +426,7 @@ void run_study(const StudyOptions& options, const Progress& progress) {
         members.erase(members.begin() + last, members.end());
         members.erase(members.begin(), members.begin() + first);
     }
-    study.device = make_backend<float>(options.execution.device, options.execution.threads)->name();  // or refuses it
+    study.device = make_backend<float>(options.execution)->name();  // or refuses it
     const std::filesystem::path folder = options.folder / "members";
     if (!options.reduce_only)
         make_folder(folder);
@@ -440,7 +440,7 @@ void run_study(const StudyOptions& options, const Progress& progress) {
 
     const double stages = 7;
     if (config.task != Task::deer) {
-        analyse_task(study, threads, progress);
+        analyse_task(study, options.execution, progress);
         stop_here(progress);
         write_results(study, options.folder, progress, stages);
         return;
@@ -448,7 +448,7 @@ void run_study(const StudyOptions& options, const Progress& progress) {
     study.tables = make_deer_tables(config.data);
     stop_here(progress);
     progress("drawing traces", 0, stages);
-    const std::unique_ptr<Backend<float>> generator = make_cpu_backend<float>(threads);
+    const std::unique_ptr<Backend<float>> generator = make_backend<float>(options.execution);
     DeerLibrary validation, library;
     {
         const Stopwatch watch(study.seconds["libraries"]);
@@ -475,11 +475,11 @@ void run_study(const StudyOptions& options, const Progress& progress) {
     {
         const Stopwatch watch(study.seconds["descrambling"]);
         const Library traces = library_of(findings_library.input);
-        descramble_groups(study, {&traces, 1}, threads);
+        descramble_groups(study, {&traces, 1}, options.execution);
     }
     {
         const Stopwatch watch(study.seconds["optimiser"]);
-        read_optimiser(study, library_of(findings_library.input), threads);
+        read_optimiser(study, library_of(findings_library.input), options.execution);
     }
     stop_here(progress);
     progress("alignment", 4, stages);

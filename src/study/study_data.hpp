@@ -172,7 +172,7 @@ void read_deep(StudyData& study, const FindingsLibrary& library, int threads);
 
 class Hdf5Group;
 // Fills study.optimiser where config.chart_iterations > 0.
-void read_optimiser(StudyData& study, const Library& library, int threads);
+void read_optimiser(StudyData& study, const Library& library, const Execution& execution);
 void write_optimiser(const Hdf5Group& root, const StudyData& study);
 void write_deep(const Hdf5Group& root, const StudyData& study);
 void write_relations(const Hdf5Group& alignment, const StudyData& study);

@@ -39,7 +39,7 @@ void write_histories(const Hdf5Group& at, const std::string& name, const std::ve
 
 }  // namespace
 
-void read_optimiser(StudyData& study, const Library& library, int threads) {
+void read_optimiser(StudyData& study, const Library& library, const Execution& execution) {
     if (study.config.chart_iterations == 0)
         return;
     std::vector<Matrix<double>> pictures;  // of the trained networks
@@ -49,15 +49,15 @@ void read_optimiser(StudyData& study, const Library& library, int threads) {
             continue;
         DescrambleRequest request = group.layers.front().request;
         request.method = Method::riemannian;
-        const std::vector<Descrambling> ours = descramble(group.networks, library, request, threads);
+        const std::vector<Descrambling> ours = descramble(group.networks, library, request, execution);
         request.method = Method::cayley;
         request.iterations = study.config.chart_iterations;
         request.evaluations = 20 * request.iterations;
-        const std::vector<Descrambling> published = descramble(group.networks, library, request, threads);
+        const std::vector<Descrambling> published = descramble(group.networks, library, request, execution);
         std::vector<OptimiserReading>& readings = study.optimiser.groups.back();
         readings.resize(group.networks.size());
         std::vector<Matrix<double>> folded(group.networks.size());
-        parallel_items(std::ssize(readings), threads, [&](Index i, Backend<double>& on) {
+        parallel_items(std::ssize(readings), execution.threads, [&](Index i, Backend<double>& on) {
             const auto k = static_cast<std::size_t>(i);
             const Solution &theirs = published[k].solution, &own = ours[k].solution;
             folded[k] = folded_amplitude(on, published[k].descrambled_weight);

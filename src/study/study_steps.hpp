@@ -31,12 +31,12 @@ inline void stop_here(const Progress& progress) {
 [[nodiscard]] std::vector<double> column_errors(const Matrix<double>& found, const Matrix<double>& truth);
 
 // Every tap of the hidden layers (of DEER: of all layers); one library a condition.
-void descramble_groups(StudyData& study, std::span<const Library> libraries, int threads);
+void descramble_groups(StudyData& study, std::span<const Library> libraries, const Execution& execution);
 // Pairs of networks of one condition.
 void align_groups(StudyData& study, int threads);
 
 // Tasks other than DEER: libraries, validation, descrambling, alignment, and the readings of the task.
-void analyse_task(StudyData& study, int threads, const Progress& progress);
+void analyse_task(StudyData& study, const Execution& execution, const Progress& progress);
 // Readings and findings of each, from what analyse_task has drawn and descrambled; columns are samples.
 struct TaskLibrary {
     Matrix<double> input, target;

@@ -103,7 +103,8 @@ void validate_task(StudyData& study, std::span<const TaskLibrary> library, std::
 
 }  // namespace
 
-void analyse_task(StudyData& study, int threads, const Progress& progress) {
+void analyse_task(StudyData& study, const Execution& execution, const Progress& progress) {
+    const int threads = execution.threads;
     const StudyConfig& config = study.config;
     constexpr double stages = 7;
     stop_here(progress);
@@ -127,7 +128,7 @@ void analyse_task(StudyData& study, int threads, const Progress& progress) {
         std::vector<Library> inputs;
         for (const TaskLibrary& of : library)
             inputs.push_back(library_of(of.input));
-        descramble_groups(study, inputs, threads);
+        descramble_groups(study, inputs, execution);
     }
     stop_here(progress);
     progress("alignment", 4, stages);

@@ -94,7 +94,7 @@ template <class T>
 void train_all(std::vector<MemberState>& members, const StudyConfig& config, const Execution& execution,
                const std::filesystem::path& folder, const Progress& progress) {
     using Clock = std::chrono::steady_clock;
-    const std::unique_ptr<Backend<T>> on = make_backend<T>(execution.device, execution.threads);
+    const std::unique_ptr<Backend<T>> on = make_backend<T>(execution);
     const TrainingData<T> data(config);
     // A round is what happens between two looks at signals and clocks: about a second, whatever the ensemble. Its
     // length follows the measured time; the bits do not depend on it.

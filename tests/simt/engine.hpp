@@ -1,0 +1,44 @@
+// What the test device offers besides the device language: order of execution and memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace descrambler::simt {
+
+// In which order the threads of a block that could run do run.
+//   forward  first in, first out, by rank
+//   reverse  the same with every group that becomes ready in descending order, blocks last to first
+//   random   any, seeded; blocks in any order
+//   deep     last in, first out: one thread runs as far as it can
+enum class Order { forward, reverse, random, deep };
+struct Schedule {
+    Order order = Order::forward;
+    std::uint64_t seed = 1;  // of Order::random
+};
+// "forward", "reverse", "deep", "random", "random:SEED"; the environment variable DESCRAMBLER_SIMT_SCHEDULE is read at
+// the first launch. Throws InputError.
+[[nodiscard]] Schedule parse_schedule(const std::string& text);
+void set_schedule(Schedule schedule);
+[[nodiscard]] Schedule schedule();
+
+// Device memory can be read and written while one of these lives; other host code that touches it crashes.
+class OpenMemory {
+public:
+    OpenMemory();
+    ~OpenMemory();
+    OpenMemory(const OpenMemory&) = delete;
+    OpenMemory& operator=(const OpenMemory&) = delete;
+};
+
+// Size of the device's memory from now on; at the start DESCRAMBLER_SIMT_MEMORY bytes or 4 GiB.
+void set_memory(std::size_t bytes);
+
+// Bytes in live allocations.
+[[nodiscard]] std::size_t memory_in_use();
+
+// Throws Error unless [from, from + bytes) lies in one allocation. A null pointer passes.
+void check_on_device(const void* from, std::size_t bytes);
+
+}  // namespace descrambler::simt

@@ -1,0 +1,67 @@
+// In place of cuBLAS, cuSOLVER and cuFFT: the CPU backend, on device memory.
+#include "vendor.hpp"
+
+#include "cpu/blas.hpp"
+#include "cpu/factor.hpp"
+#include "cpu/fft.hpp"
+#include "engine.hpp"
+
+namespace descrambler::cuda {
+
+namespace {
+
+constexpr int threads = 1;
+
+// Device memory is open while this lives; its BLAS runs on one thread.
+struct Vendor : simt::OpenMemory {
+    Vendor() { cpu::single_threaded_blas(); }
+};
+
+}  // namespace
+
+template <class T>
+void vendor_gemm(Context&, Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C) {
+    const Vendor vendor;
+    cpu::gemm(a, b, alpha, A, B, beta, C, threads);
+}
+template <class T>
+void vendor_qr(Context&, Batch<T> A, Batch<T> R) {
+    const Vendor vendor;
+    cpu::qr(A, R, threads);
+}
+template <class T>
+void vendor_eigh(Context&, Batch<T> A, Batch<T> w) {
+    const Vendor vendor;
+    cpu::eigh(A, w, threads);
+}
+template <class T>
+void vendor_svd(Context&, Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) {
+    const Vendor vendor;
+    cpu::svd(A, U, s, V, threads);
+}
+template <class T>
+void vendor_cholesky_solve(Context&, Batch<T> A, Batch<T> B) {
+    const Vendor vendor;
+    cpu::cholesky_solve(A, B, threads);
+}
+template <class T>
+void vendor_fft(Context&, Batch<const std::complex<T>> x, Batch<std::complex<T>> y) {
+    const Vendor vendor;
+    cpu::fft<T>(x, y, threads);
+}
+
+template void vendor_gemm<float>(Context&, Op, Op, float, Batch<const float>, Batch<const float>, float, Batch<float>);
+template void vendor_gemm<double>(Context&, Op, Op, double, Batch<const double>, Batch<const double>, double,
+                                  Batch<double>);
+template void vendor_qr<float>(Context&, Batch<float>, Batch<float>);
+template void vendor_qr<double>(Context&, Batch<double>, Batch<double>);
+template void vendor_eigh<float>(Context&, Batch<float>, Batch<float>);
+template void vendor_eigh<double>(Context&, Batch<double>, Batch<double>);
+template void vendor_svd<float>(Context&, Batch<float>, Batch<float>, Batch<float>, Batch<float>);
+template void vendor_svd<double>(Context&, Batch<double>, Batch<double>, Batch<double>, Batch<double>);
+template void vendor_cholesky_solve<float>(Context&, Batch<float>, Batch<float>);
+template void vendor_cholesky_solve<double>(Context&, Batch<double>, Batch<double>);
+template void vendor_fft<float>(Context&, Batch<const std::complex<float>>, Batch<std::complex<float>>);
+template void vendor_fft<double>(Context&, Batch<const std::complex<double>>, Batch<std::complex<double>>);
+
+}  // namespace descrambler::cuda
