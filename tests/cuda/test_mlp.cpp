@@ -89,9 +89,9 @@ TYPED_TEST(Mlp, EveryActivationMatchesCpu) {
     using T = TypeParam;
     const Shape s{40, 9, 70, 2};
     for (const Activation f : activations) {
-        EXPECT_LE(
-            relative_error(this->forward(*device<T>(), f, s, true, false), this->forward(*this->cpu, f, s, true, false)),
-            34 * u<T>)
+        EXPECT_LE(relative_error(this->forward(*device<T>(), f, s, true, false),
+                                 this->forward(*this->cpu, f, s, true, false)),
+                  34 * u<T>)
             << static_cast<int>(f);
         const auto found = this->backward(*device<T>(), f, s, true, true);
         const auto wanted = this->backward(*this->cpu, f, s, true, true);

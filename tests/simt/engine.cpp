@@ -147,6 +147,7 @@ Engine& engine() {
     return *the;
 }
 std::mutex one_launch;
+std::size_t most_shared_bytes = 0;
 
 std::string context_of_failure() {
     const Engine& e = engine();
@@ -491,9 +492,14 @@ void fence() {
     acquire(engine().fence_token);
 }
 
+std::size_t take_shared_bytes() {
+    return std::exchange(most_shared_bytes, 0);
+}
+
 void run(dim3 grid, int threads, std::size_t shared_bytes, const std::function<void()>& body) {
     check_launch(grid, threads, shared_bytes);
     const std::lock_guard lock(one_launch);
+    most_shared_bytes = std::max(most_shared_bytes, shared_bytes);
     Engine& e = engine();
     const Schedule order = schedule();
     if (order.order != e.order.order || order.seed != e.order.seed || order.order != Order::random)
