@@ -89,7 +89,7 @@ private:
     }
     void do_train(const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index first, Index last,
                   Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss) override {
-        cuda::train(*on_, plan, members, first, last, parameters, m, v, loss);
+        cuda::train(*on_, deer_, plan, members, first, last, parameters, m, v, loss);
     }
     void do_deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t stream, Index first,
                         const DeerSamples<T>& out) override {

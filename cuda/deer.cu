@@ -1,19 +1,429 @@
+// DEER traces of several streams at once: distributions, the product with the dipolar kernel, noise, scaling.
+// The formulas and the order of the random numbers are in deer_database.hpp; sources: Amey et al., PNAS 2021; Keeley et
+// al., J. Magn. Reson. 338 (2022) 107186; DEERNet 2.9.
+//   distribution_kernel   one warp a sample: parameters in double precision, p with sum 1, the target
+//   trace_kernel          one block 64 samples x 128 times (float), 64 x 64 (double): f = K p by block_product; then in
+//                         registers B, v = (1 + m (f - 1)) B, normals, x = v + s g; least and largest x of each part
+//   box_kernel            one warp a sample, boxed input only: (x - min x) / (max x - min x)
+// K [times, distances], p [distances, samples], traces [times, samples]; t in us, r in nm, k in 1/us.
+// flops  2 times distances a sample, and about 100 a point for background and noise
+// bytes  (times + distances) sizeof(T) a sample as written; p and the unscaled traces pass through L2
+// A sample is one chain of operations whatever else is asked for: its bits depend on seed, stream and index alone.
 #include "deer.hpp"
 
-#include "simt.hpp"
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "product.cuh"
+#include "random.cuh"
 
 namespace descrambler::cuda {
 
+// K in the precision T, ln t. Remade when the tables change.
 template <class T>
-struct DeerDevice {};
+struct DeerDevice {
+    DeerDatabase database;
+    const double* source;  // of the kernel: which tables
+    Memory<T> kernel, log_time;
+
+    DeerDevice(Context& on, const DeerTables& tables)
+        : database(tables.database),
+          source(tables.kernel.data()),
+          kernel(on, tables.kernel.size()),
+          log_time(on, tables.kernel.rows()) {
+        const Index times = tables.kernel.rows();
+        require(times == database.times && tables.kernel.cols() == database.distances,
+                "deer_traces: tables do not fit their database");
+        std::vector<T> numbers(tables.kernel.values().begin(), tables.kernel.values().end());
+        kernel.upload(numbers.data());
+        numbers.resize(static_cast<std::size_t>(times));
+        for (std::size_t i = 0; i < numbers.size(); ++i)
+            numbers[i] = static_cast<T>(std::log(tables.time_us[i]));  // -inf at 0: exp gives the background 1
+        log_time.upload(numbers.data());
+    }
+};
+
+namespace {
+
+constexpr int threads = 256, warps = threads / 32;
+constexpr unsigned all_lanes = 0xffffffffu;
+
+// What the parameters are drawn from.
+struct DeerRanges {
+    Index times, distances;
+    int peaks_min, peaks_max;
+    double fwhm_min, fwhm_max, depth_min, depth_max, rate_min, rate_max, dimension_min, dimension_max, noise_max;
+    double first_nm, range_nm;
+    TargetScaling target;
+};
+
+// Which samples: column c of a call is sample first + c % each of stream streams[c / each]; this launch makes columns
+// begin .. begin + count - 1.
+struct DeerColumns {
+    std::uint64_t seed;
+    const std::uint64_t* streams;
+    Index first, each, begin, count;
+};
+
 template <class T>
-void deer_traces(Context&, std::shared_ptr<DeerDevice<T>>&, const DeerTables&, std::uint64_t, std::uint64_t, Index,
-                 const DeerSamples<T>&) {
-    throw Error("deer_traces: not on the device yet");
+struct Peak {  // weight exp(-(scale (j - centre) - shift)^2): exact differences even where single precision would not
+    T weight, scale, shift;
+    int centre;
+};
+template <class T>
+struct DeerParameters {
+    T depth, noise;        // m, s
+    T exponent, log_rate;  // (k t)^(d/3) = exp(exponent ln t + log_rate)
+};
+
+// ---- device functions ----------------------------------------------------------------------------------------------
+
+// The parameter words of one sample.
+struct DeerWords {
+    const std::uint32_t* word;
+    __device__ double uniform(int w) const { return static_cast<double>(uniform_f32(word[w])); }
+    __device__ double between(double low, double high, int w) const { return low + (high - low) * uniform(w); }
+    // on (0, 1), density 2 (1 - x)
+    __device__ double triangular(int w) const { return std::fabs(uniform(w) + uniform(w + 1) - 1); }
+};
+constexpr int deer_words = 4 * static_cast<int>(deer_parameter_blocks);
+
+// In double precision, whatever T is: both precisions draw the same samples.
+template <class T>
+__device__ DeerParameters<T> read_parameters(const DeerRanges& d, const DeerWords& words) {
+    const double depth = words.between(d.depth_min, d.depth_max, 1);
+    const double rate = words.between(d.rate_min, d.rate_max, 2);
+    const double exponent = words.between(d.dimension_min, d.dimension_max, 3) / 3;
+    return {static_cast<T>(depth), static_cast<T>(depth * words.between(0, d.noise_max, 4)), static_cast<T>(exponent),
+            static_cast<T>(exponent * std::log(rate))};
 }
+template <class T>
+__device__ Peak<T> read_peak(const DeerRanges& d, const DeerWords& words, int q) {
+    const double per_fwhm = 1 / (2 * std::sqrt(2 * std::numbers::ln2));
+    const double step = d.range_nm / static_cast<double>(d.distances - 1);
+    const int word = 8 + 5 * q;
+    const double position = d.range_nm * words.triangular(word);
+    const double low = d.fwhm_min * (d.first_nm + position), high = d.fwhm_max * d.range_nm;
+    const double sigma = per_fwhm * (low + (high - low) * words.triangular(word + 2));
+    const double scale = step / (sigma * std::numbers::sqrt2);
+    const double centre = std::floor(position / step + 0.5);
+    return {static_cast<T>(words.uniform(word + 4) / sigma), static_cast<T>(scale),
+            static_cast<T>(scale * (position / step - centre)), static_cast<int>(centre)};
+}
+
+// x / y for given inverse = 1 / y, correctly rounded (Markstein), so that y / y is exactly 1.
+template <class T>
+__device__ T quotient(T x, T y, T inverse) {
+    const T q = x * inverse;
+    return std::fma(std::fma(-q, y, x), inverse, q);
+}
+
+// Column c of a view of one item a stream.
+template <class T>
+__device__ T* column_of(const Batch<T>& view, const DeerColumns& columns, Index c) {
+    return view.data + c / columns.each * view.stride + c % columns.each * view.rows;
+}
+
+// B and v of one point from f = (K p)_i.
+template <class T>
+struct Modulated {
+    T background, value;
+};
+template <class T>
+__device__ __forceinline__ Modulated<T> modulate(const DeerParameters<T>& p, T log_time, T f) {
+    // e^-40 leaves B = 1; B = e^-87 is as good as 0
+    constexpr T nothing = -40, all = static_cast<T>(4.465);
+    T y = std::fma(p.exponent, log_time, p.log_rate);
+    y = y > nothing ? y : nothing;
+    y = y < all ? y : all;
+    const T background = fast_exp_in_range(-fast_exp_in_range(y));
+    return {background, std::fma(p.depth, f - 1, T{1}) * background};
+}
+
+// ---- kernels -------------------------------------------------------------------------------------------------------
+
+constexpr std::size_t words_bytes = warps * deer_words * sizeof(std::uint32_t);
+template <class T>
+constexpr std::size_t distribution_bytes = words_bytes + warps* deer_peaks_limit * sizeof(Peak<T>);
+
+// p [distances, count], parameters [count] of this launch; distribution and target of the call, or empty.
+template <class T>
+__global__ void __launch_bounds__(threads, 3)
+    distribution_kernel(DeerRanges d, DeerColumns columns, T* p, DeerParameters<T>* parameters, Batch<T> distribution,
+                        Batch<T> target) {
+    const int lane = static_cast<int>(threadIdx.x % 32), warp = static_cast<int>(threadIdx.x / 32);
+    const Index own = static_cast<Index>(blockIdx.x) * warps + warp, c = columns.begin + own;
+    if (own >= columns.count)
+        return;  // the whole warp; no barrier of the block follows
+    std::uint32_t* const word = dynamic_shared<std::uint32_t>() + warp * deer_words;
+    Peak<T>* const peak =
+        reinterpret_cast<Peak<T>*>(dynamic_shared<unsigned char>() + words_bytes) + warp * deer_peaks_limit;
+    if (lane < deer_parameter_blocks) {
+        const auto sample = static_cast<std::uint64_t>(columns.first + c % columns.each);
+        const PhiloxBlock block =
+            philox(columns.seed, columns.streams[c / columns.each],
+                   sample * static_cast<std::uint64_t>(deer_blocks(d.times)) + static_cast<std::uint64_t>(lane));
+#pragma unroll
+        for (int w = 0; w < 4; ++w)
+            word[4 * lane + w] = block[static_cast<std::size_t>(w)];
+    }
+    __syncwarp();
+    const DeerWords words{word};
+    const int peaks = d.peaks_min + static_cast<int>(words.uniform(0) * (d.peaks_max - d.peaks_min + 1));
+    if (lane < peaks)
+        peak[lane] = read_peak<T>(d, words, lane);
+    if (lane == 31)
+        parameters[own] = read_parameters<T>(d, words);
+    __syncwarp();
+
+    // The order of the sum is that of the CPU: 16 lanes, then their halves.
+    constexpr T most_exponent = sizeof(T) == 4 ? 60 : 700;  // tails cut: a peak always reaches e^-45 (validate)
+    const int n = static_cast<int>(d.distances);
+    T* const to = p + own * d.distances;
+    T sum = 0;
+    for (int begin = 0; begin < n; begin += 32) {
+        const int j = begin + lane;
+        T value = 0;
+        for (int q = 0; q < peaks && j < n; ++q) {
+            const T u = std::fma(static_cast<T>(j - peak[q].centre), peak[q].scale, -peak[q].shift);
+            const T square = u * u;
+            value =
+                std::fma(peak[q].weight, fast_exp_in_range(-(square < most_exponent ? square : most_exponent)), value);
+        }
+        if (j < n)
+            to[j] = value;
+        sum = sum + value + __shfl_down_sync(all_lanes, value, 16);
+    }
+    for (int half = 8; half > 0; half /= 2)
+        sum += __shfl_down_sync(all_lanes, sum, half);
+    const T inverse = 1 / __shfl_sync(all_lanes, sum, 0);
+
+    T most = 0;
+    for (int j = lane; j < n; j += 32) {
+        const T value = to[j] * inverse;
+        to[j] = value;
+        most = value > most ? value : most;
+        if (distribution.data != nullptr)
+            column_of(distribution, columns, c)[j] = value;
+    }
+    if (target.data == nullptr)
+        return;
+    for (int distance = 16; distance > 0; distance /= 2) {
+        const T other = __shfl_xor_sync(all_lanes, most, distance);
+        most = other > most ? other : most;
+    }
+    const T inverse_most = 1 / most;
+    T* const wanted = column_of(target, columns, c);
+    for (int j = lane; j < n; j += 32)
+        wanted[j] = d.target == TargetScaling::mean ? to[j] * static_cast<T>(n) : quotient(to[j], most, inverse_most);
+}
+
+// low, high [count, parts]: of the noisy trace, a part is half of the rows of a tile.
+template <class Tile, class T = typename Tile::Number>
+__global__ void __launch_bounds__(product_threads, 2)
+    trace_kernel(DeerColumns columns, Batch<const T> K, const T* p, const DeerParameters<T>* parameters,
+                 const T* log_time, bool noisy, DeerSamples<T> out, T* low, T* high) {
+    constexpr int width = vector_width<T>;
+    static_assert(width == numbers_a_block<T> && Tile::rm % width == 0);  // a group of rows is one Philox block
+    const TileOfGrid tile = tile_of_grid<Tile>(K.rows, columns.count);
+    Tile acc;
+    block_product(left_factor(Op::none, K), right_factor(Op::none, Batch<const T>(p, K.cols, columns.count)), tile.row,
+                  tile.col, acc);
+
+    const TilePlace place = tile_place();
+    const int times = static_cast<int>(K.rows), count = static_cast<int>(columns.count);
+    const int part = tile.row / Tile::rows * 2 + static_cast<int>(threadIdx.x / 32 % 2);
+#pragma unroll
+    for (int e = 0; e < Tile::rn; ++e) {
+        const int own = tile.col + tile_index<T, Tile::rn>(place.col, e);
+        T least = std::numeric_limits<T>::infinity(), most = -std::numeric_limits<T>::infinity();
+        if (own < count) {
+            const Index c = columns.begin + own;
+            const DeerParameters<T> parameter = parameters[own];
+            const std::uint64_t stream = columns.streams[c / columns.each];
+            const std::uint64_t block = static_cast<std::uint64_t>(columns.first + c % columns.each) *
+                                            static_cast<std::uint64_t>(deer_blocks(times)) +
+                                        static_cast<std::uint64_t>(deer_parameter_blocks);
+#pragma unroll
+            for (int g = 0; g < Tile::rm; g += width) {
+                const int i = tile.row + tile_index<T, Tile::rm>(place.row, g), inside = times - i;
+                if (inside <= 0)
+                    continue;
+                T* const f = &acc.at[e][g];
+                if (i == 0)
+                    f[0] = 1;  // K(0, r) = 1 and sum p = 1
+                T numbers[width] = {}, background[width], value[width];
+                if (noisy)
+                    normal_block(philox(columns.seed, stream, block + static_cast<std::uint64_t>(i / width)), numbers);
+#pragma unroll
+                for (int w = 0; w < width; ++w) {
+                    const Modulated<T> v = modulate(parameter, log_time[w < inside ? i + w : 0], f[w]);
+                    background[w] = v.background;
+                    value[w] = v.value;
+                    numbers[w] = std::fma(parameter.noise, numbers[w], v.value);
+                    if (w < inside) {
+                        least = numbers[w] < least ? numbers[w] : least;
+                        most = numbers[w] > most ? numbers[w] : most;
+                    }
+                }
+                const auto write = [&](const Batch<T>& to, const T* x) {
+                    if (to.data != nullptr)
+                        store_numbers<width>(column_of(to, columns, c) + i, inside, x);
+                };
+                write(out.form_factor, f);
+                write(out.background, background);
+                write(out.clean, value);
+                write(out.trace, numbers);
+                write(out.input, numbers);
+            }
+        }
+        if (low == nullptr)
+            continue;                                          // the same for all threads
+        for (int distance = 4; distance > 0; distance /= 2) {  // the 8 lanes of one sample
+            const T other_least = __shfl_xor_sync(all_lanes, least, distance);
+            const T other_most = __shfl_xor_sync(all_lanes, most, distance);
+            least = other_least < least ? other_least : least;
+            most = other_most > most ? other_most : most;
+        }
+        if (own < count && threadIdx.x % 8 == 0) {
+            low[static_cast<Index>(part) * columns.count + own] = least;
+            high[static_cast<Index>(part) * columns.count + own] = most;
+        }
+    }
+}
+
+template <class T>
+__global__ void __launch_bounds__(threads)
+    box_kernel(DeerColumns columns, int parts, const T* low, const T* high, Batch<T> input, Batch<T> clean) {
+    const int lane = static_cast<int>(threadIdx.x % 32);
+    const Index own = static_cast<Index>(blockIdx.x) * warps + threadIdx.x / 32, c = columns.begin + own;
+    if (own >= columns.count)
+        return;  // the whole warp
+    T least = std::numeric_limits<T>::infinity(), most = -std::numeric_limits<T>::infinity();
+    for (int part = 0; part < parts; ++part) {
+        const T l = low[part * columns.count + own], h = high[part * columns.count + own];
+        least = l < least ? l : least;
+        most = h > most ? h : most;
+    }
+    const T range = most > least ? most - least : T{1}, inverse = 1 / range;
+    const auto box = [&](const Batch<T>& view) {
+        if (view.data == nullptr)
+            return;
+        T* const x = column_of(view, columns, c);
+        for (Index i = lane; i < view.rows; i += 32)
+            x[i] = quotient(x[i] - least, range, inverse);
+    };
+    box(input);
+    box(clean);
+}
+
+// ---- launchers -----------------------------------------------------------------------------------------------------
+
+template <class T>
+using TraceTile = Tile<T, sizeof(T) == 4 ? 8 : 4, 4>;
+
+template <class T>
+int parts_of(Index times) {
+    return 2 * static_cast<int>((times + TraceTile<T>::rows - 1) / TraceTile<T>::rows);
+}
+
+DeerRanges ranges_of(const DeerTables& tables) {
+    const DeerDatabase& d = tables.database;
+    return {d.times,
+            d.distances,
+            d.peaks_min,
+            d.peaks_max,
+            d.fwhm_min,
+            d.fwhm_max,
+            d.depth_min,
+            d.depth_max,
+            d.rate_min_mhz,
+            d.rate_max_mhz,
+            d.dimension_min,
+            d.dimension_max,
+            d.noise_max,
+            tables.distance_nm.front(),
+            tables.distance_nm.back() - tables.distance_nm.front(),
+            d.target};
+}
+
+// The views in `out` have one item a stream.
+template <class T>
+void generate(Context& on, std::shared_ptr<DeerDevice<T>>& device, const DeerTables& tables, std::uint64_t seed,
+              const std::uint64_t* streams, Index first, Index each, Index items, const DeerSamples<T>& out) {
+    using Shape = TraceTile<T>;
+    if (!device || device->source != tables.kernel.data() || !(device->database == tables.database))
+        device = std::make_shared<DeerDevice<T>>(on, tables);
+    const DeerDatabase& d = tables.database;
+    const Batch<const T> K(device->kernel.data(), d.times, d.distances);
+    const bool boxed = d.input == InputScaling::boxed && (out.input.data != nullptr || out.clean.data != nullptr);
+    const bool noisy = boxed || out.input.data != nullptr || out.trace.data != nullptr;
+    const bool traces =
+        noisy || out.clean.data != nullptr || out.form_factor.data != nullptr || out.background.data != nullptr;
+    const int parts = parts_of<T>(d.times);
+
+    const Index total = each * items, most = items_that_fit(on, total, deer_bytes<T>(d));
+    Memory<T> p(on, most * d.distances), limits(on, boxed ? 2 * parts * most : 1);
+    Memory<DeerParameters<T>> parameters(on, most);
+    for (Index begin = 0; begin < total; begin += most) {
+        const DeerColumns columns{seed, streams, first, each, begin, std::min(most, total - begin)};
+        T* const low = boxed ? limits.data() : nullptr;
+        T* const high = boxed ? limits.data() + parts * columns.count : nullptr;
+        const dim3 warp_each(static_cast<unsigned>((columns.count + warps - 1) / warps));
+        launch(on, distribution_kernel<T>, warp_each, threads, distribution_bytes<T>, ranges_of(tables), columns,
+               p.data(), parameters.data(), out.distribution, out.target);
+        if (traces)
+            launch(on, trace_kernel<Shape, T>, grid_of_tiles<Shape>(d.times, columns.count, 1), product_threads,
+                   Shape::shared_bytes, columns, K, p.data(), parameters.data(), device->log_time.data(), noisy, out,
+                   low, high);
+        if (boxed)
+            launch(on, box_kernel<T>, warp_each, threads, 0, columns, parts, low, high, out.input, out.clean);
+    }
+}
+
+}  // namespace
+
+template <class T>
+std::size_t deer_bytes(const DeerDatabase& database) {
+    return static_cast<std::size_t>(database.distances + 2 * parts_of<T>(database.times)) * sizeof(T) +
+           sizeof(DeerParameters<T>);
+}
+
+template <class T>
+void deer_traces(Context& on, std::shared_ptr<DeerDevice<T>>& device, const DeerTables& tables, std::uint64_t seed,
+                 std::uint64_t stream, Index first, const DeerSamples<T>& out) {
+    Index count = 0;
+    for (const Batch<T>* view :
+         {&out.input, &out.target, &out.trace, &out.clean, &out.form_factor, &out.background, &out.distribution})
+        if (view->data != nullptr)
+            count = view->cols;
+    if (count == 0)
+        return;
+    Memory<std::uint64_t> streams(on, 1);
+    streams.upload(&stream);
+    generate(on, device, tables, seed, streams.data(), first, count, 1, out);
+}
+
+template <class T>
+void deer_batch(Context& on, std::shared_ptr<DeerDevice<T>>& device, const DeerTables& tables, std::uint64_t seed,
+                const std::uint64_t* streams, Index first, Batch<T> input, Batch<T> target) {
+    DeerSamples<T> out;
+    out.input = input;
+    out.target = target;
+    if (input.cols > 0 && input.batch > 0)
+        generate(on, device, tables, seed, streams, first, input.cols, input.batch, out);
+}
+
+template std::size_t deer_bytes<float>(const DeerDatabase&);
+template std::size_t deer_bytes<double>(const DeerDatabase&);
 template void deer_traces<float>(Context&, std::shared_ptr<DeerDevice<float>>&, const DeerTables&, std::uint64_t,
                                  std::uint64_t, Index, const DeerSamples<float>&);
 template void deer_traces<double>(Context&, std::shared_ptr<DeerDevice<double>>&, const DeerTables&, std::uint64_t,
                                   std::uint64_t, Index, const DeerSamples<double>&);
+template void deer_batch<float>(Context&, std::shared_ptr<DeerDevice<float>>&, const DeerTables&, std::uint64_t,
+                                const std::uint64_t*, Index, Batch<float>, Batch<float>);
+template void deer_batch<double>(Context&, std::shared_ptr<DeerDevice<double>>&, const DeerTables&, std::uint64_t,
+                                 const std::uint64_t*, Index, Batch<double>, Batch<double>);
 
 }  // namespace descrambler::cuda

@@ -1,90 +1,118 @@
-// What the tests of the CUDA backend share: the device, guarded arrays on it, error norms. Public headers only, so that the
-// tests run on the test device and on a GPU alike.
+// What the tests of the CUDA backend share. Public headers only: the same sources run on the test device (tests/simt)
+// and on a GPU; without either every test of the program is skipped.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
+#include <cstdint>
 #include <limits>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "descrambler/backend.hpp"
 #include "descrambler/random.hpp"
 
-namespace descrambler::test {
+namespace descrambler {
 
-// The device of the tests, nullptr (and a skip) where there is none.
 template <class T>
-std::unique_ptr<Backend<T>> find_device() {
-    try {
-        return make_cuda_backend<T>(0);
-    } catch (const InputError&) {
-        return nullptr;
+std::unique_ptr<Backend<T>> device() {
+    return make_cuda_backend<T>(0);
+}
+template <class T>
+std::unique_ptr<Backend<T>> host() {
+    return make_cpu_backend<T>(1);
+}
+
+class NeedsDevice : public testing::Environment {
+    void SetUp() override {
+        try {
+            (void)device<float>();
+        } catch (const InputError& absent) {
+            GTEST_SKIP() << absent.what();
+        }
     }
-}
-template <class T>
-Backend<T>& device() {
-    static const std::unique_ptr<Backend<T>> one = make_cuda_backend<T>(0);
-    return *one;
-}
+};
+inline const testing::Environment* const needs_device = testing::AddGlobalTestEnvironment(new NeedsDevice);
 
-// A device array with guard zones of NaN before and behind it.
+// An array [rows, cols] x batch on a device between guard zones of NaN; NaN itself until uploaded.
 template <class T>
 class OnDevice {
 public:
-    OnDevice(Backend<T>& on, Index rows, Index cols, Index batch = 1)
-        : on_(&on), rows_(rows), cols_(cols), batch_(batch), memory_(on.allocate(count() + 2 * guard)) {
-        std::vector<T> fresh(static_cast<std::size_t>(count() + 2 * guard), std::numeric_limits<T>::quiet_NaN());
-        on.upload(fresh.data(), memory_.view(count() + 2 * guard, 1));
+    OnDevice(Backend<T>& backend, Index rows, Index cols, Index batch = 1)
+        : backend_(&backend), rows_(rows), cols_(cols), batch_(batch), buffer_(backend.allocate(size() + 2 * guard)) {
+        upload(std::vector<T>(static_cast<std::size_t>(size()), nan));
     }
-    OnDevice(Backend<T>& on, const std::vector<T>& host, Index rows, Index cols, Index batch = 1)
-        : OnDevice(on, rows, cols, batch) {
-        upload(host);
+    OnDevice(Backend<T>& backend, Index rows, Index cols, Index batch, const std::vector<T>& values)
+        : OnDevice(backend, rows, cols, batch) {
+        upload(values);
     }
-    [[nodiscard]] Index count() const { return rows_ * cols_ * batch_; }
-    [[nodiscard]] Batch<T> view() const { return {memory_.data() + guard, rows_, cols_, batch_}; }
+    OnDevice(Backend<T>& backend, const std::vector<T>& values, Index rows, Index cols, Index batch = 1)
+        : OnDevice(backend, rows, cols, batch, values) {}
+
+    [[nodiscard]] Index size() const { return rows_ * cols_ * batch_; }  // of all items
+    OnDevice& upload(const std::vector<T>& values) {
+        require(static_cast<Index>(values.size()) == size(), "OnDevice: number of values");
+        std::vector<T> all(static_cast<std::size_t>(size() + 2 * guard), nan);
+        std::copy(values.begin(), values.end(), all.begin() + guard);
+        backend_->upload(all.data(), whole());
+        return *this;
+    }
+    [[nodiscard]] Batch<T> view() const { return {buffer_.data() + guard, rows_, cols_, batch_}; }
     [[nodiscard]] Batch<const T> cview() const { return view(); }
-    [[nodiscard]] Batch<const T> shared(Index batch) const { return {memory_.data() + guard, rows_, cols_, batch, 0}; }
-    void upload(const std::vector<T>& host) {
-        ASSERT_EQ(static_cast<Index>(host.size()), count());
-        on_->upload(host.data(), view());
-    }
+    // One item that a batch of this many shares.
+    [[nodiscard]] Batch<const T> shared(Index batch) const { return {buffer_.data() + guard, rows_, cols_, batch, 0}; }
     [[nodiscard]] std::vector<T> download() const {
-        std::vector<T> all(static_cast<std::size_t>(count() + 2 * guard));
-        on_->download(Batch<const T>(memory_.data(), count() + 2 * guard, 1), all.data());
+        std::vector<T> all(static_cast<std::size_t>(size() + 2 * guard));
+        backend_->download(whole(), all.data());
         for (Index i = 0; i < guard; ++i) {
-            EXPECT_TRUE(std::isnan(all[i])) << "written " << guard - i << " before an array";
-            EXPECT_TRUE(std::isnan(all[guard + count() + i])) << "written " << i << " behind an array";
+            if (!std::isnan(all[static_cast<std::size_t>(i)]))
+                ADD_FAILURE() << "written " << guard - i << " elements before an array";
+            if (!std::isnan(all[static_cast<std::size_t>(guard + size() + i)]))
+                ADD_FAILURE() << "written " << i + 1 << " elements beyond an array of " << size();
         }
         return {all.begin() + guard, all.end() - guard};
     }
 
 private:
-    static constexpr Index guard = 64;
-    Backend<T>* on_;
+    static constexpr Index guard = 64;  // elements: 256 bytes or 512, so the array is aligned as an allocation is
+    static constexpr T nan = std::numeric_limits<T>::quiet_NaN();
+    [[nodiscard]] Batch<T> whole() const { return {buffer_.data(), size() + 2 * guard, 1}; }
+
+    Backend<T>* backend_;
     Index rows_, cols_, batch_;
-    Buffer<T> memory_;
+    Buffer<T> buffer_;
 };
 
-// max |a - b| / max |b|
+// max |a - b| / max |b|; infinite where the sizes differ or a number is missing from one side.
 template <class T>
 double relative_error(const std::vector<T>& a, const std::vector<T>& b) {
-    EXPECT_EQ(a.size(), b.size());
-    double most = 0, error = 0;
-    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-        most = std::max(most, std::abs(static_cast<double>(b[i])));
-        const double d = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
-        error = d <= std::numeric_limits<double>::max() ? std::max(error, d) : std::numeric_limits<double>::infinity();
+    if (a.size() != b.size())
+        return std::numeric_limits<double>::infinity();
+    double difference = 0, largest = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        if (std::isnan(a[i]) && std::isnan(b[i]))
+            continue;
+        if (!std::isfinite(a[i]) || !std::isfinite(b[i])) {
+            if (a[i] == b[i])
+                continue;
+            return std::numeric_limits<double>::infinity();
+        }
+        difference = std::max(difference, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+        largest = std::max(largest, std::abs(static_cast<double>(b[i])));
     }
-    return most > 0 ? error / most : error;
+    return difference == 0 ? 0 : difference / largest;
 }
 
+// Standard normals of a stream of `seed`, for operands.
 template <class T>
-std::vector<T> normals(Index n, std::uint64_t stream) {
-    std::vector<T> x(static_cast<std::size_t>(n));
-    make_cpu_backend<T>(1)->random_normal(11, stream, 0, {x.data(), n, 1});
+std::vector<T> normals(Index count, std::uint64_t seed = 1) {
+    RandomStream random(seed, stream::verify);
+    std::vector<T> x(static_cast<std::size_t>(count));
+    for (T& value : x)
+        value = static_cast<T>(random.normal());
     return x;
 }
 
-}  // namespace descrambler::test
+}  // namespace descrambler
