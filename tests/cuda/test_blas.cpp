@@ -10,9 +10,6 @@
 namespace descrambler {
 namespace {
 
-using test::OnDevice;
-using test::relative_error;
-
 template <class T>
 constexpr double unit_roundoff = std::numeric_limits<T>::epsilon() / 2.0;
 
@@ -28,8 +25,8 @@ std::vector<T> normal(Index count, std::uint64_t number) {
 template <class T>
 class CudaBlas : public ::testing::Test {
 protected:
-    Backend<T>* gpu = &test::device<T>();
-    std::unique_ptr<Backend<T>> cpu = make_cpu_backend<T>(1);
+    std::unique_ptr<Backend<T>> gpu = device<T>();
+    std::unique_ptr<Backend<T>> cpu = host<T>();
 
     std::vector<T> gram(Backend<T>& on, const std::vector<T>& S, Index n, Index N, Index batch, bool shared, T beta,
                         const std::vector<T>& G) {
@@ -161,7 +158,7 @@ TYPED_TEST(CudaBlas, GramForgetsTheResultWithFactorZero) {
 }
 
 TEST(CudaGram, ManySamplesInFloatLoseNothing) {
-    Backend<float>* const gpu = &test::device<float>();
+    const auto gpu = device<float>();
     const Index N = 100000;
     std::vector<float> x(static_cast<std::size_t>(N), 1.1f);
     OnDevice<float> s(*gpu, 1, N, 1), g(*gpu, 1, 1, 1);

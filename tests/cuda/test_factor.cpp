@@ -12,9 +12,6 @@
 namespace descrambler {
 namespace {
 
-using test::OnDevice;
-using test::relative_error;
-
 template <class T>
 constexpr double unit_roundoff = std::numeric_limits<T>::epsilon() / 2.0;
 
@@ -95,8 +92,8 @@ void expect_svd(const std::vector<T>& A, Index m, Index n, Index batch, const Tr
 template <class T>
 class CudaFactor : public ::testing::Test {
 protected:
-    Backend<T>* gpu = &test::device<T>();
-    std::unique_ptr<Backend<T>> cpu = make_cpu_backend<T>(1);
+    std::unique_ptr<Backend<T>> gpu = device<T>();
+    std::unique_ptr<Backend<T>> cpu = host<T>();
     static double tolerance(Index m, Index n) {
         return 4 * static_cast<double>(std::max<Index>({m, n, 8})) * unit_roundoff<T>;
     }
@@ -214,17 +211,19 @@ TYPED_TEST(CudaFactor, SvdOfEveryShape) {
     }
 }
 
-TYPED_TEST(CudaFactor, SvdBeyondSharedMemory) {
-    using T = TypeParam;
-    for (const auto& [m, n] : {std::array<Index, 2>{106, 103}, {103, 104}}) {  // double; nearly diagonal: few sweeps
-        std::vector<T> A = normal<T>(m * n, 7);
-        for (T& x : A)
+TEST(CudaSvd, BeyondSharedMemory) {
+    // in double triangle and rotations lie in global memory from 99 columns on; nearly diagonal: few sweeps
+    const auto gpu = device<double>(), cpu = host<double>();
+    for (const auto& [m, n] : {std::array<Index, 2>{101, 104}}) {
+        std::vector<double> A = normal<double>(m * n, 7);
+        for (double& x : A)
             x /= 1 << 17;
-        for (Index i = 0; i < 103; ++i)
-            A[static_cast<std::size_t>(i * (m + 1))] += static_cast<T>(1 + i % 7);
-        const Triple<T> f = svd(*this->gpu, A, m, n, 1);
-        expect_svd(A, m, n, 1, f, this->tolerance(m, n));
-        EXPECT_LE(relative_error(f.s, svd(*this->cpu, A, m, n, 1).s), this->tolerance(m, n));
+        for (Index i = 0; i < 101; ++i)
+            A[static_cast<std::size_t>(i * (m + 1))] += static_cast<double>(1 + i % 7);
+        const double tolerance = 4 * static_cast<double>(n) * unit_roundoff<double>;
+        const Triple<double> f = svd(*gpu, A, m, n, 1);
+        expect_svd(A, m, n, 1, f, tolerance);
+        EXPECT_LE(relative_error(f.s, svd(*cpu, A, m, n, 1).s), tolerance);
     }
 }
 
@@ -258,7 +257,7 @@ TYPED_TEST(CudaFactor, SvdOfADeficientMatrixHasOrthonormalVectors) {
 
 TYPED_TEST(CudaFactor, SvdOfClusteredAndGradedValues) {
     using T = TypeParam;
-    const Index n = 40;
+    const Index n = 32;
     for (const bool graded : {false, true}) {
         // A = Q diag(s) P^T, Q and P orthogonal from two QRs
         const auto exact = make_cpu_backend<double>(1);

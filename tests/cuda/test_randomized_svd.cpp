@@ -12,9 +12,6 @@
 namespace descrambler {
 namespace {
 
-using test::OnDevice;
-using test::relative_error;
-
 template <class T>
 constexpr double unit_roundoff = std::numeric_limits<T>::epsilon() / 2.0;
 
@@ -92,8 +89,8 @@ std::vector<T> decaying(Index m, Index r, Index n, std::uint64_t number) {
 template <class T>
 class CudaRandomizedSvd : public ::testing::Test {
 protected:
-    Backend<T>* gpu = &test::device<T>();
-    std::unique_ptr<Backend<T>> cpu = make_cpu_backend<T>(1);
+    std::unique_ptr<Backend<T>> gpu = device<T>();
+    std::unique_ptr<Backend<T>> cpu = host<T>();
 };
 using Precisions = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(CudaRandomizedSvd, Precisions);
@@ -104,8 +101,8 @@ TYPED_TEST(CudaRandomizedSvd, IsExactForALowRank) {
         Index m, n, batch;
         int rank, oversampling;
     };
-    for (const Case c : {Case{1, 1, 1, 1, 0}, Case{40, 17, 2, 5, 0}, Case{17, 40, 2, 5, 10}, Case{31, 31, 1, 31, 0},
-                         Case{33, 33, 1, 5, 99}, Case{7, 200, 1, 7, 10}, Case{200, 9, 11, 6, 2}})
+    for (const Case c : {Case{1, 1, 1, 1, 0}, Case{40, 17, 2, 5, 0}, Case{17, 40, 2, 5, 10}, Case{23, 23, 1, 23, 0},
+                         Case{21, 21, 1, 5, 99}, Case{7, 200, 1, 7, 10}, Case{200, 9, 3, 6, 2}})
         for (const int q : {0, 2}) {
             std::vector<T> A;
             for (Index b = 0; b < c.batch; ++b) {

@@ -2,11 +2,12 @@
 // of the test build, itself never instrumented: the sanitizers' functions are weak and null where they are not linked.
 // ThreadSanitizer sees each CUDA thread as a thread of its own that only barriers order, so it names races whatever the
 // schedule. Blocks are not ordered either: even and odd ones then have fibers and shared memory of their own.
+// What runs on a fiber calls nothing that ThreadSanitizer replaces (allocation, copies) until it fails.
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/context/fiber.hpp>
+#include <boost/context/detail/fcontext.hpp>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -35,7 +36,7 @@ namespace descrambler::simt {
 
 namespace {
 
-namespace context = boost::context;
+namespace context = boost::context::detail;
 
 constexpr int most_threads = 1024, lanes = 32;
 constexpr std::size_t most_shared = 227 * 1024, stack_bytes = 256 * 1024;
@@ -61,68 +62,69 @@ struct Abandoned {};  // unwinds the threads of a block that has failed
 enum class State { fresh, ready, at_barrier, at_warp, done };
 
 struct Thread {
-    int rank = 0;
+    int rank = -1;  // the scheduler itself
     State state = State::done;
     Collective kind{};
     Where where;
     unsigned mask = 0;
-    std::uint64_t word = 0;
-    Gathered got{};
+    int source = 0;
+    std::uint64_t word = 0, result = 0;
     unsigned meetings = 0;  // led in this block
     char token[2] = {};     // by the parity of the meeting
 
-    context::fiber fiber;  // goes on here
+    context::fcontext_t at = nullptr;  // where it goes on
     void* tsan = nullptr;
     void* asan = nullptr;
     const void* stack = nullptr;
-};
-
-// Stacks with a page below that faults. Fibers are kept for the life of the process.
-struct Stacks {
-    static context::stack_context allocate() {
-        const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-        void* const low = mmap(nullptr, stack_bytes + page, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-        if (low == MAP_FAILED || mprotect(low, page, PROT_NONE) != 0)
-            throw std::bad_alloc();
-        context::stack_context stack;
-        stack.size = stack_bytes;
-        stack.sp = static_cast<char*>(low) + page + stack_bytes;
-        return stack;
-    }
-    static void deallocate(context::stack_context&) noexcept {}
+    std::size_t stack_size = 0;
 };
 
 struct Free {
     void operator()(void* memory) const { std::free(memory); }
 };
 
-std::string at(const Where& where) {
-    return std::string(where.file_name()) + ":" + std::to_string(where.line());
-}
+// Threads that could run.
+class Ready {
+public:
+    void clear() { first_ = count_ = 0; }
+    [[nodiscard]] bool empty() const { return count_ == 0; }
+    void push(Thread& t) { at(count_++) = &t; }
+    Thread& take_first() {
+        Thread& t = *at(0);
+        first_ = (first_ + 1) % most_threads;
+        --count_;
+        return t;
+    }
+    Thread& take_last() { return *at(--count_); }
+    Thread& take(std::size_t number) {
+        std::swap(at(static_cast<int>(number % static_cast<std::size_t>(count_))), at(count_ - 1));
+        return take_last();
+    }
+
+private:
+    Thread*& at(int i) { return threads_[(first_ + i) % most_threads]; }
+    std::array<Thread*, most_threads> threads_{};
+    int first_ = 0, count_ = 0;
+};
 
 struct Engine {
     // threads
     std::vector<std::unique_ptr<Thread>> pool[2];  // by the parity of the block, where it matters
-    Thread* running = nullptr;
-    context::fiber host;  // the scheduler goes on here
-    void* host_tsan = nullptr;
-    void* host_asan = nullptr;
-    const void* host_stack = nullptr;
-    std::size_t host_stack_bytes = 0;
+    Thread host;                                   // the scheduler
+    Thread* running = &host;
 
     // launch
     const std::function<void()>* body = nullptr;
     int size = 0;  // threads a block
     std::unique_ptr<void, Free> shared[2];
     std::string failure;
-    bool abandon = false;
+    bool failed = false, abandon = false;
     char launch_token = 0, end_token[2] = {}, barrier_token[2][2] = {}, fence_token = 0;
 
     // block
     std::size_t parity = 0;
-    std::vector<Thread*> ready;
-    std::size_t next = 0;  // of `ready`
+    const std::unique_ptr<Thread>* threads = nullptr;
+    Ready ready;
     int waiting = 0, done = 0, count = 0, result = 0;
     unsigned barriers = 0;
     unsigned warp_waiting[most_threads / lanes] = {}, warp_done[most_threads / lanes] = {};
@@ -131,101 +133,123 @@ struct Engine {
     Schedule order;
     std::mt19937_64 random;
 
-    [[nodiscard]] Thread& thread(int rank) const { return *pool[parity][static_cast<std::size_t>(rank)]; }
-    void enter(Thread& t);
-    void suspend();
-    void make_ready(std::vector<Thread*>& group);
-    Thread* pick();
+    [[nodiscard]] Thread& thread(int rank) const { return *threads[rank]; }
+    Thread& next();
+    void switch_to(Thread& to);
+    void arrive(context::transfer_t from);
+    void make_ready(int first, int last, State from, unsigned mask);
     void release_barrier();
-    void meet(Thread& t, unsigned meeting);
+    void meet(int warp, unsigned mask);
+    std::uint64_t wait_in_warp(Collective kind, unsigned mask, std::uint64_t word, int source, const Where& where);
+    void finish(Thread& t);
     void run_block();
     std::string stuck() const;
 };
 
-Engine& engine() {
-    static Engine* const the = new Engine;  // never destroyed: its fibers are suspended
-    return *the;
-}
+Engine& the = *new Engine;  // never destroyed: its fibers are suspended
 std::mutex one_launch;
-std::size_t most_shared_bytes = 0;
 
-std::string context_of_failure() {
-    const Engine& e = engine();
-    std::string text = " (block " + std::to_string(blockIdx.x);
-    if (gridDim.y > 1 || gridDim.z > 1)
-        text += ", " + std::to_string(blockIdx.y) + ", " + std::to_string(blockIdx.z);
-    constexpr const char* names[] = {"forward", "reverse", "random:", "deep"};
-    text += std::string("; schedule ") + names[static_cast<int>(e.order.order)];
-    if (e.order.order == Order::random)
-        text += std::to_string(e.order.seed);
-    return text + ")";
+std::string at(const Where& where) {
+    return std::string(where.file_name()) + ":" + std::to_string(where.line());
 }
 
 // In a TSan build an exception cannot leave a fiber.
 void note_failure(const std::string& what) {
-    Engine& e = engine();
-    if (e.failure.empty())
-        e.failure = "test device: " + what + context_of_failure();
+    if (!the.failed) {
+        constexpr const char* names[] = {"forward", "reverse", "random:", "deep"};
+        the.failure = "test device: " + what + " (block " + std::to_string(blockIdx.x);
+        if (gridDim.y > 1 || gridDim.z > 1)
+            the.failure += ", " + std::to_string(blockIdx.y) + ", " + std::to_string(blockIdx.z);
+        the.failure += std::string("; schedule ") + names[static_cast<int>(the.order.order)];
+        if (the.order.order == Order::random)
+            the.failure += std::to_string(the.order.seed);
+        the.failure += ")";
+        the.failed = true;
+    }
     if (with_tsan()) {
-        std::fprintf(stderr, "%s\n", e.failure.c_str());
+        std::fprintf(stderr, "%s\n", the.failure.c_str());
         std::abort();
     }
 }
 
 // ---- switching -----------------------------------------------------------------------------------------------------
 
-void Engine::suspend() {
-    Thread& t = *running;
+void Engine::switch_to(Thread& to) {
+    if (&to == running)
+        return;
+    Thread& from = *running;
+    running = &to;
     if (with_asan())
-        __sanitizer_start_switch_fiber(&t.asan, host_stack, host_stack_bytes);
+        __sanitizer_start_switch_fiber(&from.asan, to.stack, to.stack_size);
     if (with_tsan())
-        __tsan_switch_to_fiber(host_tsan, 1);  // 1: the switch orders nothing
-    host = std::move(host).resume();
-    if (with_asan())
-        __sanitizer_finish_switch_fiber(t.asan, &host_stack, &host_stack_bytes);
+        __tsan_switch_to_fiber(to.tsan, 1);  // 1: the switch orders nothing
+    arrive(context::jump_fcontext(to.at, &from));
 }
 
-[[noreturn]] void thread_main(Thread& t) {
-    Engine& e = engine();
+void Engine::arrive(context::transfer_t from) {
+    Thread& left = *static_cast<Thread*>(from.data);
+    left.at = from.fctx;
     if (with_asan())
-        __sanitizer_finish_switch_fiber(nullptr, &e.host_stack, &e.host_stack_bytes);
+        __sanitizer_finish_switch_fiber(running->asan, &left.stack, &left.stack_size);
+    threadIdx.x = static_cast<unsigned>(running->rank);
+}
+
+// The thread that runs next; the scheduler when none can or one has failed.
+Thread& Engine::next() {
+    if (ready.empty() || failed)
+        return host;
+    switch (order.order) {
+        case Order::forward:
+        case Order::reverse:
+            return ready.take_first();
+        case Order::random:
+            return ready.take(random());
+        case Order::deep:
+            break;
+    }
+    return ready.take_last();
+}
+
+void thread_main(context::transfer_t from) {
+    Thread& self = *the.running;
+    the.arrive(from);
     for (;;) {
-        acquire(e.launch_token);
-        acquire(e.end_token[e.parity]);
+        acquire(the.launch_token);
+        acquire(the.end_token[the.parity]);
         try {
-            (*e.body)();
+            (*the.body)();
         } catch (const Abandoned&) {
         } catch (const std::exception& error) {
             note_failure(error.what());
         }
-        release(e.end_token[e.parity]);
-        t.state = State::done;
-        e.suspend();
+        release(the.end_token[the.parity]);
+        the.finish(self);
+        the.switch_to(the.next());
     }
 }
 
-void Engine::enter(Thread& t) {
-    running = &t;
-    threadIdx = {static_cast<unsigned>(t.rank), 0, 0};
-    if (with_asan())
-        __sanitizer_start_switch_fiber(&host_asan, t.stack, stack_bytes);
-    if (with_tsan())
-        __tsan_switch_to_fiber(t.tsan, 1);
-    t.fiber = std::move(t.fiber).resume();
-    if (with_asan())
-        __sanitizer_finish_switch_fiber(host_asan, nullptr, nullptr);
+void Engine::finish(Thread& t) {
+    t.state = State::done;
+    ++done;
+    warp_done[t.rank / lanes] |= 1u << t.rank % lanes;
+    if (waiting > 0 && waiting + done == size && !failed)
+        release_barrier();  // an error
 }
 
+// Stacks with a page below that faults. Threads are kept for the life of the process.
 std::unique_ptr<Thread> make_thread(int rank) {
     auto t = std::make_unique<Thread>();
     t->rank = rank;
-    const context::stack_context stack = Stacks::allocate();
-    t->stack = static_cast<char*>(stack.sp) - stack.size;
-    t->fiber = context::fiber(std::allocator_arg, context::preallocated(stack.sp, stack.size, stack), Stacks{},
-                              [thread = t.get()](context::fiber&& from) -> context::fiber {
-                                  engine().host = std::move(from);
-                                  thread_main(*thread);
-                              });
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    void* const low = mmap(nullptr, stack_bytes + page, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (low == MAP_FAILED || mprotect(low, page, PROT_NONE) != 0)
+        throw std::bad_alloc();
+    // threads start at different lines of a page, or they would share a few sets of the cache
+    const std::size_t top = stack_bytes - static_cast<std::size_t>(rank % 21) * 192;
+    t->stack = static_cast<char*>(low) + page;
+    t->stack_size = top;
+    t->at = context::make_fcontext(static_cast<char*>(low) + page + top, top, thread_main);
     if (with_tsan()) {
         t->tsan = __tsan_create_fiber(0);
         __tsan_set_fiber_name(t->tsan, ("CUDA thread " + std::to_string(rank)).c_str());
@@ -233,50 +257,25 @@ std::unique_ptr<Thread> make_thread(int rank) {
     return t;
 }
 
-// ---- order ---------------------------------------------------------------------------------------------------------
-
-void Engine::make_ready(std::vector<Thread*>& group) {  // in ascending order
-    for (Thread* t : group)
-        if (t->state != State::fresh)
-            t->state = State::ready;
-    if (order.order == Order::reverse)
-        ready.insert(ready.end(), group.rbegin(), group.rend());
-    else
-        ready.insert(ready.end(), group.begin(), group.end());
-}
-
-Thread* Engine::pick() {
-    if (next == ready.size()) {
-        ready.clear();
-        next = 0;
-        return nullptr;
-    }
-    Thread* t = nullptr;
-    switch (order.order) {
-        case Order::forward:
-        case Order::reverse:
-            t = ready[next++];
-            break;
-        case Order::random:
-            std::swap(ready.back(), ready[random() % ready.size()]);
-            [[fallthrough]];
-        case Order::deep:
-            t = ready.back();
-            ready.pop_back();
-            break;
-    }
-    if (next > most_threads * 4) {
-        ready.erase(ready.begin(), ready.begin() + static_cast<std::ptrdiff_t>(next));
-        next = 0;
-    }
-    return t;
-}
-
 // ---- collectives ---------------------------------------------------------------------------------------------------
+
+// The threads of a mask that repeats every 32, which are in this state.
+void Engine::make_ready(int first, int last, State from, unsigned mask) {
+    const bool descending = order.order == Order::reverse;
+    for (int i = first; i < last; ++i) {
+        const int rank = descending ? first + last - 1 - i : i;
+        Thread& t = thread(rank);
+        if (t.state == from && (mask >> rank % lanes & 1u) != 0) {
+            if (from != State::fresh)
+                t.state = State::ready;
+            ready.push(t);
+        }
+    }
+}
 
 bool same_place(const Thread& a, const Thread& b) {
     return a.kind == b.kind && a.where.line() == b.where.line() &&
-           std::strcmp(a.where.file_name(), b.where.file_name()) == 0;
+           (a.where.file_name() == b.where.file_name() || std::strcmp(a.where.file_name(), b.where.file_name()) == 0);
 }
 
 std::string differ(const Thread& a, const Thread& b) {
@@ -286,83 +285,93 @@ std::string differ(const Thread& a, const Thread& b) {
 
 // All threads that have not returned wait.
 void Engine::release_barrier() {
-    std::vector<Thread*> group;
-    for (int r = 0; r < size; ++r)
-        if (thread(r).state == State::at_barrier)
-            group.push_back(&thread(r));
-    for (Thread* t : group)
-        if (!same_place(*t, *group.front()))
-            return note_failure("divergent barrier: " + differ(*group.front(), *t));
+    const Thread* some = nullptr;
+    for (int r = 0; r < size; ++r) {
+        const Thread& t = thread(r);
+        if (t.state != State::at_barrier)
+            continue;
+        if (some == nullptr)
+            some = &t;
+        else if (!same_place(*some, t))
+            return note_failure("divergent barrier: " + differ(*some, t));
+    }
     if (done > 0)
-        return note_failure("barrier at " + at(group.front()->where) + " reached by " + std::to_string(waiting) +
-                            " of " + std::to_string(size) + " threads; " + std::to_string(done) +
-                            " have already returned");
-    result = group.front()->kind == Collective::count ? count
-             : group.front()->kind == Collective::all ? count == size
-                                                      : count > 0;
+        return note_failure("barrier at " + at(some->where) + " reached by " + std::to_string(waiting) + " of " +
+                            std::to_string(size) + " threads; " + std::to_string(done) + " have already returned");
+    result = some->kind == Collective::count ? count : some->kind == Collective::all ? count == size : count > 0;
     waiting = count = 0;
     ++barriers;
-    make_ready(group);
+    make_ready(0, size, State::at_barrier, ~0u);
 }
 
 // All lanes of the mask wait, each with this mask.
-void Engine::meet(Thread& t, unsigned mask) {
-    const int warp = t.rank / lanes;
-    std::vector<Thread*> group;
-    for (int l = 0; l < lanes; ++l)
-        if ((mask >> l & 1u) != 0)
-            group.push_back(&thread(warp * lanes + l));
-    for (Thread* member : group)
-        if (!same_place(*member, *group.front()))
-            return note_failure("divergent warp collective: " + differ(*group.front(), *member));
-    Gathered words{{}, mask};
-    words.word.fill(poison);
-    for (Thread* member : group)
-        words.word[static_cast<std::size_t>(member->rank % lanes)] = member->word;
-    for (Thread* member : group)
-        member->got = words;
-    ++group.front()->meetings;
+void Engine::meet(int warp, unsigned mask) {
+    const int first = warp * lanes;
+    Thread& leader = thread(first + std::countr_zero(mask));
+    unsigned votes = 0;
+    for (unsigned rest = mask; rest != 0; rest &= rest - 1) {
+        const int l = std::countr_zero(rest);
+        const Thread& t = thread(first + l);
+        if (!same_place(leader, t))
+            return note_failure("divergent warp collective: " + differ(leader, t));
+        if (t.word != 0)
+            votes |= 1u << l;
+    }
+    if (leader.kind == Collective::vote)
+        for (unsigned rest = mask; rest != 0; rest &= rest - 1)
+            thread(first + std::countr_zero(rest)).result = votes;
+    else if (leader.kind != Collective::syncwarp)
+        for (unsigned rest = mask; rest != 0; rest &= rest - 1) {
+            Thread& t = thread(first + std::countr_zero(rest));
+            if (t.source < 0 || t.source >= lanes || (mask >> t.source & 1u) == 0)
+                return note_failure("shuffle from lane " + std::to_string(t.source) +
+                                    ", which is not in the mask, at " + at(t.where) + ", thread " +
+                                    std::to_string(t.rank));
+            t.result = thread(first + t.source).word;
+        }
+    ++leader.meetings;
     warp_waiting[warp] &= ~mask;
-    make_ready(group);
+    make_ready(first, std::min(first + lanes, size), State::at_warp, mask);
 }
 
-void wait_in_warp(Collective kind, unsigned mask, std::uint64_t word, const Where& where) {
-    Engine& e = engine();
-    Thread& t = *e.running;
+std::uint64_t Engine::wait_in_warp(Collective kind, unsigned mask, std::uint64_t word, int source, const Where& where) {
+    Thread& t = *running;
     const int warp = t.rank / lanes, own = t.rank % lanes, first = warp * lanes;
-    if (e.size - first < lanes)
-        mask &= (1u << (e.size - first)) - 1u;  // lanes beyond the end of the block
+    if (size - first < lanes)
+        mask &= (1u << (size - first)) - 1u;  // lanes beyond the end of the block
     if ((mask >> own & 1u) == 0)
         fail("lane " + std::to_string(own) + " is not in the mask of its warp collective", where);
-    if ((mask & e.warp_done[warp]) != 0)
-        fail("the mask of a warp collective names lane " + std::to_string(std::countr_zero(mask & e.warp_done[warp])) +
+    if ((mask & warp_done[warp]) != 0)
+        fail("the mask of a warp collective names lane " + std::to_string(std::countr_zero(mask & warp_done[warp])) +
                  ", which has returned",
              where);
     t.kind = kind;
     t.where = where;
     t.mask = mask;
     t.word = word;
+    t.source = source;
     t.state = State::at_warp;
-    e.warp_waiting[warp] |= 1u << own;
+    warp_waiting[warp] |= 1u << own;
 
     char* token = nullptr;
     if (kind == Collective::syncwarp) {  // the others exchange values, they are no memory barriers
-        Thread& leader = e.thread(first + std::countr_zero(mask));
+        Thread& leader = thread(first + std::countr_zero(mask));
         token = &leader.token[leader.meetings % 2];
         release(*token);
     }
-    if ((mask & ~e.warp_waiting[warp]) == 0) {
+    if ((mask & ~warp_waiting[warp]) == 0) {
         bool all = true;
-        for (int l = 0; l < lanes; ++l)
-            all = all && ((mask >> l & 1u) == 0 || e.thread(first + l).mask == mask);
+        for (unsigned rest = mask; rest != 0; rest &= rest - 1)
+            all = all && thread(first + std::countr_zero(rest)).mask == mask;
         if (all)
-            e.meet(t, mask);
+            meet(warp, mask);
     }
-    e.suspend();
-    if (e.abandon)
+    switch_to(next());
+    if (abandon)
         throw Abandoned{};
     if (token != nullptr)
         acquire(*token);
+    return t.result;
 }
 
 // ---- blocks --------------------------------------------------------------------------------------------------------
@@ -384,48 +393,37 @@ std::string Engine::stuck() const {
 }
 
 void Engine::run_block() {
+    threads = pool[parity].data();
     waiting = done = count = 0;
     barriers = 0;
     std::fill(std::begin(warp_waiting), std::end(warp_waiting), 0u);
     std::fill(std::begin(warp_done), std::end(warp_done), 0u);
     ready.clear();
-    next = 0;
-    std::vector<Thread*> group;
     for (int r = 0; r < size; ++r) {
-        Thread& t = thread(r);
-        t.state = State::fresh;
-        t.meetings = 0;
-        group.push_back(&t);
+        thread(r).state = State::fresh;
+        thread(r).meetings = 0;
     }
-    make_ready(group);
-    while (done < size && failure.empty()) {
-        Thread* const t = pick();
-        if (t == nullptr) {
-            note_failure(stuck());
-            break;
-        }
-        t->state = State::ready;
-        enter(*t);
-        if (t->state == State::done) {
-            ++done;
-            warp_done[t->rank / lanes] |= 1u << t->rank % lanes;
-            if (waiting > 0 && waiting + done == size)
-                release_barrier();  // an error
-        }
-    }
-    if (!failure.empty()) {
+    make_ready(0, size, State::fresh, ~0u);
+    switch_to(next());  // back when all have returned, none can run or one has failed
+    if (done < size && !failed)
+        note_failure(stuck());
+    if (failed) {
         abandon = true;
         for (int r = 0; r < size; ++r)
             if (Thread& t = thread(r); t.state != State::done && t.state != State::fresh)
-                enter(t);
+                switch_to(t);
         abandon = false;
     }
 }
 
+// volatile: not a call that a sanitizer records. The memory is aligned.
 void poison_shared(void* memory, std::size_t bytes) {
-    auto* const to = static_cast<volatile unsigned char*>(memory);  // volatile: not a call that a sanitizer records
-    for (std::size_t i = 0; i < bytes; ++i)
-        to[i] = static_cast<unsigned char>(poison >> 8 * (i % 8));
+    auto* const words = static_cast<volatile std::uint64_t*>(memory);
+    for (std::size_t i = 0; i < bytes / 8; ++i)
+        words[i] = poison;
+    auto* const rest = static_cast<volatile unsigned char*>(memory);
+    for (std::size_t i = bytes / 8 * 8; i < bytes; ++i)
+        rest[i] = static_cast<unsigned char>(poison >> 8 * (i % 8));
 }
 
 void check_launch(dim3 grid, int threads, std::size_t shared_bytes) {
@@ -447,78 +445,70 @@ std::optional<Schedule> chosen;
 // ---- what the device language calls --------------------------------------------------------------------------------
 
 void* dynamic_shared() {
-    return engine().shared[engine().parity].get();
+    return the.shared[the.parity].get();
 }
 
 void fail(const std::string& what, const Where& where) {
-    note_failure(what + " at " + at(where) + ", thread " + std::to_string(engine().running->rank));
+    note_failure(what + " at " + at(where) + ", thread " + std::to_string(the.running->rank));
     throw Abandoned{};
 }
 
 int lane() {
-    return engine().running->rank % lanes;
+    return the.running->rank % lanes;
 }
 
 int block_barrier(Collective kind, int predicate, const Where& where) {
-    Engine& e = engine();
-    Thread& t = *e.running;
+    Thread& t = *the.running;
     t.kind = kind;
     t.where = where;
     t.state = State::at_barrier;
-    char& token = e.barrier_token[e.parity][e.barriers % 2];
+    char& token = the.barrier_token[the.parity][the.barriers % 2];
     release(token);
-    e.count += predicate != 0;
-    if (++e.waiting + e.done == e.size)
-        e.release_barrier();
-    e.suspend();
-    if (e.abandon)
+    the.count += predicate != 0;
+    if (++the.waiting + the.done == the.size)
+        the.release_barrier();
+    the.switch_to(the.next());
+    if (the.abandon)
         throw Abandoned{};
     acquire(token);
-    return e.result;
+    return the.result;
 }
 
 void warp_barrier(unsigned mask, const Where& where) {
-    wait_in_warp(Collective::syncwarp, mask, 0, where);
+    the.wait_in_warp(Collective::syncwarp, mask, 0, 0, where);
 }
 
-const Gathered& warp_gather(Collective kind, unsigned mask, std::uint64_t word, const Where& where) {
-    wait_in_warp(kind, mask, word, where);
-    return engine().running->got;
+std::uint64_t warp_exchange(Collective kind, unsigned mask, std::uint64_t word, int source, const Where& where) {
+    return the.wait_in_warp(kind, mask, word, source, where);
 }
 
 // Orders what is before it in any thread before what is after it in any later caller: more than the hardware promises.
 void fence() {
-    release(engine().fence_token);
-    acquire(engine().fence_token);
-}
-
-std::size_t take_shared_bytes() {
-    return std::exchange(most_shared_bytes, 0);
+    release(the.fence_token);
+    acquire(the.fence_token);
 }
 
 void run(dim3 grid, int threads, std::size_t shared_bytes, const std::function<void()>& body) {
     check_launch(grid, threads, shared_bytes);
     const std::lock_guard lock(one_launch);
-    most_shared_bytes = std::max(most_shared_bytes, shared_bytes);
-    Engine& e = engine();
     const Schedule order = schedule();
-    if (order.order != e.order.order || order.seed != e.order.seed || order.order != Order::random)
-        e.random.seed(order.seed);
-    e.order = order;
-    for (std::size_t p = 0; p < (with_tsan() ? 2 : 1); ++p)
-        while (e.pool[p].size() < static_cast<std::size_t>(threads))
-            e.pool[p].push_back(make_thread(static_cast<int>(e.pool[p].size())));
-    for (auto& memory : e.shared) {
+    if (order.order != the.order.order || order.seed != the.order.seed || order.order != Order::random)
+        the.random.seed(order.seed);
+    the.order = order;
+    const std::size_t parities = with_tsan() ? 2 : 1;
+    for (std::size_t p = 0; p < parities; ++p) {
+        while (the.pool[p].size() < static_cast<std::size_t>(threads))
+            the.pool[p].push_back(make_thread(static_cast<int>(the.pool[p].size())));
         void* bytes = nullptr;
         if (shared_bytes > 0 && posix_memalign(&bytes, 128, shared_bytes) != 0)
             throw std::bad_alloc();
-        memory.reset(bytes);  // of exactly this size: a sanitizer sees what lies beyond
+        the.shared[p].reset(bytes);  // of exactly this size: a sanitizer sees what lies beyond
     }
-    e.body = &body;
-    e.size = threads;
-    e.failure.clear();
+    the.body = &body;
+    the.size = threads;
+    the.failed = false;
     if (with_tsan())
-        e.host_tsan = __tsan_get_current_fiber();
+        the.host.tsan = __tsan_get_current_fiber();
     gridDim = grid;
     blockDim = dim3(static_cast<unsigned>(threads));
 
@@ -527,28 +517,28 @@ void run(dim3 grid, int threads, std::size_t shared_bytes, const std::function<v
     if (order.order == Order::random) {
         blocks_in_order.resize(blocks);
         std::iota(blocks_in_order.begin(), blocks_in_order.end(), std::size_t{0});
-        std::shuffle(blocks_in_order.begin(), blocks_in_order.end(), e.random);
+        std::shuffle(blocks_in_order.begin(), blocks_in_order.end(), the.random);
     }
-    release(e.launch_token);
+    release(the.launch_token);
     {
         const OpenMemory open;
-        for (std::size_t i = 0; i < blocks && e.failure.empty(); ++i) {
+        for (std::size_t i = 0; i < blocks && !the.failed; ++i) {
             const std::size_t b = order.order == Order::random    ? blocks_in_order[i]
                                   : order.order == Order::reverse ? blocks - 1 - i
                                                                   : i;
             blockIdx = {static_cast<unsigned>(b % grid.x), static_cast<unsigned>(b / grid.x % grid.y),
                         static_cast<unsigned>(b / grid.x / grid.y)};
-            e.parity = with_tsan() ? i % 2 : 0;
-            poison_shared(e.shared[e.parity].get(), shared_bytes);
-            e.run_block();
+            the.parity = i % parities;
+            poison_shared(the.shared[the.parity].get(), shared_bytes);
+            the.run_block();
         }
     }
-    acquire(e.end_token[0]);
-    acquire(e.end_token[1]);
-    for (auto& memory : e.shared)
+    acquire(the.end_token[0]);
+    acquire(the.end_token[1]);
+    for (auto& memory : the.shared)
         memory.reset();
-    if (!e.failure.empty())
-        throw Error(e.failure);
+    if (the.failed)
+        throw Error(the.failure);
 }
 
 // ---- schedules -----------------------------------------------------------------------------------------------------

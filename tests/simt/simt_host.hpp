@@ -67,12 +67,9 @@ void run(dim3 grid, int threads, std::size_t shared_bytes, const std::function<v
 [[nodiscard]] int lane();
 int block_barrier(Collective kind, int predicate, const Where& where);  // what the vote of this kind returns
 void warp_barrier(unsigned mask, const Where& where);
-// The words of all lanes of the mask, and which lanes these are.
-struct Gathered {
-    std::array<std::uint64_t, 32> word;
-    unsigned mask;
-};
-[[nodiscard]] const Gathered& warp_gather(Collective kind, unsigned mask, std::uint64_t word, const Where& where);
+// Lanes of the mask exchange words: each gets that of lane `source`; a vote, the bits of those that are not 0.
+[[nodiscard]] std::uint64_t warp_exchange(Collective kind, unsigned mask, std::uint64_t word, int source,
+                                          const Where& where);
 void fence();
 
 template <class T>
@@ -100,7 +97,6 @@ template <class T>
 T shuffle(Collective kind, unsigned mask, T value, int by, int width, const Where& where) {
     if (width < 1 || width > 32 || !std::has_single_bit(static_cast<unsigned>(width)))
         fail("shuffle of width " + std::to_string(width), where);
-    const Gathered& all = warp_gather(kind, mask, to_word(value), where);
     const int own = lane(), first = own & ~(width - 1), last = first + width - 1;
     int source = own;
     if (kind == Collective::shuffle)
@@ -111,9 +107,7 @@ T shuffle(Collective kind, unsigned mask, T value, int by, int width, const Wher
         source = own - by >= first ? own - by : own;
     else
         source = own + by <= last ? own + by : own;
-    if (source < 0 || source > 31 || (all.mask >> source & 1u) == 0)
-        fail("shuffle from lane " + std::to_string(source) + ", which is not in the mask", where);
-    return from_word<T>(all.word[static_cast<std::size_t>(source)]);
+    return from_word<T>(warp_exchange(kind, mask, to_word(value), source, where));
 }
 
 // Relaxed: no race on the word itself, and no order for anything else.
@@ -187,13 +181,8 @@ T __shfl_down_sync(unsigned mask, T value, unsigned by, int width = 32,
 }
 inline unsigned __ballot_sync(unsigned mask, int predicate,
                               descrambler::simt::Where where = descrambler::simt::Where::current()) {
-    const auto& all =
-        descrambler::simt::warp_gather(descrambler::simt::Collective::vote, mask, predicate != 0 ? 1u : 0u, where);
-    unsigned votes = 0;
-    for (unsigned l = 0; l < 32; ++l)
-        if ((all.mask >> l & 1u) != 0 && all.word[l] != 0)
-            votes |= 1u << l;
-    return votes;
+    return static_cast<unsigned>(descrambler::simt::warp_exchange(descrambler::simt::Collective::vote, mask,
+                                                                  predicate != 0 ? 1u : 0u, 0, where));
 }
 inline int __any_sync(unsigned mask, int predicate,
                       descrambler::simt::Where where = descrambler::simt::Where::current()) {
