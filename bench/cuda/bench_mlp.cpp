@@ -110,14 +110,8 @@ void bench_mlp(Session& session) {
                                 return difference(download(on, w.item(0)), fresh);
                             }});
 
-    const TrainShape shape{points,
-                           hidden,
-                           points,
-                           static_cast<float>(plan.rate),
-                           1e-6F,
-                           static_cast<float>(plan.adam.beta1),
-                           static_cast<float>(plan.adam.beta2),
-                           static_cast<float>(plan.adam.epsilon)};
+    const TrainShape shape{points, hidden,          points,          plan.rate,
+                           1e-6,   plan.adam.beta1, plan.adam.beta2, plan.adam.epsilon};
     // parameters of the rivals: their own, so that each keeps to its steps
     const Buffer<float> rw = on.allocate(count * members), rm = on.allocate(count * members),
                         rv = on.allocate(count * members), rl = on.allocate(members);

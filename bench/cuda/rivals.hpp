@@ -62,7 +62,7 @@ template <class T>
 // strided batched gemms, kernels for bias and activation, slopes, sums and Adam. w, m, v as mlp.hpp packs them.
 struct TrainShape {
     Index inputs = 0, hidden = 0, outputs = 0;
-    float rate = 0, decay = 0, beta1 = 0, beta2 = 0, epsilon = 0;
+    double rate = 0, decay = 0, beta1 = 0, beta2 = 0, epsilon = 0;
 };
 struct TrainCalls {
     Call step, restart;  // restart: the next step is the first

@@ -233,9 +233,9 @@ void Session::report(const Case& c, const std::string& mode, const std::vector<S
         row["min_us"] = quantile(who.microseconds, 0);
         row["gflops"] = c.work.flops / safe * 1e-3;
         row["gbs"] = c.work.bytes / safe * 1e-3;
-        row["frac_floor"] = floor / safe;
+        row["frac_floor"] = median > 0 ? floor / median : 0;
         if (floor_paper > 0)
-            row["frac_floor_paper"] = floor_paper / safe;
+            row["frac_floor_paper"] = median > 0 ? floor_paper / median : 0;
         row["residual"] = who.residual;
         row["ref_error"] = 0;
         if (!c.note.empty())
