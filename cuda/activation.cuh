@@ -1,6 +1,8 @@
 // Activations and their slopes as functions of an element, chosen outside the loops over elements.
 #pragma once
 
+#include <cmath>
+
 #include "descrambler/backend.hpp"
 #include "simt.hpp"
 #include "vector_math.hpp"
@@ -31,7 +33,7 @@ __device__ __forceinline__ T activation_slope(Activation f, T y) {
         case Activation::identity:
             return T{1};
         case Activation::tanh:
-            return 1 - y * y;
+            return std::fma(-y, y, T{1});
         case Activation::logistic:
             return y * (1 - y);
         case Activation::softplus:  // y = ln(1 + e^z)

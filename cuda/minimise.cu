@@ -1,13 +1,156 @@
+// The whole minimisation of eta = sum_i mu_i ||row_i(P L)||^2 over SO(n), L [n, k]: one launch, one block of 256
+// threads a network, no visit to the host between iterations. Both methods of src/cpu/minimise.cpp, step by step:
+//   riemannian  preconditioned descent, the chart centred anew at every step  (block_descent.cuh, block_gauge.cuh)
+//   cayley      L-BFGS over q in P = cayley(q), from q = 0                    (block_lbfgs.cuh)
+// Matrices live in a workspace of each network in global memory (its level-2 cache), products and inverses pass through
+// shared memory and registers (block_algebra.cuh); the functional of the chart keeps three matrices in shared memory
+// where n <= 80. A batch that does not fit into memory goes in parts; an item's numbers do not depend on that.
+// flops  2 n^2 (n + k) an evaluation and n^2 (k + 2 n) more an accepted step (riemannian); 2 n^3 + 6 n^2 k an
+//        evaluation (cayley)
+// bytes  2 n k and n k + 2 n^2 words; n k + n^2 words
+// Source: docs/numerics.md, "Methods".
 #include "minimise.hpp"
 
-#include "simt.hpp"
+#include <limits>
+#include <vector>
+
+#include "block_descent.cuh"
+#include "block_lbfgs.cuh"
+#include "cayley.hpp"
 
 namespace descrambler::cuda {
 
+namespace {
+
+// What a network's block finds in global memory, `each` of a kind a network.
 template <class T>
-void minimise(Context&, const MinimiseOptions&, Batch<const T>, Batch<const T>, Batch<T>, std::span<MinimiseReport>) {
-    throw Error("minimise: not on the device yet");
+struct Workspace {
+    T* numbers = nullptr;
+    double* wides = nullptr;
+    int* marks = nullptr;
+    MinimiseReport::Point* history = nullptr;
+    MinimiseOutcome* outcomes = nullptr;
+    Index each_number = 0, each_wide = 0, each_mark = 0;
+};
+
+template <class T, class Method>
+__global__ void __launch_bounds__(block_threads, 1)
+    minimise_kernel(MinimiseLimits limits, Batch<const T> mu, Batch<const T> L, Batch<T> P, const double* bounds,
+                    Workspace<T> memory) {
+    static_assert(sizeof(Network<T>) <= network_bytes);
+    double* const scratch = dynamic_shared<double>();
+    Network<T>* const net = reinterpret_cast<Network<T>*>(scratch + block_warps);
+    T* const tile = reinterpret_cast<T*>(reinterpret_cast<unsigned char*>(net) + network_bytes);
+    const Index item = blockIdx.x;
+    if (threadIdx.x == 0)
+        *net = {limits,
+                static_cast<int>(L.rows),
+                static_cast<int>(L.cols),
+                mu.item(item).data,
+                L.item(item).data,
+                P.item(item).data,
+                bounds[item],
+                memory.history + item * limits.points,
+                memory.numbers + item * memory.each_number,
+                memory.wides + item * memory.each_wide,
+                memory.marks + item * memory.each_mark};
+    __syncthreads();
+    const MinimiseOutcome outcome = Method::run(*net, scratch, tile);
+    if (threadIdx.x == 0)
+        memory.outcomes[item] = outcome;
 }
+
+// Items first, first + 1, ... of a view; shared ones stay shared.
+template <class T>
+Batch<T> items(Batch<T> x, Index first, Index count) {
+    return {x.data + first * x.stride, x.rows, x.cols, count, x.stride};
+}
+
+template <class T, class Method>
+void run(Context& on, const MinimiseOptions& options, Batch<const T> mu, Batch<const T> L, Batch<T> P,
+         std::span<MinimiseReport> reports) {
+    const bool chart = options.method == Minimiser::cayley;
+    const Index n = L.rows, batch = L.batch;
+    constexpr std::size_t shared_bytes = block_warps * sizeof(double) + network_bytes + Method::tile_bytes;
+    MinimiseLimits limits{options.evaluations, options.iterations, 0, options.memory, options.offdiagonal,
+                          options.gap,         options.gradient};
+    // every point but the first costs an evaluation; sorting is no iteration, and rare
+    const Index most_points = chart ? options.iterations : 2 * std::min(options.iterations, options.evaluations) + 16;
+    limits.points = std::max<Index>(std::min(options.evaluations, most_points), 0) + 1;
+    Workspace<T> memory;
+    memory.each_number = Method::numbers(n, L.cols, options.memory);
+    memory.each_wide = Method::wides(n, options.memory);
+    memory.each_mark = Method::marks(n);
+    const std::size_t bytes = static_cast<std::size_t>(memory.each_number) * sizeof(T) +
+                              static_cast<std::size_t>(memory.each_wide + 1) * sizeof(double) +
+                              static_cast<std::size_t>(memory.each_mark) * sizeof(int) + sizeof(MinimiseOutcome) +
+                              static_cast<std::size_t>(limits.points) * sizeof(MinimiseReport::Point);
+    const Index most = items_that_fit(on, batch, bytes);
+    const Memory<T> numbers(on, most * memory.each_number);
+    const Memory<double> wides(on, most * memory.each_wide);
+    const Memory<int> marks(on, most * memory.each_mark);
+    const Memory<MinimiseReport::Point> history(on, most * limits.points);
+    const Memory<MinimiseOutcome> outcomes(on, most);
+    memory.numbers = numbers.data();
+    memory.wides = wides.data();
+    memory.marks = marks.data();
+    memory.history = history.data();
+    memory.outcomes = outcomes.data();
+
+    std::vector<double> bound = options.bound;
+    bound.resize(static_cast<std::size_t>(batch), std::numeric_limits<double>::quiet_NaN());
+    Memory<double> bounds(on, batch);
+    bounds.upload(bound.data());
+    std::vector<MinimiseReport::Point> points(static_cast<std::size_t>(most * limits.points));
+    std::vector<MinimiseOutcome> found(static_cast<std::size_t>(most));
+    for (Index first = 0; first < batch; first += most) {
+        const Index count = std::min(most, batch - first);
+        launch(on, minimise_kernel<T, Method>, dim3(static_cast<unsigned>(count)), block_threads, shared_bytes, limits,
+               items(mu, first, count), items(L, first, count), items(P, first, count), bounds.data() + first, memory);
+        if (chart)
+            cayley(on, Batch<const T>(memory.numbers, n * (n - 1) / 2, 1, count, memory.each_number),
+                   items(P, first, count));
+        outcomes.download(found.data());
+        history.download(points.data());
+        for (Index b = 0; b < count; ++b) {
+            const MinimiseOutcome& outcome = found[static_cast<std::size_t>(b)];
+            const auto start = points.begin() + b * limits.points;
+            reports[static_cast<std::size_t>(first + b)] = {
+                outcome.converged != 0, outcome.iterations, outcome.evaluations, {start, start + outcome.points}};
+        }
+    }
+}
+
+template <class T>
+constexpr int largest = sizeof(T) == 8 ? 6 : 8;  // its numbers fit into the registers
+
+}  // namespace
+
+template <class T>
+void minimise(Context& on, const MinimiseOptions& options, Batch<const T> mu, Batch<const T> L, Batch<T> P,
+              std::span<MinimiseReport> reports) {
+    if (L.batch == 0)
+        return;
+    constexpr int R = largest<T>;
+    const Index n = L.rows;
+    const auto with = [&]<class Method>(std::type_identity<Method>) { run<T, Method>(on, options, mu, L, P, reports); };
+    if (options.method == Minimiser::riemannian) {
+        if (n <= tile_side<2>)
+            with(std::type_identity<Descent<T, 2, false>>{});
+        else if (n <= tile_side<5>)
+            with(std::type_identity<Descent<T, 5, false>>{});
+        else
+            with(std::type_identity<Descent<T, R, true>>{});
+    } else {
+        if (n <= tile_side<2>)
+            with(std::type_identity<ChartDescent<T, ResidentTikhonov<T, 2>>>{});
+        else if (n <= tile_side<5>)
+            with(std::type_identity<ChartDescent<T, ResidentTikhonov<T, 5>>>{});
+        else
+            with(std::type_identity<ChartDescent<T, StreamedTikhonov<T, R>>>{});
+    }
+}
+
 template void minimise<float>(Context&, const MinimiseOptions&, Batch<const float>, Batch<const float>, Batch<float>,
                               std::span<MinimiseReport>);
 template void minimise<double>(Context&, const MinimiseOptions&, Batch<const double>, Batch<const double>,

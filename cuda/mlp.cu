@@ -29,11 +29,12 @@ struct AdamState {
     AdamRate<T> rate;
     T scale, beta1, beta2, epsilon;
 
+    // Every multiply-add is explicit: a compiler's choice could differ from one place of use to the next.
     __device__ __forceinline__ void update(T gradient, T& weight, T& mean, T& square) const {
-        const T slope = gradient * scale + rate.decay * weight;
-        mean = beta1 * mean + (1 - beta1) * slope;
-        square = beta2 * square + (1 - beta2) * slope * slope;
-        weight -= rate.first * mean / (std::sqrt(square) * rate.second + epsilon);
+        const T slope = std::fma(rate.decay, weight, gradient * scale);
+        mean = std::fma(beta1, mean, (1 - beta1) * slope);
+        square = std::fma(beta2, square, (1 - beta2) * slope * slope);
+        weight -= rate.first * mean / std::fma(std::sqrt(square), rate.second, epsilon);
     }
 };
 template <class T>
@@ -257,7 +258,7 @@ __global__ void __launch_bounds__(threads) renorm_backward_kernel(bool slope, Ac
         double sum = 0, product = 0;
         for (Index i = lane; i < x.rows; i += 32) {
             sum += static_cast<double>(x(i, col, item));
-            product += static_cast<double>(dy(i, col, item)) * static_cast<double>(y(i, col, item));
+            product = std::fma(static_cast<double>(dy(i, col, item)), static_cast<double>(y(i, col, item)), product);
         }
         const T scale = static_cast<T>(static_cast<double>(x.rows) / warp_sum(sum));
         const T mean = static_cast<T>(warp_sum(product) / static_cast<double>(x.rows));

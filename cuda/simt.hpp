@@ -54,6 +54,7 @@ void launch(Context&, void (*kernel)(P...), dim3 grid, int threads, std::size_t 
     if (grid.x == 0 || grid.y == 0 || grid.z == 0)
         return;
     const std::tuple<P...> copies(static_cast<P>(std::forward<A>(arguments))...);
+    std::apply([](const P&... copy) { (simt::check_argument(copy), ...); }, copies);
     simt::run(grid, threads, shared_bytes, [&] { std::apply(kernel, copies); });
 }
 

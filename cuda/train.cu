@@ -89,7 +89,7 @@ __global__ void __launch_bounds__(threads)
     double sum = 0;
     for (Index i = lane; i < y.rows; i += 32) {
         const T value = y(i, col, slot), difference = value - target(i, wanted, slot);
-        sum += static_cast<double>(difference) * static_cast<double>(difference);
+        sum = std::fma(static_cast<double>(difference), static_cast<double>(difference), sum);
         slope(i, col, slot) = scale * difference * (derivative ? activation_slope(f, value) : T{1});
     }
     sum = sum_of_warp(sum);

@@ -48,6 +48,8 @@ public:
         : OnDevice(backend, rows, cols, batch) {
         upload(values);
     }
+    OnDevice(Backend<T>& backend, const std::vector<T>& values, Index rows, Index cols, Index batch = 1)
+        : OnDevice(backend, rows, cols, batch, values) {}
 
     [[nodiscard]] Index size() const { return rows_ * cols_ * batch_; }  // of all items
     OnDevice& upload(const std::vector<T>& values) {
@@ -58,8 +60,9 @@ public:
         return *this;
     }
     [[nodiscard]] Batch<T> view() const { return {buffer_.data() + guard, rows_, cols_, batch_}; }
+    [[nodiscard]] Batch<const T> cview() const { return view(); }
     // One item that a batch of this many shares.
-    [[nodiscard]] Batch<T> shared(Index batch) const { return {buffer_.data() + guard, rows_, cols_, batch, 0}; }
+    [[nodiscard]] Batch<const T> shared(Index batch) const { return {buffer_.data() + guard, rows_, cols_, batch, 0}; }
     [[nodiscard]] std::vector<T> download() const {
         std::vector<T> all(static_cast<std::size_t>(size() + 2 * guard));
         backend_->download(whole(), all.data());
@@ -73,7 +76,7 @@ public:
     }
 
 private:
-    static constexpr Index guard = 64;  // elements: a multiple of 256 bytes, so that the array is aligned as an allocation
+    static constexpr Index guard = 64;  // elements: 256 bytes or 512, so the array is aligned as an allocation is
     static constexpr T nan = std::numeric_limits<T>::quiet_NaN();
     [[nodiscard]] Batch<T> whole() const { return {buffer_.data(), size() + 2 * guard, 1}; }
 

@@ -12,6 +12,9 @@
 namespace descrambler {
 namespace {
 
+using test::OnDevice;
+using test::relative_error;
+
 template <class T>
 constexpr double unit_roundoff = std::numeric_limits<T>::epsilon() / 2.0;
 
@@ -92,7 +95,7 @@ void expect_svd(const std::vector<T>& A, Index m, Index n, Index batch, const Tr
 template <class T>
 class CudaFactor : public ::testing::Test {
 protected:
-    std::unique_ptr<Backend<T>> gpu = device<T>();
+    Backend<T>* gpu = &test::device<T>();
     std::unique_ptr<Backend<T>> cpu = make_cpu_backend<T>(1);
     static double tolerance(Index m, Index n) {
         return 4 * static_cast<double>(std::max<Index>({m, n, 8})) * unit_roundoff<T>;

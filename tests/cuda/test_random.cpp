@@ -85,8 +85,8 @@ TYPED_TEST(Random, UniformIsThatOfRandomHpp) {
     cuda->random_uniform(seed, own_stream, first, x.view());
     const PhiloxBlock w = philox(seed, own_stream, first), next = philox(seed, own_stream, first + 1);
     if constexpr (sizeof(T) == 4)
-        EXPECT_EQ(x.download(), (std::vector<T>{uniform_f32(w[0]), uniform_f32(w[1]), uniform_f32(w[2]),
-                                                uniform_f32(w[3])}));
+        EXPECT_EQ(x.download(),
+                  (std::vector<T>{uniform_f32(w[0]), uniform_f32(w[1]), uniform_f32(w[2]), uniform_f32(w[3])}));
     else
         EXPECT_EQ(x.download(), (std::vector<T>{uniform_f64(w[0], w[1]), uniform_f64(w[2], w[3]),
                                                 uniform_f64(next[0], next[1]), uniform_f64(next[2], next[3])}));

@@ -12,6 +12,9 @@
 namespace descrambler {
 namespace {
 
+using test::OnDevice;
+using test::relative_error;
+
 template <class T>
 constexpr double unit_roundoff = std::numeric_limits<T>::epsilon() / 2.0;
 
@@ -89,7 +92,7 @@ std::vector<T> decaying(Index m, Index r, Index n, std::uint64_t number) {
 template <class T>
 class CudaRandomizedSvd : public ::testing::Test {
 protected:
-    std::unique_ptr<Backend<T>> gpu = device<T>();
+    Backend<T>* gpu = &test::device<T>();
     std::unique_ptr<Backend<T>> cpu = make_cpu_backend<T>(1);
 };
 using Precisions = ::testing::Types<float, double>;

@@ -86,8 +86,7 @@ std::size_t rounded(std::size_t bytes) {
 class Arena {
 public:
     Arena() : size_(size_from_environment()), range_(4 * std::max(size_, default_size)) {
-        void* const memory =
-            mmap(nullptr, range_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void* const memory = mmap(nullptr, range_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory == MAP_FAILED)
             throw Error("test device: no address space for its memory");
         base_ = static_cast<char*>(memory);
@@ -178,8 +177,7 @@ public:
         if (above == blocks_.begin())
             throw Error("test device: a kernel is given an array outside all allocations");
         const auto& [start, length] = *std::prev(above);
-        // one past the end may stand for an empty array; another allocation is never that near
-        if (offset - start > length + 0 || offset - start + bytes > length)
+        if (offset - start + bytes > length)
             throw Error("test device: a kernel is given an array of " + std::to_string(bytes) + " bytes at byte " +
                         std::to_string(offset - start) + " of an allocation of " + std::to_string(length));
     }

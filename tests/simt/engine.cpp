@@ -1,7 +1,7 @@
 // The test device: every CUDA thread of a block is a fiber; blocks run one after another. One object for all variants
 // of the test build, itself never instrumented: the sanitizers' functions are weak and null where they are not linked.
 // ThreadSanitizer sees each CUDA thread as a thread of its own that only barriers order, so it names races whatever the
-// schedule. Blocks are not ordered either: even and odd ones have contexts and shared memory of their own.
+// schedule. Blocks are not ordered either: even and odd ones then have fibers and shared memory of their own.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -69,10 +69,10 @@ struct Thread {
     std::uint64_t word = 0;
     Gathered got{};
     unsigned meetings = 0;  // led in this block
-    char token[2][2] = {};  // [block parity][meeting parity]
+    char token[2] = {};     // by the parity of the meeting
 
     context::fiber fiber;  // goes on here
-    void* tsan[2] = {};
+    void* tsan = nullptr;
     void* asan = nullptr;
     const void* stack = nullptr;
 };
@@ -103,7 +103,7 @@ std::string at(const Where& where) {
 
 struct Engine {
     // threads
-    std::vector<std::unique_ptr<Thread>> threads;
+    std::vector<std::unique_ptr<Thread>> pool[2];  // by the parity of the block, where it matters
     Thread* running = nullptr;
     context::fiber host;  // the scheduler goes on here
     void* host_tsan = nullptr;
@@ -131,8 +131,8 @@ struct Engine {
     Schedule order;
     std::mt19937_64 random;
 
+    [[nodiscard]] Thread& thread(int rank) const { return *pool[parity][static_cast<std::size_t>(rank)]; }
     void enter(Thread& t);
-    void leave(Thread& t);
     void suspend();
     void make_ready(std::vector<Thread*>& group);
     Thread* pick();
@@ -147,6 +147,7 @@ Engine& engine() {
     return *the;
 }
 std::mutex one_launch;
+std::size_t most_shared_bytes = 0;
 
 std::string context_of_failure() {
     const Engine& e = engine();
@@ -209,7 +210,7 @@ void Engine::enter(Thread& t) {
     if (with_asan())
         __sanitizer_start_switch_fiber(&host_asan, t.stack, stack_bytes);
     if (with_tsan())
-        __tsan_switch_to_fiber(t.tsan[parity], 1);
+        __tsan_switch_to_fiber(t.tsan, 1);
     t.fiber = std::move(t.fiber).resume();
     if (with_asan())
         __sanitizer_finish_switch_fiber(host_asan, nullptr, nullptr);
@@ -225,11 +226,10 @@ std::unique_ptr<Thread> make_thread(int rank) {
                                   engine().host = std::move(from);
                                   thread_main(*thread);
                               });
-    if (with_tsan())
-        for (void*& fiber : t->tsan) {
-            fiber = __tsan_create_fiber(0);
-            __tsan_set_fiber_name(fiber, ("CUDA thread " + std::to_string(rank)).c_str());
-        }
+    if (with_tsan()) {
+        t->tsan = __tsan_create_fiber(0);
+        __tsan_set_fiber_name(t->tsan, ("CUDA thread " + std::to_string(rank)).c_str());
+    }
     return t;
 }
 
@@ -253,17 +253,17 @@ Thread* Engine::pick() {
     }
     Thread* t = nullptr;
     switch (order.order) {
-    case Order::forward:
-    case Order::reverse:
-        t = ready[next++];
-        break;
-    case Order::random:
-        std::swap(ready.back(), ready[random() % ready.size()]);
-        [[fallthrough]];
-    case Order::deep:
-        t = ready.back();
-        ready.pop_back();
-        break;
+        case Order::forward:
+        case Order::reverse:
+            t = ready[next++];
+            break;
+        case Order::random:
+            std::swap(ready.back(), ready[random() % ready.size()]);
+            [[fallthrough]];
+        case Order::deep:
+            t = ready.back();
+            ready.pop_back();
+            break;
     }
     if (next > most_threads * 4) {
         ready.erase(ready.begin(), ready.begin() + static_cast<std::ptrdiff_t>(next));
@@ -288,8 +288,8 @@ std::string differ(const Thread& a, const Thread& b) {
 void Engine::release_barrier() {
     std::vector<Thread*> group;
     for (int r = 0; r < size; ++r)
-        if (threads[static_cast<std::size_t>(r)]->state == State::at_barrier)
-            group.push_back(threads[static_cast<std::size_t>(r)].get());
+        if (thread(r).state == State::at_barrier)
+            group.push_back(&thread(r));
     for (Thread* t : group)
         if (!same_place(*t, *group.front()))
             return note_failure("divergent barrier: " + differ(*group.front(), *t));
@@ -311,7 +311,7 @@ void Engine::meet(Thread& t, unsigned mask) {
     std::vector<Thread*> group;
     for (int l = 0; l < lanes; ++l)
         if ((mask >> l & 1u) != 0)
-            group.push_back(threads[static_cast<std::size_t>(warp * lanes + l)].get());
+            group.push_back(&thread(warp * lanes + l));
     for (Thread* member : group)
         if (!same_place(*member, *group.front()))
             return note_failure("divergent warp collective: " + differ(*group.front(), *member));
@@ -335,8 +335,8 @@ void wait_in_warp(Collective kind, unsigned mask, std::uint64_t word, const Wher
     if ((mask >> own & 1u) == 0)
         fail("lane " + std::to_string(own) + " is not in the mask of its warp collective", where);
     if ((mask & e.warp_done[warp]) != 0)
-        fail("the mask of a warp collective names lane " +
-                 std::to_string(std::countr_zero(mask & e.warp_done[warp])) + ", which has returned",
+        fail("the mask of a warp collective names lane " + std::to_string(std::countr_zero(mask & e.warp_done[warp])) +
+                 ", which has returned",
              where);
     t.kind = kind;
     t.where = where;
@@ -347,14 +347,14 @@ void wait_in_warp(Collective kind, unsigned mask, std::uint64_t word, const Wher
 
     char* token = nullptr;
     if (kind == Collective::syncwarp) {  // the others exchange values, they are no memory barriers
-        Thread& leader = *e.threads[static_cast<std::size_t>(first + std::countr_zero(mask))];
-        token = &leader.token[e.parity][leader.meetings % 2];
+        Thread& leader = e.thread(first + std::countr_zero(mask));
+        token = &leader.token[leader.meetings % 2];
         release(*token);
     }
     if ((mask & ~e.warp_waiting[warp]) == 0) {
         bool all = true;
         for (int l = 0; l < lanes; ++l)
-            all = all && ((mask >> l & 1u) == 0 || e.threads[static_cast<std::size_t>(first + l)]->mask == mask);
+            all = all && ((mask >> l & 1u) == 0 || e.thread(first + l).mask == mask);
         if (all)
             e.meet(t, mask);
     }
@@ -371,7 +371,7 @@ std::string Engine::stuck() const {
     std::string text = "deadlock: ";
     int listed = 0;
     for (int r = 0; r < size && listed < 4; ++r) {
-        const Thread& t = *threads[static_cast<std::size_t>(r)];
+        const Thread& t = thread(r);
         if (t.state == State::done)
             continue;
         char mask[16];
@@ -392,7 +392,7 @@ void Engine::run_block() {
     next = 0;
     std::vector<Thread*> group;
     for (int r = 0; r < size; ++r) {
-        Thread& t = *threads[static_cast<std::size_t>(r)];
+        Thread& t = thread(r);
         t.state = State::fresh;
         t.meetings = 0;
         group.push_back(&t);
@@ -416,7 +416,7 @@ void Engine::run_block() {
     if (!failure.empty()) {
         abandon = true;
         for (int r = 0; r < size; ++r)
-            if (Thread& t = *threads[static_cast<std::size_t>(r)]; t.state != State::done && t.state != State::fresh)
+            if (Thread& t = thread(r); t.state != State::done && t.state != State::fresh)
                 enter(t);
         abandon = false;
     }
@@ -436,8 +436,8 @@ void check_launch(dim3 grid, int threads, std::size_t shared_bytes) {
         refuse(std::to_string(shared_bytes) + " bytes of shared memory, expected at most " +
                std::to_string(most_shared));
     if (grid.x > 0x7fffffffu || grid.y > 65535u || grid.z > 65535u)
-        refuse("a grid of " + std::to_string(grid.x) + " x " + std::to_string(grid.y) + " x " +
-               std::to_string(grid.z) + " blocks, expected at most 2^31 - 1, 65535, 65535");
+        refuse("a grid of " + std::to_string(grid.x) + " x " + std::to_string(grid.y) + " x " + std::to_string(grid.z) +
+               " blocks, expected at most 2^31 - 1, 65535, 65535");
 }
 
 std::optional<Schedule> chosen;
@@ -492,16 +492,22 @@ void fence() {
     acquire(engine().fence_token);
 }
 
+std::size_t take_shared_bytes() {
+    return std::exchange(most_shared_bytes, 0);
+}
+
 void run(dim3 grid, int threads, std::size_t shared_bytes, const std::function<void()>& body) {
     check_launch(grid, threads, shared_bytes);
     const std::lock_guard lock(one_launch);
+    most_shared_bytes = std::max(most_shared_bytes, shared_bytes);
     Engine& e = engine();
     const Schedule order = schedule();
     if (order.order != e.order.order || order.seed != e.order.seed || order.order != Order::random)
         e.random.seed(order.seed);
     e.order = order;
-    while (e.threads.size() < static_cast<std::size_t>(threads))
-        e.threads.push_back(make_thread(static_cast<int>(e.threads.size())));
+    for (std::size_t p = 0; p < (with_tsan() ? 2 : 1); ++p)
+        while (e.pool[p].size() < static_cast<std::size_t>(threads))
+            e.pool[p].push_back(make_thread(static_cast<int>(e.pool[p].size())));
     for (auto& memory : e.shared) {
         void* bytes = nullptr;
         if (shared_bytes > 0 && posix_memalign(&bytes, 128, shared_bytes) != 0)
@@ -532,7 +538,7 @@ void run(dim3 grid, int threads, std::size_t shared_bytes, const std::function<v
                                                                   : i;
             blockIdx = {static_cast<unsigned>(b % grid.x), static_cast<unsigned>(b / grid.x % grid.y),
                         static_cast<unsigned>(b / grid.x / grid.y)};
-            e.parity = i % 2;
+            e.parity = with_tsan() ? i % 2 : 0;
             poison_shared(e.shared[e.parity].get(), shared_bytes);
             e.run_block();
         }
@@ -559,7 +565,8 @@ Schedule parse_schedule(const std::string& text) {
     if (text.starts_with("random:") && text.size() > 7 &&
         text.find_first_not_of("0123456789", 7) == std::string::npos && text.size() < 26)
         return {Order::random, std::stoull(text.substr(7))};
-    throw InputError("DESCRAMBLER_SIMT_SCHEDULE: '" + text + "', expected forward, reverse, deep, random or random:SEED");
+    throw InputError("DESCRAMBLER_SIMT_SCHEDULE: '" + text +
+                     "', expected forward, reverse, deep, random or random:SEED");
 }
 
 void set_schedule(Schedule schedule) {

@@ -23,6 +23,9 @@ struct Schedule {
 void set_schedule(Schedule schedule);
 [[nodiscard]] Schedule schedule();
 
+// Most dynamic shared memory that a launch asked for since the last call.
+[[nodiscard]] std::size_t take_shared_bytes();
+
 // Device memory can be read and written while one of these lives; other host code that touches it crashes.
 class OpenMemory {
 public:

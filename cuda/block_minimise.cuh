@@ -1,0 +1,47 @@
+// What both methods of minimise.cu share: budgets, results, the place of a block's numbers, vectors in double.
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+#include "block_algebra.cuh"
+
+namespace descrambler::cuda {
+
+struct MinimiseLimits {
+    Index evaluations = 0, iterations = 0, points = 0, memory = 0;  // points: room for the history
+    double offdiagonal = 0, gap = 0, gradient = 0;
+};
+struct MinimiseOutcome {
+    Index converged = 0, iterations = 0, evaluations = 0, points = 0;
+};
+
+// One network: its problem, what it reports, and memory of its own. It lies in shared memory: what every thread would
+// hold in registers of its own is read again behind each barrier.
+template <class T>
+struct Network {
+    MinimiseLimits limits;
+    int n, k;
+    const T *mu, *L;
+    T* P;
+    double bound;  // NaN: unknown
+    MinimiseReport::Point* history;
+    T* numbers;
+    double* wides;
+    int* marks;
+};
+inline constexpr std::size_t network_bytes = 192;
+
+template <class T>
+__device__ __forceinline__ double wide(T x) {
+    return static_cast<double>(x);
+}
+
+__device__ __forceinline__ void note(MinimiseOutcome& outcome, MinimiseReport::Point* history, double eta,
+                                     double gradient) {
+    if (threadIdx.x == 0)
+        history[outcome.points] = {outcome.iterations, outcome.evaluations, eta, gradient};
+    ++outcome.points;
+}
+
+}  // namespace descrambler::cuda
