@@ -8,6 +8,7 @@
 // bytes  the operands once or more from L2 (product.cuh); Adam 7 numbers a parameter, or 6 where dW never leaves
 //        the registers
 // The products are block_product with what follows as their epilogue. shared 33792 bytes at 64 x 64 (double)
+// resources forward_kernel float 80 outputs, 256 inputs, 64 samples: shared 17408 bytes, 118 registers, 2621440 flops
 #include "mlp.hpp"
 
 #include <cmath>

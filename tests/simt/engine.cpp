@@ -16,6 +16,7 @@
 #include <numeric>
 #include <optional>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "simt_host.hpp"
@@ -440,6 +441,8 @@ void check_launch(dim3 grid, int threads, std::size_t shared_bytes) {
 
 std::optional<Schedule> chosen;
 
+std::size_t shared_bytes_of_launches = 0;  // the most since somebody asked
+
 }  // namespace
 
 // ---- what the device language calls --------------------------------------------------------------------------------
@@ -488,8 +491,13 @@ void fence() {
     acquire(the.fence_token);
 }
 
+std::size_t take_shared_bytes() {
+    return std::exchange(shared_bytes_of_launches, 0);
+}
+
 void run(dim3 grid, int threads, std::size_t shared_bytes, const std::function<void()>& body) {
     check_launch(grid, threads, shared_bytes);
+    shared_bytes_of_launches = std::max(shared_bytes_of_launches, shared_bytes);
     const std::lock_guard lock(one_launch);
     const Schedule order = schedule();
     if (order.order != the.order.order || order.seed != the.order.seed || order.order != Order::random)

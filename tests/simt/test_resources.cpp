@@ -55,19 +55,34 @@ double cayley(Index n) {
     on->cayley(q.view(), P.view());
     return cost::cayley(n, 8).flops;
 }
-double dense_gram(Index n, Index d) {
-    const auto on = device<double>();
-    const Index samples = 64;
-    const OnDevice<double> W(*on, n, d, 1, normals<double>(n * d)), x(*on, d, samples, 1, normals<double>(d * samples)),
-        G(*on, n, n);
-    on->dense_gram(Activation::tanh, W.view(), {}, x.view(), 0.0, G.view());
-    return cost::dense_gram(n, d, samples, 8).flops / static_cast<double>(samples);  // a sample
+template <class T>
+double dense_gram(Index n, Index d, Index samples) {
+    const auto on = device<T>();
+    const OnDevice<T> W(*on, n, d, 1, normals<T>(n * d)), x(*on, d, samples, 1, normals<T>(d * samples)), G(*on, n, n);
+    on->dense_gram(Activation::tanh, W.view(), {}, x.view(), T{0}, G.view());
+    return cost::dense_gram(n, d, samples, sizeof(T)).flops;
 }
-double randomized_svd(Index m, Index n, int k) {
-    const auto on = device<double>();
-    const OnDevice<double> A(*on, m, n, 1, normals<double>(m * n)), U(*on, m, k), s(*on, k, 1), V(*on, n, k);
-    on->randomized_svd(A.view(), k, 10, 1, 1, U.view(), s.view(), V.view());
-    return cost::randomized_svd(m, n, k, k + 10, 1, 8).flops;
+template <class T>
+double qr(Index m, Index n) {
+    const auto on = device<T>();
+    const OnDevice<T> A(*on, m, n, 1, normals<T>(m * n)), R(*on, n, n);
+    on->qr(A.view(), R.view());
+    return cost::qr(m, n, sizeof(T)).flops;
+}
+template <class T>
+double svd(Index m, Index n) {
+    const auto on = device<T>();
+    const Index k = std::min(m, n);
+    const OnDevice<T> A(*on, m, n, 1, normals<T>(m * n)), U(*on, m, k), s(*on, k, 1), V(*on, n, k);
+    on->svd(A.view(), U.view(), s.view(), V.view());
+    return cost::svd(m, n, sizeof(T)).flops;
+}
+template <class T>
+double randomized_svd(Index m, Index n, int k, int l, int q) {
+    const auto on = device<T>();
+    const OnDevice<T> A(*on, m, n, 1, normals<T>(m * n)), U(*on, m, k), s(*on, k, 1), V(*on, n, k);
+    on->randomized_svd(A.view(), k, l - k, q, 1, U.view(), s.view(), V.view());
+    return cost::randomized_svd(m, n, k, l, q, sizeof(T)).flops;
 }
 double deer_trace(Index points) {
     const auto on = device<float>();
@@ -78,23 +93,29 @@ double deer_trace(Index points) {
     on->deer_traces(tables, 1, 1, 0, {.input = input.view()});
     return cost::deer_trace(points, points, 4).flops;
 }
-double dense_forward(Index outputs, Index inputs) {
+double dense_forward(Index outputs, Index inputs, Index samples) {
     const auto on = device<float>();
-    const Index samples = 64;
     const OnDevice<float> W(*on, outputs, inputs, 1, normals<float>(outputs * inputs)),
         x(*on, inputs, samples, 1, normals<float>(inputs * samples)), y(*on, outputs, samples);
     on->dense_forward(Activation::tanh, W.view(), {}, x.view(), y.view());
-    return cost::dense_forward(outputs, inputs, samples, 4).flops / static_cast<double>(samples);
+    return cost::dense_forward(outputs, inputs, samples, 4).flops;
 }
 
 const std::map<std::string, std::function<double()>> launches{
     {"tikhonov_kernel double n = 80", [] { return tikhonov(80); }},
     {"tikhonov_kernel double n = 96", [] { return tikhonov(96); }},
     {"cayley_kernel double n = 80", [] { return cayley(80); }},
-    {"slice_kernel double n = 80, d = 256", [] { return dense_gram(80, 256); }},
-    {"sketch_kernel double m = 80, n = 256, k = 10", [] { return randomized_svd(80, 256, 10); }},
-    {"trace_kernel float times = distances = 256", [] { return deer_trace(256); }},
-    {"forward_kernel float outputs = 80, inputs = 256", [] { return dense_forward(80, 256); }},
+    {"qr_kernel double m 256, n 40", [] { return qr<double>(256, 40); }},
+    {"qr_kernel float m 256, n 40", [] { return qr<float>(256, 40); }},
+    {"svd_kernel double m 80, n 256", [] { return svd<double>(80, 256); }},
+    {"svd_kernel float m 80, n 256", [] { return svd<float>(80, 256); }},
+    {"slice_kernel double n 128, d 256, 2048 samples", [] { return dense_gram<double>(128, 256, 2048); }},
+    {"slice_kernel float n 128, d 256, 2048 samples", [] { return dense_gram<float>(128, 256, 2048); }},
+    {"sketch_kernel double m 256, n 256, rank 32, l 40, q 1",
+     [] { return randomized_svd<double>(256, 256, 32, 40, 1); }},
+    {"sketch_kernel float m 256, n 256, rank 32, l 40, q 1", [] { return randomized_svd<float>(256, 256, 32, 40, 1); }},
+    {"trace_kernel float 256 times, 256 distances", [] { return deer_trace(256); }},
+    {"forward_kernel float 80 outputs, 256 inputs, 64 samples", [] { return dense_forward(80, 256, 64); }},
 };
 
 TEST(Resources, AreWhatTheHeadsOfTheKernelsSay) {
@@ -104,11 +125,11 @@ TEST(Resources, AreWhatTheHeadsOfTheKernelsSay) {
         const double flops = launch(), shared = static_cast<double>(simt::take_shared_bytes());
         if (!stated.contains(name)) {
             ADD_FAILURE() << "no line '// resources " << name << ": shared " << shared << " bytes, R registers, "
-                          << static_cast<long>(flops) << " flops'";
+                          << std::lround(flops) << " flops'";
             continue;
         }
         EXPECT_EQ(stated.at(name).shared, shared) << name;
-        EXPECT_EQ(stated.at(name).flops, std::floor(flops)) << name;
+        EXPECT_EQ(stated.at(name).flops, std::round(flops)) << name;
     }
     for (const auto& [name, numbers] : stated)
         EXPECT_TRUE(launches.contains(name)) << "no launch for '" << name << "'";
