@@ -15,6 +15,7 @@ void gram(Session& session, Index n, Index samples, Index batch) {
     std::vector<double> wanted(static_cast<std::size_t>(n * n));
     session.cpu().gram({S0.data(), n, samples}, 0, {wanted.data(), n, n});
     const auto residual = [&](const Call& run) {
+        clear(on, G);
         run();
         on.synchronise();
         wait(session.rival());
@@ -47,6 +48,7 @@ void dense_gram(Session& session, Index n, Index inputs, Index samples, Index ba
     session.cpu().dense_gram(Activation::tanh, {W0.data(), n, inputs}, {b0.data(), n, 1}, {x0.data(), inputs, samples},
                              0, {wanted.data(), n, n});
     const auto residual = [&](const Call& run) {
+        clear(on, G);
         run();
         on.synchronise();
         wait(session.rival());

@@ -105,6 +105,13 @@ template <class T>
 std::vector<double> download(Backend<T>& on, Batch<T> x) {
     return download(on, Batch<const T>(x));
 }
+// Zero: what a contender does not write is not what another wrote before.
+template <class T>
+void clear(Backend<T>& on, Batch<T> x) {
+    const std::vector<T> zero(static_cast<std::size_t>(x.size()));
+    on.upload(zero.data(), x.item(0));
+    on.synchronise();
+}
 // ||a - b|| / ||b||
 inline double difference(const std::vector<double>& a, const std::vector<double>& b) {
     require(a.size() == b.size(), "difference: sizes");

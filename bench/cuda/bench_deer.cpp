@@ -22,6 +22,8 @@ void bench_deer(Session& session) {
     Index first = 0;
     const auto residual = [&](const Call& run) {
         first = 0;
+        clear(on, x);
+        clear(on, y);
         run();
         on.synchronise();
         wait(session.rival());

@@ -89,6 +89,8 @@ void closed_forms(Session& session, Index n, Index batch, double target_us) {
     for (std::size_t i = 0; i < w.size(); ++i)
         wanted += descending[i] * w[i];
     const auto residual = [&](const Call& run) {  // eta of the P found, from the Gram, against the bound of the CPU
+        clear(on, P);
+        clear(on, bound);
         run();
         on.synchronise();
         wait(session.rival());

@@ -19,6 +19,8 @@ void eigh(Session& session, Index n, Index batch) {
     const Batch<double> V = work.view(n, n, batch), w = values.view(n, 1, batch);
     const std::vector<double> A0 = download(on, A.item(0));
     const auto residual = [&](const Call& run) {
+        clear(on, V);
+        clear(on, w);
         run();
         on.synchronise();
         wait(session.rival());
@@ -54,6 +56,7 @@ void svd(Session& session, Index m, Index n, Index batch) {
     std::ranges::copy(download(on, A.item(0)), first.data());
     const std::vector<double> wanted = singular_values(session.cpu(), first);
     const auto residual = [&](const Call& run) {
+        clear(on, s);
         run();
         on.synchronise();
         wait(session.rival());
@@ -89,6 +92,7 @@ void qr(Session& session, Index m, Index n, Index batch) {
     session.cpu().qr({basis.data(), m, n}, {R0.data(), n, n});
     const std::vector<double> wanted = projector(basis);
     const auto residual = [&](const Call& run) {
+        clear(on, Q);
         run();
         on.synchronise();
         wait(session.rival());

@@ -33,6 +33,7 @@ void randomized_svd(Session& session, Index m, Index n, int rank, int oversampli
     const Batch<const double> A = matrices.view(m, n, batch);
     const Batch<double> U = us.view(m, rank, batch), s = ss.view(rank, 1, batch), V = vs.view(n, rank, batch);
     const auto residual = [&](const Call& run, Batch<double> values) {
+        clear(on, values);
         run();
         on.synchronise();
         wait(session.rival());

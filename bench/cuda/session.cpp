@@ -3,6 +3,7 @@
 //   cold  one call after buffers larger than the L2 cache were written, less an empty launch on the same stream
 // until the standard error of every median is below 0.5 %, the samples or the seconds are used up; three at least.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -241,7 +242,7 @@ void Session::report(const Case& c, const std::string& mode, const std::vector<S
         if (!c.note.empty())
             row["note"] = c.note;
         if (&who == &all.front()) {
-            if (c.target_us > 0)
+            if (c.target_us > 0 && !options_.quick)
                 row["target_us"] = c.target_us;
             for (std::size_t i = 1; i < all.size(); ++i) {
                 if (!all[i].error.empty())
@@ -257,7 +258,7 @@ void Session::report(const Case& c, const std::string& mode, const std::vector<S
         }
         std::fprintf(stderr, "%-18s n %4td batch %6td %s %s %-24s %12.1f us  floor %5.3f  residual %.1e\n",
                      c.kernel.c_str(), c.n, c.batch, c.dtype.c_str(), mode.c_str(), who.provider.c_str(), median,
-                     floor / safe, who.residual);
+                     median > 0 ? floor / median : 0, who.residual);
         cases_.push_back(row);
     }
 }
