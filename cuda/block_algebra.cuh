@@ -22,6 +22,16 @@ template <int R>
 inline constexpr int tile_stride = tile_side<R> + 1;
 template <int R>
 inline constexpr int tile_size = tile_stride<R>* tile_side<R>;
+// The largest tile: its numbers fit into the registers, three of it into shared memory.
+template <class T>
+inline constexpr int largest_tile = sizeof(T) == 8 ? 6 : 8;
+
+// Items first, first + 1, ... of a view; shared ones stay shared.
+template <class T>
+[[nodiscard]] Batch<T> items(Batch<T> x, Index first, Index count) {
+    return {x.data + first * x.stride, x.rows, x.cols, count, x.stride};
+}
+
 // f(0_c), f(1_c), ... f(N - 1_c): a loop that is unrolled whatever its length, so that registers are indexed at compile
 // time.
 template <int N, class F>

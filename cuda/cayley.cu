@@ -8,6 +8,10 @@
 // bytes  1.5 n^2, 2.5 n^2 and (n k + n^2) words
 // One, two and three matrices of the network in shared memory (n <= 96 in double, 128 in single precision); larger
 // networks stream tiles, from P itself or from a workspace in global memory.
+// Registers: the most of all tiles.
+// resources tikhonov_kernel double n = 80: shared 155584 bytes, 232 registers, 4096000 flops
+// resources tikhonov_kernel double n = 96: shared 223552 bytes, 232 registers, 7077888 flops
+// resources cayley_kernel double n = 80: shared 51840 bytes, 112 registers, 1024000 flops
 // Source: Amey et al., PNAS 2021; docs/numerics.md, "Methods".
 #include "cayley.hpp"
 
@@ -89,12 +93,6 @@ __global__ void __launch_bounds__(block_threads)
         *eta.item(item).data = static_cast<T>(value);
 }
 
-// Items first, first + 1, ... of a view; shared ones stay shared.
-template <class T>
-Batch<T> items(Batch<T> x, Index first, Index count) {
-    return {x.data + first * x.stride, x.rows, x.cols, count, x.stride};
-}
-
 dim3 blocks(Index batch) {
     return dim3(static_cast<unsigned>(batch));
 }
@@ -117,10 +115,6 @@ void run_pullback(Context& on, Batch<const T> P, Batch<const T> dP, Batch<T> dq)
     launch(on, pullback_kernel<T, R>, blocks(P.batch), block_threads, 2 * tile_size<R> * sizeof(T), P, dP, dq);
 }
 
-// The largest tile: three fit into shared memory, and its numbers into the registers.
-template <class T>
-constexpr int largest = sizeof(T) == 8 ? 6 : 8;
-
 }  // namespace
 
 template <class T>
@@ -134,10 +128,10 @@ void cayley(Context& on, Batch<const T> q, Batch<T> P) {
         run(cayley_kernel<T, 2>, tile_size<2>);
     else if (P.rows <= tile_side<5>)
         run(cayley_kernel<T, 5>, tile_size<5>);
-    else if (P.rows <= tile_side<largest<T>>)
-        run(cayley_kernel<T, largest<T>>, tile_size<largest<T>>);
+    else if (P.rows <= tile_side<largest_tile<T>>)
+        run(cayley_kernel<T, largest_tile<T>>, tile_size<largest_tile<T>>);
     else
-        run(cayley_streamed_kernel<T, largest<T>>, tile_size<largest<T>>);
+        run(cayley_streamed_kernel<T, largest_tile<T>>, tile_size<largest_tile<T>>);
 }
 
 template <class T>
@@ -148,15 +142,15 @@ void cayley_pullback(Context& on, Batch<const T> P, Batch<const T> dP, Batch<T> 
         return run_pullback<T, 2>(on, P, dP, dq);
     if (P.rows <= tile_side<5>)
         return run_pullback<T, 5>(on, P, dP, dq);
-    if (P.rows <= tile_side<largest<T>>)
-        return run_pullback<T, largest<T>>(on, P, dP, dq);
+    if (P.rows <= tile_side<largest_tile<T>>)
+        return run_pullback<T, largest_tile<T>>(on, P, dP, dq);
     const Index each = 2 * P.size();
     const Index most = items_that_fit(on, dq.batch, static_cast<std::size_t>(each) * sizeof(T));
     const Memory<T> workspace(on, each * most);
     for (Index first = 0; first < dq.batch; first += most) {
         const Index count = std::min(most, dq.batch - first);
-        launch(on, pullback_streamed_kernel<T, largest<T>>, blocks(count), block_threads,
-               tile_size<largest<T>> * sizeof(T), items(P, first, count), items(dP, first, count),
+        launch(on, pullback_streamed_kernel<T, largest_tile<T>>, blocks(count), block_threads,
+               tile_size<largest_tile<T>> * sizeof(T), items(P, first, count), items(dP, first, count),
                items(dq, first, count), workspace.data());
     }
 }
@@ -169,10 +163,10 @@ void tikhonov(Context& on, Batch<const T> mu, Batch<const T> L, Batch<const T> q
         run_tikhonov<T, ResidentTikhonov<T, 2>>(on, mu, L, q, eta, dq);
     else if (L.rows <= tile_side<5>)
         run_tikhonov<T, ResidentTikhonov<T, 5>>(on, mu, L, q, eta, dq);
-    else if (L.rows <= tile_side<largest<T>>)
-        run_tikhonov<T, ResidentTikhonov<T, largest<T>>>(on, mu, L, q, eta, dq);
+    else if (L.rows <= tile_side<largest_tile<T>>)
+        run_tikhonov<T, ResidentTikhonov<T, largest_tile<T>>>(on, mu, L, q, eta, dq);
     else
-        run_tikhonov<T, StreamedTikhonov<T, largest<T>>>(on, mu, L, q, eta, dq);
+        run_tikhonov<T, StreamedTikhonov<T, largest_tile<T>>>(on, mu, L, q, eta, dq);
 }
 
 template void cayley<float>(Context&, Batch<const float>, Batch<float>);

@@ -158,7 +158,7 @@ TYPED_TEST(Tikhonov, OneFactorMayServeTheWholeBatch) {
         many.insert(many.end(), l.begin(), l.end());
     OnDevice<T> x(on, packed(n), 1, batch, q), M(on, n, 1, 1, mu), L(on, n, n, 1, l), all(on, n, n, batch, many);
     std::vector<std::vector<T>> found;
-    for (const Batch<T> factor : {L.shared(batch), all.view()}) {
+    for (const Batch<const T> factor : {Batch<const T>(L.shared(batch)), Batch<const T>(all.view())}) {
         OnDevice<T> eta(on, 1, 1, batch), dq(on, packed(n), 1, batch);
         on.tikhonov(M.shared(batch), factor, x.view(), eta.view(), dq.view());
         found.push_back(eta.download());
