@@ -417,7 +417,10 @@ void Engine::run_block() {
     }
 }
 
-// volatile: not a call that a sanitizer records. The memory is aligned.
+// Where no sanitizer watches, shared memory ends in a guard zone. volatile: not a call that a sanitizer replaces.
+std::size_t shared_guard() {
+    return with_asan() ? 0 : 64;
+}
 void poison_shared(void* memory, std::size_t bytes) {
     auto* const words = static_cast<volatile std::uint64_t*>(memory);
     for (std::size_t i = 0; i < bytes / 8; ++i)
@@ -425,6 +428,15 @@ void poison_shared(void* memory, std::size_t bytes) {
     auto* const rest = static_cast<volatile unsigned char*>(memory);
     for (std::size_t i = bytes / 8 * 8; i < bytes; ++i)
         rest[i] = static_cast<unsigned char>(poison >> 8 * (i % 8));
+    for (std::size_t i = bytes; i < bytes + shared_guard(); ++i)
+        rest[i] = 0xa5;
+}
+void check_shared(const void* memory, std::size_t bytes) {
+    const auto* const all = static_cast<const volatile unsigned char*>(memory);
+    for (std::size_t i = bytes; i < bytes + shared_guard(); ++i)
+        if (all[i] != 0xa5)
+            return note_failure("the block wrote at byte " + std::to_string(i) + ", beyond its " +
+                                std::to_string(bytes) + " bytes of shared memory");
 }
 
 void check_launch(dim3 grid, int threads, std::size_t shared_bytes) {
@@ -508,9 +520,9 @@ void run(dim3 grid, int threads, std::size_t shared_bytes, const std::function<v
         while (the.pool[p].size() < static_cast<std::size_t>(threads))
             the.pool[p].push_back(make_thread(static_cast<int>(the.pool[p].size())));
         void* bytes = nullptr;
-        if (shared_bytes > 0 && posix_memalign(&bytes, 128, shared_bytes) != 0)
+        if (shared_bytes + shared_guard() > 0 && posix_memalign(&bytes, 128, shared_bytes + shared_guard()) != 0)
             throw std::bad_alloc();
-        the.shared[p].reset(bytes);  // of exactly this size: a sanitizer sees what lies beyond
+        the.shared[p].reset(bytes);  // of exactly this size: the address sanitizer sees what lies beyond
     }
     the.body = &body;
     the.size = threads;
@@ -539,6 +551,8 @@ void run(dim3 grid, int threads, std::size_t shared_bytes, const std::function<v
             the.parity = i % parities;
             poison_shared(the.shared[the.parity].get(), shared_bytes);
             the.run_block();
+            if (!the.failed)
+                check_shared(the.shared[the.parity].get(), shared_bytes);
         }
     }
     acquire(the.end_token[0]);
