@@ -120,10 +120,10 @@ struct Engine {
     std::unique_ptr<void, Free> shared[2];
     std::string failure;
     bool failed = false, abandon = false;
-    char launch_token = 0, end_token[2] = {}, barrier_token[2][2] = {}, fence_token = 0;
+    char launch_token = 0, end_token[4] = {}, barrier_token[2][2] = {}, fence_token = 0;
 
     // block
-    std::size_t parity = 0;
+    std::size_t block = 0, parity = 0;  // its number in this launch; of it, or 0
     const std::unique_ptr<Thread>* threads = nullptr;
     Ready ready;
     int waiting = 0, done = 0, count = 0, result = 0;
@@ -216,14 +216,14 @@ void thread_main(context::transfer_t from) {
     the.arrive(from);
     for (;;) {
         acquire(the.launch_token);
-        acquire(the.end_token[the.parity]);
+        acquire(the.end_token[(the.block + 2) % 4]);  // of the last block on this stack
         try {
             (*the.body)();
         } catch (const Abandoned&) {
         } catch (const std::exception& error) {
             note_failure(error.what());
         }
-        release(the.end_token[the.parity]);
+        release(the.end_token[the.block % 4]);
         the.finish(self);
         the.switch_to(the.next());
     }
@@ -548,6 +548,7 @@ void run(dim3 grid, int threads, std::size_t shared_bytes, const std::function<v
                                                                   : i;
             blockIdx = {static_cast<unsigned>(b % grid.x), static_cast<unsigned>(b / grid.x % grid.y),
                         static_cast<unsigned>(b / grid.x / grid.y)};
+            the.block = i;
             the.parity = i % parities;
             poison_shared(the.shared[the.parity].get(), shared_bytes);
             the.run_block();
@@ -555,8 +556,8 @@ void run(dim3 grid, int threads, std::size_t shared_bytes, const std::function<v
                 check_shared(the.shared[the.parity].get(), shared_bytes);
         }
     }
-    acquire(the.end_token[0]);
-    acquire(the.end_token[1]);
+    for (char& token : the.end_token)
+        acquire(token);
     for (auto& memory : the.shared)
         memory.reset();
     if (the.failed)
