@@ -3,7 +3,7 @@
 // al., J. Magn. Reson. 338 (2022) 107186; DEERNet 2.9.
 //   distribution_kernel   one warp a sample: parameters in double precision, p with sum 1, the target
 //   trace_kernel          one block 64 samples x 128 times (float), 64 x 64 (double): f = K p by block_product; then in
-//                         registers B, v = (1 + m (f - 1)) B, normals, x = v + s g; least and largest x of each part
+//                         registers B, v = (1 + m (f - 1)) B, normals, x = v + s g
 //   box_kernel            one warp a sample, boxed input only: (x - min x) / (max x - min x)
 // K [times, distances], p [distances, samples], traces [times, samples]; t in us, r in nm, k in 1/us.
 // flops  2 times distances a sample, and about 100 a point for background and noise
@@ -142,6 +142,49 @@ __device__ __forceinline__ Modulated<T> modulate(const DeerParameters<T>& p, T l
     return {background, std::fma(p.depth, f - 1, T{1}) * background};
 }
 
+// What becomes of `width` consecutive points of K p: a group of rows is one Philox block.
+template <class T>
+struct Traces {
+    DeerColumns columns;
+    const DeerParameters<T>* parameters;  // [count]
+    const T* log_time;
+    int times;
+    bool noisy;
+    const DeerSamples<T>& out;
+
+    template <int width>
+    __device__ __forceinline__ void group(int i, int own, const T* product) const {
+        static_assert(width == numbers_a_block<T>);
+        const Index c = columns.begin + own;
+        const int inside = times - i;
+        T numbers[width] = {}, background[width], value[width], f[width];
+        if (noisy) {
+            const std::uint64_t block = static_cast<std::uint64_t>(columns.first + c % columns.each) *
+                                            static_cast<std::uint64_t>(deer_blocks(times)) +
+                                        static_cast<std::uint64_t>(deer_parameter_blocks + i / width);
+            normal_block(philox(columns.seed, columns.streams[c / columns.each], block), numbers);
+        }
+        const DeerParameters<T> parameter = parameters[own];
+#pragma unroll
+        for (int w = 0; w < width; ++w) {
+            f[w] = i + w == 0 ? T{1} : product[w];  // K(0, r) = 1 and sum p = 1
+            const Modulated<T> v = modulate(parameter, log_time[w < inside ? i + w : 0], f[w]);
+            background[w] = v.background;
+            value[w] = v.value;
+            numbers[w] = std::fma(parameter.noise, numbers[w], v.value);
+        }
+        const auto write = [&](const Batch<T>& to, const T* x) {
+            if (to.data != nullptr)
+                store_numbers<width>(column_of(to, columns, c) + i, inside, x);
+        };
+        write(out.form_factor, f);
+        write(out.background, background);
+        write(out.clean, value);
+        write(out.trace, numbers);
+        write(out.input, numbers);
+    }
+};
+
 // ---- kernels -------------------------------------------------------------------------------------------------------
 
 constexpr std::size_t words_bytes = warps * deer_words * sizeof(std::uint32_t);
@@ -220,114 +263,52 @@ __global__ void __launch_bounds__(threads, 3)
         wanted[j] = d.target == TargetScaling::mean ? to[j] * static_cast<T>(n) : quotient(to[j], most, inverse_most);
 }
 
-// low, high [count, parts]: of the noisy trace, a part is half of the rows of a tile.
 template <class Tile, class T = typename Tile::Number>
 __global__ void __launch_bounds__(product_threads, 2)
     trace_kernel(DeerColumns columns, Batch<const T> K, const T* p, const DeerParameters<T>* parameters,
-                 const T* log_time, bool noisy, DeerSamples<T> out, T* low, T* high) {
-    constexpr int width = vector_width<T>;
-    static_assert(width == numbers_a_block<T> && Tile::rm % width == 0);  // a group of rows is one Philox block
+                 const T* log_time, bool noisy, DeerSamples<T> out) {
+    static_assert(Tile::rm % vector_width<T> == 0);
     const TileOfGrid tile = tile_of_grid<Tile>(K.rows, columns.count);
+    const int times = static_cast<int>(K.rows), count = static_cast<int>(columns.count);
     Tile acc;
     block_product(left_factor(Op::none, K), right_factor(Op::none, Batch<const T>(p, K.cols, columns.count)), tile.row,
                   tile.col, acc);
-
-    const TilePlace place = tile_place();
-    const int times = static_cast<int>(K.rows), count = static_cast<int>(columns.count);
-    const int part = tile.row / Tile::rows * 2 + static_cast<int>(threadIdx.x / 32 % 2);
-#pragma unroll
-    for (int e = 0; e < Tile::rn; ++e) {
-        const int own = tile.col + tile_index<T, Tile::rn>(place.col, e);
-        T least = std::numeric_limits<T>::infinity(), most = -std::numeric_limits<T>::infinity();
-        if (own < count) {
-            const Index c = columns.begin + own;
-            const DeerParameters<T> parameter = parameters[own];
-            const std::uint64_t stream = columns.streams[c / columns.each];
-            const std::uint64_t block = static_cast<std::uint64_t>(columns.first + c % columns.each) *
-                                            static_cast<std::uint64_t>(deer_blocks(times)) +
-                                        static_cast<std::uint64_t>(deer_parameter_blocks);
-#pragma unroll
-            for (int g = 0; g < Tile::rm; g += width) {
-                const int i = tile.row + tile_index<T, Tile::rm>(place.row, g), inside = times - i;
-                if (inside <= 0)
-                    continue;
-                T* const f = &acc.at[e][g];
-                if (i == 0)
-                    f[0] = 1;  // K(0, r) = 1 and sum p = 1
-                T numbers[width] = {}, background[width], value[width];
-                if (noisy)
-                    normal_block(philox(columns.seed, stream, block + static_cast<std::uint64_t>(i / width)), numbers);
-#pragma unroll
-                for (int w = 0; w < width; ++w) {
-                    const Modulated<T> v = modulate(parameter, log_time[w < inside ? i + w : 0], f[w]);
-                    background[w] = v.background;
-                    value[w] = v.value;
-                    numbers[w] = std::fma(parameter.noise, numbers[w], v.value);
-                    if (w < inside) {
-                        least = numbers[w] < least ? numbers[w] : least;
-                        most = numbers[w] > most ? numbers[w] : most;
-                    }
-                }
-                const auto write = [&](const Batch<T>& to, const T* x) {
-                    if (to.data != nullptr)
-                        store_numbers<width>(column_of(to, columns, c) + i, inside, x);
-                };
-                write(out.form_factor, f);
-                write(out.background, background);
-                write(out.clean, value);
-                write(out.trace, numbers);
-                write(out.input, numbers);
-            }
-        }
-        if (low == nullptr)
-            continue;                                          // the same for all threads
-        for (int distance = 4; distance > 0; distance /= 2) {  // the 8 lanes of one sample
-            const T other_least = __shfl_xor_sync(all_lanes, least, distance);
-            const T other_most = __shfl_xor_sync(all_lanes, most, distance);
-            least = other_least < least ? other_least : least;
-            most = other_most > most ? other_most : most;
-        }
-        if (own < count && threadIdx.x % 8 == 0) {
-            low[static_cast<Index>(part) * columns.count + own] = least;
-            high[static_cast<Index>(part) * columns.count + own] = most;
-        }
-    }
+    for_groups(tile.row, tile.col, times, count, acc, Traces<T>{columns, parameters, log_time, times, noisy, out});
 }
 
+// The noisy trace is in `input` and is scaled there; `clean` goes to the same scale.
 template <class T>
-__global__ void __launch_bounds__(threads)
-    box_kernel(DeerColumns columns, int parts, const T* low, const T* high, Batch<T> input, Batch<T> clean) {
+__global__ void __launch_bounds__(threads) box_kernel(DeerColumns columns, Batch<T> input, Batch<T> clean) {
     const int lane = static_cast<int>(threadIdx.x % 32);
     const Index own = static_cast<Index>(blockIdx.x) * warps + threadIdx.x / 32, c = columns.begin + own;
     if (own >= columns.count)
         return;  // the whole warp
+    T* const x = column_of(input, columns, c);
     T least = std::numeric_limits<T>::infinity(), most = -std::numeric_limits<T>::infinity();
-    for (int part = 0; part < parts; ++part) {
-        const T l = low[part * columns.count + own], h = high[part * columns.count + own];
-        least = l < least ? l : least;
-        most = h > most ? h : most;
+    for (Index i = lane; i < input.rows; i += 32) {
+        least = x[i] < least ? x[i] : least;
+        most = x[i] > most ? x[i] : most;
+    }
+    for (int distance = 16; distance > 0; distance /= 2) {
+        const T other_least = __shfl_xor_sync(all_lanes, least, distance);
+        const T other_most = __shfl_xor_sync(all_lanes, most, distance);
+        least = other_least < least ? other_least : least;
+        most = other_most > most ? other_most : most;
     }
     const T range = most > least ? most - least : T{1}, inverse = 1 / range;
-    const auto box = [&](const Batch<T>& view) {
-        if (view.data == nullptr)
-            return;
-        T* const x = column_of(view, columns, c);
-        for (Index i = lane; i < view.rows; i += 32)
-            x[i] = quotient(x[i] - least, range, inverse);
-    };
-    box(input);
-    box(clean);
+    for (Index i = lane; i < input.rows; i += 32)
+        x[i] = quotient(x[i] - least, range, inverse);
+    if (clean.data == nullptr)
+        return;
+    T* const v = column_of(clean, columns, c);
+    for (Index i = lane; i < clean.rows; i += 32)
+        v[i] = quotient(v[i] - least, range, inverse);
 }
 
 // ---- launchers -----------------------------------------------------------------------------------------------------
 
 template <class T>
 using TraceTile = Tile<T, sizeof(T) == 4 ? 8 : 4, 4>;
-
-template <class T>
-int parts_of(Index times) {
-    return 2 * static_cast<int>((times + TraceTile<T>::rows - 1) / TraceTile<T>::rows);
-}
 
 DeerRanges ranges_of(const DeerTables& tables) {
     const DeerDatabase& d = tables.database;
@@ -362,24 +343,25 @@ void generate(Context& on, std::shared_ptr<DeerDevice<T>>& device, const DeerTab
     const bool noisy = boxed || out.input.data != nullptr || out.trace.data != nullptr;
     const bool traces =
         noisy || out.clean.data != nullptr || out.form_factor.data != nullptr || out.background.data != nullptr;
-    const int parts = parts_of<T>(d.times);
 
     const Index total = each * items, most = items_that_fit(on, total, deer_bytes<T>(d));
-    Memory<T> p(on, most * d.distances), limits(on, boxed ? 2 * parts * most : 1);
+    const bool scratch = boxed && out.input.data == nullptr;  // the range is wanted, the traces are not
+    Memory<T> p(on, most * d.distances), unseen(on, scratch ? total * d.times : 1);
     Memory<DeerParameters<T>> parameters(on, most);
+    DeerSamples<T> wanted = out;
+    if (scratch)
+        wanted.input = unseen.view(d.times, each, items);
     for (Index begin = 0; begin < total; begin += most) {
         const DeerColumns columns{seed, streams, first, each, begin, std::min(most, total - begin)};
-        T* const low = boxed ? limits.data() : nullptr;
-        T* const high = boxed ? limits.data() + parts * columns.count : nullptr;
         const dim3 warp_each(static_cast<unsigned>((columns.count + warps - 1) / warps));
         launch(on, distribution_kernel<T>, warp_each, threads, distribution_bytes<T>, ranges_of(tables), columns,
                p.data(), parameters.data(), out.distribution, out.target);
         if (traces)
             launch(on, trace_kernel<Shape, T>, grid_of_tiles<Shape>(d.times, columns.count, 1), product_threads,
-                   Shape::shared_bytes, columns, K, p.data(), parameters.data(), device->log_time.data(), noisy, out,
-                   low, high);
+                   Shape::shared_bytes, columns, K, p.data(), parameters.data(), device->log_time.data(), noisy,
+                   wanted);
         if (boxed)
-            launch(on, box_kernel<T>, warp_each, threads, 0, columns, parts, low, high, out.input, out.clean);
+            launch(on, box_kernel<T>, warp_each, threads, 0, columns, wanted.input, out.clean);
     }
 }
 
@@ -387,8 +369,7 @@ void generate(Context& on, std::shared_ptr<DeerDevice<T>>& device, const DeerTab
 
 template <class T>
 std::size_t deer_bytes(const DeerDatabase& database) {
-    return static_cast<std::size_t>(database.distances + 2 * parts_of<T>(database.times)) * sizeof(T) +
-           sizeof(DeerParameters<T>);
+    return static_cast<std::size_t>(database.distances) * sizeof(T) + sizeof(DeerParameters<T>);
 }
 
 template <class T>

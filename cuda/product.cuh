@@ -48,7 +48,7 @@ __device__ inline TilePlace tile_place() {
 template <class T, int R>
 constexpr int tile_index(int place, int e) {
     constexpr int width = vector_width<T>, grouped = R / width * width;
-    return e < grouped ? e / width * 16 * width + place * width + e % width : 16 * e + place;
+    return e < grouped ? (16 * (e / width) + place) * width + e % width : 16 * e + place;
 }
 
 // A factor as the tile sees it: `outer` counts its rows (left factor) or columns (right factor), `depth` the sum.
@@ -101,11 +101,11 @@ template <class T, int R>
 __device__ __forceinline__ void fragment(const T* from, int place, T* x) {
     constexpr int width = vector_width<T>, grouped = R / width * width;
 #pragma unroll
-    for (int e = 0; e < grouped; e += width) {
-        const Vector<T> v = *reinterpret_cast<const Vector<T>*>(from + tile_index<T, R>(place, e));
+    for (int g = 0; g < grouped / width; ++g) {
+        const Vector<T> v = *reinterpret_cast<const Vector<T>*>(from + (16 * g + place) * width);
 #pragma unroll
         for (int i = 0; i < width; ++i)
-            x[e + i] = v.x[i];
+            x[g * width + i] = v.x[i];
     }
 #pragma unroll
     for (int e = grouped; e < R; ++e)
@@ -212,21 +212,23 @@ __device__ __forceinline__ void for_groups(int row, int col, int rows, int cols,
         if (j >= cols)
             continue;
 #pragma unroll
-        for (int e = 0; e < grouped; e += width) {
-            const int i = row + tile_index<T, Tile::rm>(place.row, e);
+        for (int g = 0; g < grouped / width; ++g) {  // GCC 12 miscompiles this loop over e = 0, width, ...
+            const int i = row + (16 * g + place.row) * width;
             if (i < rows)
-                body.template group<width>(i, j, &acc.at[c][e]);
+                body.template group<width>(i, j, &acc.at[c][g * width]);
         }
+        if constexpr (grouped < Tile::rm) {
 #pragma unroll
-        for (int e = grouped; e < Tile::rm; ++e) {
-            const int i = row + tile_index<T, Tile::rm>(place.row, e);
-            if (i < rows)
-                body.template group<1>(i, j, &acc.at[c][e]);
+            for (int e = grouped; e < Tile::rm; ++e) {
+                const int i = row + tile_index<T, Tile::rm>(place.row, e);
+                if (i < rows)
+                    body.template group<1>(i, j, &acc.at[c][e]);
+            }
         }
     }
 }
 
-// The tile of a grid of tiles_for(rows, cols) x items blocks, flattened.
+// The tile of a grid of grid_of_tiles(rows, cols, items) blocks, flattened.
 struct TileOfGrid {
     int row, col;
     Index item;
