@@ -109,11 +109,12 @@ private:
         return outcome;
     }
 
-    // N from Y, its blocks of equal mu diagonal.
+    // N from Y, its blocks of equal mu diagonal. A block of more than two rows is turned twice: the rounding of some
+    // sweeps of Jacobi is larger than that of its product, and the second turn takes it away.
     __device__ __forceinline__ void form_gram() {
         const Gauge<T> gauge{n(), k(), first(), last(), cosines(), cosines() + n(), order(),
                              N(), Y(), P(),     X(),    B(),       next_Y(),        other_P()};
-        for (bool again = false;; again = true) {
+        for (int turns = 0;; ++turns) {
             block_product<R, Op::none, Op::transpose>(
                 n(), n(), k(), Y(), n(), Y(), n(), tile_,
                 [&](int i, int j, T x) {
@@ -121,7 +122,7 @@ private:
                         N()[at(i, j)] = x;
                 },
                 true);
-            if (again)
+            if (turns == 2)
                 return;
             gauge.turn_pairs();
             bool turned = false;

@@ -18,7 +18,7 @@ namespace descrambler::cuda {
 
 inline constexpr int factor_threads = 512;
 inline constexpr int factor_warps = factor_threads / warp_size;
-inline constexpr std::size_t factor_shared = 160 * 1024;  // what a block may take for its matrices, sm_80 included
+inline constexpr std::size_t factor_shared = least_shared;  // what a block may take for its matrices
 
 struct Lane {
     int warp, lane;

@@ -97,6 +97,9 @@ dim3 blocks(Index batch) {
     return dim3(static_cast<unsigned>(batch));
 }
 
+template <class Method>
+constexpr std::size_t tikhonov_shared = block_warps * sizeof(double) + Method::shared_bytes;
+
 template <class T, class Method>
 void run_tikhonov(Context& on, Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq) {
     const Index each = Method::workspace(L.rows, L.cols);
@@ -104,9 +107,9 @@ void run_tikhonov(Context& on, Batch<const T> mu, Batch<const T> L, Batch<const 
     const Memory<T> workspace(on, each * most);
     for (Index first = 0; first < L.batch; first += most) {
         const Index count = std::min(most, L.batch - first);
-        launch(on, tikhonov_kernel<T, Method>, blocks(count), block_threads,
-               block_warps * sizeof(double) + Method::shared_bytes, items(mu, first, count), items(L, first, count),
-               items(q, first, count), items(eta, first, count), items(dq, first, count), workspace.data());
+        launch(on, tikhonov_kernel<T, Method>, blocks(count), block_threads, tikhonov_shared<Method>,
+               items(mu, first, count), items(L, first, count), items(q, first, count), items(eta, first, count),
+               items(dq, first, count), workspace.data());
     }
 }
 
@@ -159,14 +162,18 @@ template <class T>
 void tikhonov(Context& on, Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq) {
     if (L.batch == 0)
         return;
-    if (L.rows <= tile_side<2>)
+    constexpr int largest = largest_tile<T>;
+    const auto resident = [&]<int R>(std::integral_constant<int, R>) {
+        return L.rows <= tile_side<R> && tikhonov_shared<ResidentTikhonov<T, R>> <= on.shared_bytes();
+    };
+    if (resident(std::integral_constant<int, 2>{}))
         run_tikhonov<T, ResidentTikhonov<T, 2>>(on, mu, L, q, eta, dq);
-    else if (L.rows <= tile_side<5>)
+    else if (resident(std::integral_constant<int, 5>{}))
         run_tikhonov<T, ResidentTikhonov<T, 5>>(on, mu, L, q, eta, dq);
-    else if (L.rows <= tile_side<largest_tile<T>>)
-        run_tikhonov<T, ResidentTikhonov<T, largest_tile<T>>>(on, mu, L, q, eta, dq);
+    else if (resident(std::integral_constant<int, largest>{}))
+        run_tikhonov<T, ResidentTikhonov<T, largest>>(on, mu, L, q, eta, dq);
     else
-        run_tikhonov<T, StreamedTikhonov<T, largest_tile<T>>>(on, mu, L, q, eta, dq);
+        run_tikhonov<T, StreamedTikhonov<T, largest>>(on, mu, L, q, eta, dq);
 }
 
 template void cayley<float>(Context&, Batch<const float>, Batch<float>);

@@ -45,6 +45,9 @@ Context::Context(int device) : device_(device) {
         throw InputError(option(device) + properties.name + " has compute capability " +
                          std::to_string(properties.major) + "." + std::to_string(properties.minor) +
                          ", expected at least " + std::to_string(oldest / 10) + "." + std::to_string(oldest % 10));
+    if (shared_bytes() < least_shared)
+        throw InputError(option(device) + properties.name + " gives a block " + std::to_string(shared_bytes() / 1024) +
+                         " KiB of shared memory, expected at least " + std::to_string(least_shared / 1024));
     name_ = "cuda:" + std::to_string(device) + " (" + properties.name + ")";
     use(device);
     cudaMemPool_t pool{};
@@ -79,6 +82,12 @@ std::size_t Context::free_bytes() const {
     check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &reserved));
     check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &used));
     return free + static_cast<std::size_t>(reserved - used);
+}
+
+std::size_t Context::shared_bytes() const {
+    int bytes = 0;
+    check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device_));
+    return static_cast<std::size_t>(bytes);
 }
 
 void* Context::allocate(std::size_t bytes) {

@@ -14,11 +14,15 @@ struct CUstream_st;  // what a cudaStream_t points to
 
 namespace descrambler::cuda {
 
+// Shared memory that every kernel may count on: devices that give a block less are refused.
+inline constexpr std::size_t least_shared = 160 * 1024;
+
 // One device, one stream, the handles of the vendor libraries. Everything is ordered by the stream; only to_host and
 // synchronise wait. Memory comes from a pool that keeps what it has, so scratch memory costs little.
 class Context {
 public:
-    // Throws InputError where there is no driver, no device, no device of this number or too old a one.
+    // Throws InputError where there is no driver, no device, no device of this number or one that is too old or too
+    // small.
     explicit Context(int device);
     ~Context();
     Context(const Context&) = delete;
@@ -26,8 +30,9 @@ public:
 
     [[nodiscard]] int device() const { return device_; }
     [[nodiscard]] const std::string& name() const { return name_; }  // of the device
-    [[nodiscard]] CUstream_st* stream() const;     // and makes the device current for the calling thread
-    [[nodiscard]] std::size_t free_bytes() const;  // that a call may still ask for
+    [[nodiscard]] CUstream_st* stream() const;       // and makes the device current for the calling thread
+    [[nodiscard]] std::size_t free_bytes() const;    // that a call may still ask for
+    [[nodiscard]] std::size_t shared_bytes() const;  // that one block may have: 227 KiB on sm_90, 163 KiB on sm_80
 
     // Throws OutOfMemory with the bytes asked and free.
     [[nodiscard]] void* allocate(std::size_t bytes);

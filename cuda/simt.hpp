@@ -63,8 +63,6 @@ void launch(Context&, void (*kernel)(P...), dim3 grid, int threads, std::size_t 
 
 namespace descrambler::cuda {
 
-inline constexpr std::size_t shared_limit = 227 * 1024;  // bytes a block may have, sm_90 (sm_80: 163 KiB)
-
 // Blocks of a grid-stride loop over n things: enough to fill a device, not more.
 [[nodiscard]] inline dim3 blocks_for(Index n, int threads) {
     const Index blocks = (n + threads - 1) / threads;

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/inputs.hpp"
+#include "cli/stack.hpp"
 #include "descrambler/descramble.hpp"
 #include "descrambler/hdf5.hpp"
 #include "descrambler/library.hpp"
@@ -123,22 +124,6 @@ Json json_of(const Spectrum& spectrum) {
         json["reduction"] = std::move(reduction);
     }
     return json;
-}
-
-// One network: `shape`; several: the networks in front.
-void write(const Hdf5Group& root, const std::string& name, std::vector<Index> shape, const std::vector<double>& values,
-           Label label, std::size_t networks) {
-    if (networks > 1) {
-        shape.insert(shape.begin(), static_cast<Index>(networks));
-        label.axes = "network," + label.axes;
-    }
-    root.write(name, shape, values.data(), label);
-}
-
-void append(std::vector<double>& values, const Matrix<double>& A) {  // row by row, as files are
-    for (Index i = 0; i < A.rows(); ++i)
-        for (Index j = 0; j < A.cols(); ++j)
-            values.push_back(A(i, j));
 }
 
 void write_result(const Options& o, const std::vector<Spectrum>& results, const Json& json) {

@@ -105,10 +105,13 @@ double relative_error(const std::vector<T>& a, const std::vector<T>& b) {
     return difference == 0 ? 0 : difference / largest;
 }
 
-// Standard normals of a stream of `seed`, for operands.
 template <class T>
-std::vector<T> normals(Index count, std::uint64_t seed = 1) {
-    RandomStream random(seed, stream::verify);
+inline constexpr double unit_roundoff = std::numeric_limits<T>::epsilon() / 2.0;
+
+// Standard normals, for operands.
+template <class T>
+std::vector<T> normals(Index count, std::uint64_t number = 1, std::uint64_t seed = 1) {
+    RandomStream random(seed, stream::verify + number);
     std::vector<T> x(static_cast<std::size_t>(count));
     for (T& value : x)
         value = static_cast<T>(random.normal());

@@ -11,18 +11,6 @@ namespace descrambler {
 namespace {
 
 template <class T>
-constexpr double unit_roundoff = std::numeric_limits<T>::epsilon() / 2.0;
-
-template <class T>
-std::vector<T> normal(Index count, std::uint64_t number) {
-    std::vector<T> x(static_cast<std::size_t>(count));
-    RandomStream random(43, stream::analysis + number);
-    for (T& value : x)
-        value = static_cast<T>(random.normal());
-    return x;
-}
-
-template <class T>
 class CudaBlas : public ::testing::Test {
 protected:
     std::unique_ptr<Backend<T>> gpu = device<T>();
@@ -59,7 +47,7 @@ TYPED_TEST(CudaBlas, AxpbyOfEverySizeAndASharedOperand) {
     using T = TypeParam;
     for (const auto& [size, batch] : {std::array<Index, 2>{0, 1}, {5, 0}, {1, 1}, {33, 11}, {1000, 3}})
         for (const bool shared : {false, true}) {
-            const std::vector<T> x = normal<T>(shared ? size : size * batch, 1), y = normal<T>(size * batch, 2);
+            const std::vector<T> x = normals<T>(shared ? size : size * batch, 1), y = normals<T>(size * batch, 2);
             OnDevice<T> dx(*this->gpu, size, 1, shared ? 1 : batch), dy(*this->gpu, size, 1, batch);
             dx.upload(x);
             dy.upload(y);
@@ -91,7 +79,7 @@ TYPED_TEST(CudaBlas, DotMatchesASumInDouble) {
     using T = TypeParam;
     // 70001: two slices
     for (const auto& [size, batch] : {std::array<Index, 2>{0, 2}, {4, 0}, {1, 1}, {31, 11}, {33, 3}, {70001, 2}}) {
-        const std::vector<T> x = normal<T>(size * batch, 3), y = normal<T>(size, 4);
+        const std::vector<T> x = normals<T>(size * batch, 3), y = normals<T>(size, 4);
         OnDevice<T> dx(*this->gpu, size, 1, batch), dy(*this->gpu, size, 1, 1), r(*this->gpu, 1, 1, batch);
         dx.upload(x);
         dy.upload(y);
@@ -133,7 +121,7 @@ TYPED_TEST(CudaBlas, GramMatchesTheCpuForEverySize) {
          {Case{1, 1, 1, false}, Case{0, 5, 2, false}, Case{5, 0, 2, false}, Case{3, 4, 0, false},
           Case{31, 65, 11, false}, Case{33, 2049, 2, false}, Case{80, 63, 2, true}, Case{96, 130, 1, false},
           Case{128, 64, 1, false}, Case{129, 33, 2, true}, Case{257, 2100, 1, false}}) {
-        const std::vector<T> S = normal<T>(c.n * c.N * (c.shared ? 1 : c.batch), 5);
+        const std::vector<T> S = normals<T>(c.n * c.N * (c.shared ? 1 : c.batch), 5);
         std::vector<T> G(static_cast<std::size_t>(c.n * c.n * c.batch));
         for (std::size_t e = 0; e < G.size(); ++e)
             G[e] = T{1};  // symmetric
@@ -185,8 +173,8 @@ TYPED_TEST(CudaBlas, DenseGramMatchesTheCpuForEverySizeAndFunction) {
           Case{95, 16, 64, 1, false, true, Activation::logistic}, Case{128, 31, 33, 1, false, true, Activation::tanh},
           Case{129, 32, 70, 2, true, true, Activation::softplus},
           Case{200, 5, 2060, 1, false, false, Activation::identity}}) {
-        const std::vector<T> W = normal<T>(c.n * c.d * c.batch, 6), b = normal<T>(c.bias ? c.n * c.batch : 0, 7),
-                             x = normal<T>(c.d * c.N * (c.shared ? 1 : c.batch), 8);
+        const std::vector<T> W = normals<T>(c.n * c.d * c.batch, 6), b = normals<T>(c.bias ? c.n * c.batch : 0, 7),
+                             x = normals<T>(c.d * c.N * (c.shared ? 1 : c.batch), 8);
         const std::vector<T> G(static_cast<std::size_t>(c.n * c.n * c.batch), T{1});
         const auto run = [&](Backend<T>& on) {
             return this->dense_gram(on, c.f, W, b, x, c.n, c.d, c.N, c.batch, c.shared, T{2}, G);
@@ -203,7 +191,7 @@ TYPED_TEST(CudaBlas, DenseGramOfNetworksOnOneLibraryHasTheBitsOfEachAlone) {
     using T = TypeParam;
     for (const Index n : {Index{40}, Index{130}}) {
         const Index d = 20, N = 90, batch = 3;
-        const std::vector<T> W = normal<T>(n * d * batch, 9), x = normal<T>(d * N, 10);
+        const std::vector<T> W = normals<T>(n * d * batch, 9), x = normals<T>(d * N, 10);
         const std::vector<T> all = this->dense_gram(*this->gpu, Activation::tanh, W, {}, x, n, d, N, batch, true, T{0},
                                                     std::vector<T>(static_cast<std::size_t>(n * n * batch)));
         for (Index b = 0; b < batch; ++b) {

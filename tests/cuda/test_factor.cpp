@@ -12,18 +12,6 @@
 namespace descrambler {
 namespace {
 
-template <class T>
-constexpr double unit_roundoff = std::numeric_limits<T>::epsilon() / 2.0;
-
-template <class T>
-std::vector<T> normal(Index count, std::uint64_t number) {
-    std::vector<T> x(static_cast<std::size_t>(count));
-    RandomStream random(44, stream::analysis + number);
-    for (T& value : x)
-        value = static_cast<T>(random.normal());
-    return x;
-}
-
 // A view of host numbers, item b.
 template <class T>
 Batch<const T> item(const std::vector<T>& x, Index rows, Index cols, Index b) {
@@ -99,7 +87,7 @@ protected:
     }
     // Left [m, r] times right [r, n], of rank r
     static std::vector<T> product(Index m, Index r, Index n) {
-        const std::vector<double> L = normal<double>(m * r, 90), R = normal<double>(r * n, 91);
+        const std::vector<double> L = normals<double>(m * r, 90), R = normals<double>(r * n, 91);
         std::vector<T> A(static_cast<std::size_t>(m * n));
         for (Index i = 0; i < m; ++i)
             for (Index j = 0; j < n; ++j) {
@@ -128,7 +116,7 @@ TYPED_TEST(CudaFactor, QrOfEveryShape) {
                                       {700, 33, 1},
                                       {300, 128, 1},
                                       {130, 129, 1}}) {
-        const std::vector<T> A = normal<T>(m * n * batch, 1);
+        const std::vector<T> A = normals<T>(m * n * batch, 1);
         OnDevice<T> a(*this->gpu, m, n, batch), r(*this->gpu, n, n, batch);
         a.upload(A);
         this->gpu->qr(a.view(), r.view());
@@ -169,7 +157,7 @@ TYPED_TEST(CudaFactor, ScalesNearTheEndsOfTheRange) {
     using T = TypeParam;
     for (const T scale : {std::numeric_limits<T>::max() / 64, 1024 * std::numeric_limits<T>::min()}) {
         const Index m = 12, n = 5;
-        std::vector<T> A = normal<T>(m * n, 2);
+        std::vector<T> A = normals<T>(m * n, 2);
         for (T& x : A)
             x *= scale;
         OnDevice<T> a(*this->gpu, m, n), r(*this->gpu, n, n);
@@ -199,7 +187,7 @@ TYPED_TEST(CudaFactor, SvdOfEveryShape) {
                                       {17, 40, 2},
                                       {900, 24, 1},  // beyond shared memory in double
                                       {24, 900, 1}}) {
-        const std::vector<T> A = normal<T>(m * n * batch, 3);
+        const std::vector<T> A = normals<T>(m * n * batch, 3);
         const Triple<T> f = svd(*this->gpu, A, m, n, batch);
         if (m * n * batch == 0)
             continue;
@@ -215,7 +203,7 @@ TEST(CudaSvd, BeyondSharedMemory) {
     // in double triangle and rotations lie in global memory from 99 columns on; nearly diagonal: few sweeps
     const auto gpu = device<double>(), cpu = host<double>();
     for (const auto& [m, n] : {std::array<Index, 2>{101, 104}}) {
-        std::vector<double> A = normal<double>(m * n, 7);
+        std::vector<double> A = normals<double>(m * n, 7);
         for (double& x : A)
             x /= 1 << 17;
         for (Index i = 0; i < 101; ++i)
@@ -261,7 +249,7 @@ TYPED_TEST(CudaFactor, SvdOfClusteredAndGradedValues) {
     for (const bool graded : {false, true}) {
         // A = Q diag(s) P^T, Q and P orthogonal from two QRs
         const auto exact = make_cpu_backend<double>(1);
-        std::vector<double> Q = normal<double>(n * n, 4), P = normal<double>(n * n, 5),
+        std::vector<double> Q = normals<double>(n * n, 4), P = normals<double>(n * n, 5),
                             R(static_cast<std::size_t>(n * n));
         exact->qr({Q.data(), n, n}, {R.data(), n, n});
         exact->qr({P.data(), n, n}, {R.data(), n, n});
@@ -287,7 +275,7 @@ TYPED_TEST(CudaFactor, SvdOfClusteredAndGradedValues) {
 TYPED_TEST(CudaFactor, ABatchGivesEachItemTheBitsItHasAlone) {
     using T = TypeParam;
     const Index m = 20, n = 15, batch = 5;
-    const std::vector<T> A = normal<T>(m * n * batch, 6);
+    const std::vector<T> A = normals<T>(m * n * batch, 6);
     const Triple<T> all = svd(*this->gpu, A, m, n, batch);
     for (Index b = 0; b < batch; ++b) {
         const Triple<T> one = svd(*this->gpu, {A.begin() + b * m * n, A.begin() + (b + 1) * m * n}, m, n, 1);

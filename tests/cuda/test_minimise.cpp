@@ -231,17 +231,19 @@ TEST(Minimise, NotANumberEndsTheRun) {
     const auto cuda = device<double>(), cpu = host<double>();
     Problem p = planted(9, 9, 0.8, true, 8);
     p.L[40] = std::numeric_limits<double>::quiet_NaN();
-    for (const Minimiser method : {Minimiser::riemannian, Minimiser::cayley}) {
-        MinimiseOptions options;
-        options.method = method;
-        options.bound = {p.bound};
-        const Result found = run(*cuda, {p}, identity(9), options), expected = run(*cpu, {p}, identity(9), options);
-        EXPECT_FALSE(found.reports[0].converged);
-        EXPECT_FALSE(expected.reports[0].converged);
-        EXPECT_TRUE(std::isnan(found.reports[0].history.back().eta));
-        EXPECT_EQ(found.reports[0].iterations, expected.reports[0].iterations);
-        EXPECT_EQ(found.reports[0].evaluations, expected.reports[0].evaluations);
-    }
+    for (const Minimiser method : {Minimiser::riemannian, Minimiser::cayley})
+        for (const Index evaluations : {500, 5}) {  // 5: the budget ends inside of a line search, which finds nothing
+            MinimiseOptions options;
+            options.method = method;
+            options.evaluations = evaluations;
+            options.bound = {p.bound};
+            const Result found = run(*cuda, {p}, identity(9), options), expected = run(*cpu, {p}, identity(9), options);
+            EXPECT_FALSE(found.reports[0].converged);
+            EXPECT_FALSE(expected.reports[0].converged);
+            EXPECT_TRUE(std::isnan(found.reports[0].history.back().eta));
+            EXPECT_EQ(found.reports[0].iterations, expected.reports[0].iterations);
+            EXPECT_EQ(found.reports[0].evaluations, expected.reports[0].evaluations);
+        }
 }
 
 TEST(Minimise, SinglePrecisionIsUsableInFactorForm) {

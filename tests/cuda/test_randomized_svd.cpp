@@ -13,18 +13,6 @@ namespace descrambler {
 namespace {
 
 template <class T>
-constexpr double unit_roundoff = std::numeric_limits<T>::epsilon() / 2.0;
-
-template <class T>
-std::vector<T> normal(Index count, std::uint64_t number) {
-    std::vector<T> x(static_cast<std::size_t>(count));
-    RandomStream random(45, stream::analysis + number);
-    for (T& value : x)
-        value = static_cast<T>(random.normal());
-    return x;
-}
-
-template <class T>
 struct Found {
     std::vector<T> U, s, V;
 };
@@ -73,7 +61,7 @@ double orthogonality(const std::vector<T>& V, Index n, Index k, Index b) {
 // Product of [m, r] and [r, n], entries of order 1, singular values falling by 0.6
 template <class T>
 std::vector<T> decaying(Index m, Index r, Index n, std::uint64_t number) {
-    const std::vector<double> L = normal<double>(m * r, number), R = normal<double>(r * n, number + 1);
+    const std::vector<double> L = normals<double>(m * r, number), R = normals<double>(r * n, number + 1);
     std::vector<T> A(static_cast<std::size_t>(m * n));
     for (Index i = 0; i < m; ++i)
         for (Index j = 0; j < n; ++j) {
@@ -135,7 +123,7 @@ TYPED_TEST(CudaRandomizedSvd, HasTheApproximationErrorsOfTheCpu) {
     for (const Case c : {Case{60, 45, 1, false, 8, 4}, Case{33, 129, 3, true, 6, 3}, Case{130, 31, 2, false, 10, 0},
                          Case{900, 30, 1, false, 20, 4}, Case{30, 900, 1, false, 20, 4}})
         for (const int q : {0, 1}) {
-            const std::vector<T> A = normal<T>(c.m * c.n * (c.shared ? 1 : c.batch), 50);
+            const std::vector<T> A = normals<T>(c.m * c.n * (c.shared ? 1 : c.batch), 50);
             const Found<T> f = randomized(*this->gpu, A, c.m, c.n, c.batch, c.shared, c.rank, c.oversampling, q);
             const Found<T> wanted = randomized(*this->cpu, A, c.m, c.n, c.batch, c.shared, c.rank, c.oversampling, q);
             // the range of A Z moves by its condition times rounding; singular values by that
@@ -171,7 +159,7 @@ TYPED_TEST(CudaRandomizedSvd, ZeroGivesOrthonormalVectors) {
 TYPED_TEST(CudaRandomizedSvd, ABatchGivesEachItemTheBitsItHasAlone) {
     using T = TypeParam;
     const Index m = 20, n = 31, batch = 3;
-    const std::vector<T> A = normal<T>(m * n * batch, 60);
+    const std::vector<T> A = normals<T>(m * n * batch, 60);
     const Found<T> all = randomized(*this->gpu, A, m, n, batch, false, 6, 4, 1);
     for (Index b = 0; b < batch; ++b) {
         const std::vector<T> one(A.begin() + b * m * n, A.begin() + (b + 1) * m * n);
@@ -195,7 +183,7 @@ TYPED_TEST(CudaRandomizedSvd, ASmallSingularValueSurvivesPowerIterations) {
 
 TYPED_TEST(CudaRandomizedSvd, NonsenseIsRefused) {
     using T = TypeParam;
-    std::vector<T> A = normal<T>(8 * 9 * 3, 70);
+    std::vector<T> A = normals<T>(8 * 9 * 3, 70);
     A[2 * 72 + 30] = std::numeric_limits<T>::quiet_NaN();
     A[72 + 71] = std::numeric_limits<T>::infinity();
     OnDevice<T> a(*this->gpu, 8, 9, 3), u(*this->gpu, 8, 3, 3), s(*this->gpu, 3, 1, 3), v(*this->gpu, 9, 3, 3);

@@ -266,6 +266,9 @@ Context::~Context() = default;
 CUstream_st* Context::stream() const {
     return nullptr;
 }
+std::size_t Context::shared_bytes() const {
+    return simt::shared_limit();
+}
 std::size_t Context::free_bytes() const {
     return simt::arena().free();
 }

@@ -23,6 +23,9 @@ struct Schedule {
 void set_schedule(Schedule schedule);
 [[nodiscard]] Schedule schedule();
 
+// Shared memory that a block may have: 227 KiB, or DESCRAMBLER_SIMT_SHARED bytes, for other devices than sm_90.
+[[nodiscard]] std::size_t shared_limit();
+
 // Most dynamic shared memory that a launch asked for since the last call.
 [[nodiscard]] std::size_t take_shared_bytes();
 

@@ -95,7 +95,7 @@ int run_host(const std::string& name) {
     }
     if (name == "too_much_shared_memory") {
         const Memory<double> x(on, planted::threads);
-        cuda::launch(on, planted::early_return, dim3(1), 32, cuda::shared_limit + 1, x.data(), x.data());
+        cuda::launch(on, planted::early_return, dim3(1), 32, simt::shared_limit() + 1, x.data(), x.data());
         return 0;
     }
     std::fprintf(stderr, "planted: no fault '%s'\n", name.c_str());

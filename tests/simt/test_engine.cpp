@@ -313,10 +313,10 @@ TEST_F(TestDevice, LaunchesBeyondTheLimitsAreRefused) {
     EXPECT_NE(refused(touch_kernel, dim3(1), 1025, std::size_t{0}, x.view(2, 2)).find("1025 threads"),
               std::string::npos);
     EXPECT_NE(refused(touch_kernel, dim3(1), 0, std::size_t{0}, x.view(2, 2)).find("0 threads"), std::string::npos);
-    EXPECT_NE(refused(touch_kernel, dim3(1), 32, cuda::shared_limit + 8, x.view(2, 2)).find("shared memory"),
+    EXPECT_NE(refused(touch_kernel, dim3(1), 32, simt::shared_limit() + 8, x.view(2, 2)).find("shared memory"),
               std::string::npos);
     EXPECT_NE(refused(touch_kernel, dim3(1, 65536), 32, std::size_t{0}, x.view(2, 2)).find("grid"), std::string::npos);
-    EXPECT_EQ(refused(touch_kernel, dim3(1, 2), 1024, cuda::shared_limit, x.view(2, 2)), "");
+    EXPECT_EQ(refused(touch_kernel, dim3(1, 2), 1024, simt::shared_limit(), x.view(2, 2)), "");
 }
 TEST_F(TestDevice, ArraysOfAKernelMustLieOnTheDevice) {
     const Memory<double> x(on, 4);

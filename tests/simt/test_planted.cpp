@@ -93,13 +93,4 @@ TEST_P(Planted, IsCaught) {
 INSTANTIATE_TEST_SUITE_P(Fault, Planted, testing::ValuesIn(faults),
                          [](const auto& fault) { return std::string(fault.param.name); });
 
-TEST(PlantedTable, DISABLED_Print) {
-    for (const Fault& fault : faults) {
-        std::printf("| %s |", fault.name);
-        for (const char* tool : tools)
-            std::printf(" %c |", run(fault.name, tool).seen);
-        std::printf("\n");
-    }
-}
-
 }  // namespace
