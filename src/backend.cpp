@@ -281,6 +281,12 @@ std::unique_ptr<Backend<T>> make_backend(const Execution& execution) {
     throw InputError("--device " + device + ": expected auto, cpu, cuda or cuda:N");
 }
 
+int threads_of(const Execution& execution) {
+    if (execution.threads > 0)
+        return execution.threads;
+    return execution.ranks->size() > 1 ? node_share(*execution.ranks).cores : make_cpu_backend<double>(0)->threads();
+}
+
 int local_rank() {
     for (const char* name : {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "PMI_LOCAL_RANK", "SLURM_LOCALID"})
         if (const char* text = std::getenv(name)) {

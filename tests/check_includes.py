@@ -41,7 +41,7 @@ def check(path, stage):
         if parts[-1] in vocabulary:
             continue
         target = (parts[0] if len(parts) > 1 else stage_of.get(parts[-1], "core"))
-        target = "core" if target == "cpu" else target
+        target = "core" if target in {"cpu", "mpi"} else target
         if rank(target) > rank(stage):
             problems.append(f"{path.relative_to(root)}:{number}: {stage} includes {match.group(1)} of the later stage {target}")
 

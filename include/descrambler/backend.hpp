@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "descrambler/array.hpp"
+#include "descrambler/communicator.hpp"
 #include "descrambler/deer_database.hpp"
 
 namespace descrambler {
@@ -196,6 +197,8 @@ private:
 // so results do not depend on it.
 template <class T>
 [[nodiscard]] std::unique_ptr<Backend<T>> make_cpu_backend(int threads = 0);
+// The kind of processor that the BLAS has chosen its kernels for: last digits depend on it.
+[[nodiscard]] std::string processor_name();
 // any_device: the one whose number is the process's local rank, modulo the devices. Throws InputError in a build
 // without CUDA, on a machine without a device or without that one, and where it is too old.
 inline constexpr int any_device = -1;
@@ -206,7 +209,8 @@ template <class T>
 // Where a job runs: "auto" (a CUDA device where there is one, otherwise the CPU), "cpu", "cuda", "cuda:N".
 struct Execution {
     std::string device = "auto";
-    int threads = 0;  // of the CPU; 0: all
+    int threads = 0;                                         // of the CPU; 0: all
+    std::shared_ptr<Communicator> ranks = single_process();  // that share the job
     Execution() = default;
     Execution(int threads) : device("cpu"), threads(threads) {}
     Execution(std::string device, int threads = 0) : device(std::move(device)), threads(threads) {}
@@ -214,6 +218,9 @@ struct Execution {
 };
 template <class T>
 [[nodiscard]] std::unique_ptr<Backend<T>> make_backend(const Execution& execution);
+// Threads of the CPU that the execution means: its number, or what the ranks of a node leave each other. All ranks
+// call.
+[[nodiscard]] int threads_of(const Execution& execution);
 // Place of this process among those of its node, from the environment of the launcher (Open MPI, MPICH, Slurm); 0
 // alone.
 [[nodiscard]] int local_rank();

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,11 +30,21 @@ struct MemberState {
 // Text that decides the bits of a member: two members with equal fingerprints and plans are the same.
 [[nodiscard]] std::string member_fingerprint(const StudyConfig& config, const MemberPlan& plan);
 
+// A checkpoint of something else than what is to be continued; the message shows both values.
+class OtherConfiguration : public InputError {
+public:
+    using InputError::InputError;
+};
+
 [[nodiscard]] std::filesystem::path member_path(const std::filesystem::path& folder, const std::string& name);
 void write_member(const std::filesystem::path& folder, const StudyConfig& config, const MemberState& member);
-// Nothing if the file does not exist. Throws InputError if it is damaged (checksum, shapes) or belongs to another
-// configuration (both values shown).
+// Nothing if the file does not exist. Throws InputError if it is damaged (checksum, shapes), OtherConfiguration if it
+// belongs to one.
 [[nodiscard]] std::optional<MemberState> read_member(const std::filesystem::path& folder, const StudyConfig& config,
                                                      const std::string& name, const MemberPlan& plan);
+
+// Those in the folder take the place of fresh ones. A damaged file is told to warn, and its member starts afresh.
+void resume_members(std::vector<MemberState>& members, const std::filesystem::path& folder, const StudyConfig& config,
+                    const std::function<void(const std::string&)>& warn);
 
 }  // namespace descrambler

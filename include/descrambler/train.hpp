@@ -13,10 +13,11 @@
 
 namespace descrambler {
 
-// How a long computation talks to whoever started it. Both may be empty.
+// How a long computation talks to whoever started it. All may be empty.
 struct Progress {
     std::function<void(const std::string& stage, double done, double total)> report;
-    std::function<bool()> stop;  // true: write a checkpoint and throw Stopped
+    std::function<bool()> stop;                         // true: write a checkpoint and throw Stopped
+    std::function<void(const std::string& text)> warn;  // something that the user should know, one line
     void operator()(const std::string& stage, double done, double total) const {
         if (report)
             report(stage, done, total);
@@ -28,9 +29,12 @@ struct Progress {
 // Iterations over which the recorded loss is a mean, the same for all members.
 [[nodiscard]] Index loss_interval(const StudyConfig& config);
 
-// Trains until all are finished. With a folder every member is written to it every checkpoint_seconds, at a stop and at
-// the end; without one a stop loses the work. Throws Stopped after the checkpoint when progress.stop says so, Error if
-// a loss is not finite (naming member and iteration).
+// Trains until all are finished, on all ranks of the execution: they take the members one by one, a member a core (a
+// device takes its share at once). With a folder, which all ranks must see, a member is written to it every
+// checkpoint_seconds, at a stop and at its end; without one a stop loses the work, and only one process may train. Rank
+// 0 brings the members as they are on disk, and has all of them at the end. A member whose loss is not finite stays as
+// it was and does not hold up the others. Throws, on all ranks, Stopped after the checkpoint when progress.stop says so
+// on any of them, and Error that names each member lost, with its iteration.
 void train_members(std::vector<MemberState>& members, const StudyConfig& config, const Execution& execution,
                    const std::filesystem::path& folder, const Progress& progress);
 

@@ -12,6 +12,13 @@
 
 namespace descrambler::cli {
 
+// This process among those that the launcher started.
+struct Process {
+    std::shared_ptr<Communicator> ranks = single_process();
+    NodeShare node;
+    [[nodiscard]] bool leads() const { return ranks->rank() == 0; }  // writes and speaks
+};
+
 // Options that every command takes.
 struct Common {
     std::string device = "auto";
@@ -19,9 +26,12 @@ struct Common {
     std::optional<std::uint64_t> seed;
     std::string precision;  // empty: as the configuration or the file has it
     bool json = false, quiet = false;
+    Process process;
 
     void add_to(CLI::App& command);
-    [[nodiscard]] Execution execution() const { return {device, threads}; }
+    [[nodiscard]] Execution execution() const;
+    [[nodiscard]] bool leads() const { return process.leads(); }
+    [[nodiscard]] bool speaks() const { return leads() && !quiet; }
 };
 
 // A bar with an estimate of the time left on standard error when that is a terminal and --quiet is not given.
@@ -31,16 +41,16 @@ struct Common {
 // Ends the line of the bar.
 void end_progress();
 
-// Each adds its subcommand and returns what runs it.
+// Each adds its subcommand and returns what runs it. study, train, layer, gram and info serve any number of ranks.
 using Command = std::function<void()>;
-Command add_study(CLI::App& app);
-Command add_train(CLI::App& app);
-Command add_layer(CLI::App& app);
-Command add_gram(CLI::App& app);
-Command add_spectrum(CLI::App& app);
-Command add_predict(CLI::App& app);
-Command add_report(CLI::App& app);
-Command add_verify(CLI::App& app);
-Command add_info(CLI::App& app);
+Command add_study(CLI::App& app, const Process& process);
+Command add_train(CLI::App& app, const Process& process);
+Command add_layer(CLI::App& app, const Process& process);
+Command add_gram(CLI::App& app, const Process& process);
+Command add_spectrum(CLI::App& app, const Process& process);
+Command add_predict(CLI::App& app, const Process& process);
+Command add_report(CLI::App& app, const Process& process);
+Command add_verify(CLI::App& app, const Process& process);
+Command add_info(CLI::App& app, const Process& process);
 
 }  // namespace descrambler::cli

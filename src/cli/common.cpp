@@ -6,6 +6,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <limits>
 
 #include "cli/commands.hpp"
@@ -21,34 +22,79 @@ extern "C" void request_stop(int) {
     stop_requested = 1;
 }
 
+using Clock = std::chrono::steady_clock;
+
+// "1:05" for the time that is left of a stage, by what has been done since it was first seen; empty: not known.
+class Forecast {
+public:
+    // Whether another stage has begun.
+    bool enter(const std::string& stage, double done) {
+        if (stage == stage_)
+            return false;
+        stage_ = stage;
+        start_ = Clock::now();
+        first_ = done;
+        return true;
+    }
+    [[nodiscard]] std::string left(double done, double total) const {
+        if (!(done > first_ && done < total))
+            return "";
+        const double elapsed = std::chrono::duration<double>(Clock::now() - start_).count();
+        const long seconds = std::lround(elapsed * (total - done) / (done - first_));
+        char text[32];
+        if (seconds < 3600)
+            std::snprintf(text, sizeof text, "%ld:%02ld", seconds / 60, seconds % 60);
+        else
+            std::snprintf(text, sizeof text, "%ld:%02ld:%02ld", seconds / 3600, seconds / 60 % 60, seconds % 60);
+        return text;
+    }
+
+private:
+    std::string stage_;
+    Clock::time_point start_;
+    double first_ = 0;
+};
+
+double part_of(double done, double total) {
+    return total > 0 ? std::clamp(done / total, 0.0, 1.0) : 1.0;
+}
+
+// For the log of a batch job: a line when a stage begins, and every half minute.
+class Lines {
+public:
+    void operator()(const std::string& stage, double done, double total) {
+        const Clock::time_point now = Clock::now();
+        if (!forecast_.enter(stage, done) && now - last_ < std::chrono::seconds(30))
+            return;
+        last_ = now;
+        const std::string left = forecast_.left(done, total);
+        std::fprintf(stderr, "%s: %d %%%s%s\n", stage.c_str(), static_cast<int>(100 * part_of(done, total)),
+                     left.empty() ? "" : ", left ", left.c_str());
+    }
+
+private:
+    Forecast forecast_;
+    Clock::time_point last_;
+};
+
 class Bar {
 public:
     void operator()(const std::string& stage, double done, double total) {
-        const auto now = std::chrono::steady_clock::now();
-        if (stage != stage_) {
-            stage_ = stage;
-            start_ = now;
-            first_ = done;
-        }
+        forecast_.enter(stage, done);
         constexpr int width = 30;
-        const double part = total > 0 ? std::clamp(done / total, 0.0, 1.0) : 1.0;
+        const double part = part_of(done, total);
         const int full = static_cast<int>(part * width);
         const std::string bar =
             std::string(static_cast<std::size_t>(full), '#') + std::string(static_cast<std::size_t>(width - full), '.');
-        const double elapsed = std::chrono::duration<double>(now - start_).count();
-        const double left = done > first_ ? elapsed * (total - done) / (done - first_) : -1;
-        const int seconds = static_cast<int>(std::lround(left));
         std::fprintf(stderr, "\r\033[K%-20s [%s] %3d %%", stage.c_str(), bar.c_str(), static_cast<int>(100 * part));
-        if (left >= 0 && part < 1)
-            std::fprintf(stderr, "  %d:%02d left", seconds / 60, seconds % 60);
+        if (const std::string left = forecast_.left(done, total); !left.empty())
+            std::fprintf(stderr, "  %s left", left.c_str());
         std::fflush(stderr);
         line_open = true;
     }
 
 private:
-    std::string stage_;
-    std::chrono::steady_clock::time_point start_;
-    double first_ = 0;
+    Forecast forecast_;
 };
 
 }  // namespace
@@ -67,10 +113,25 @@ void Common::add_to(CLI::App& command) {
     command.add_flag("--quiet", quiet, "no progress, no messages");
 }
 
+Execution Common::execution() const {
+    Execution execution(device, threads);
+    execution.ranks = process.ranks;
+    return execution;
+}
+
 Progress progress_bar(const Common& common) {
     Progress progress;
-    if (!common.quiet && isatty(STDERR_FILENO) != 0)
+    if (common.leads())
+        progress.warn = [](const std::string& text) {
+            end_progress();
+            std::fprintf(stderr, "descrambler: warning: %s\n", text.c_str());
+        };
+    if (!common.speaks())
+        return progress;
+    if (isatty(STDERR_FILENO) != 0)
         progress.report = Bar();
+    else if (common.process.ranks->size() > 1 || std::getenv("SLURM_JOB_ID") != nullptr)
+        progress.report = Lines();
     return progress;
 }
 

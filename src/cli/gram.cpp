@@ -78,7 +78,7 @@ void run(const Options& o) {
 
 }  // namespace
 
-Command add_gram(CLI::App& app) {
+Command add_gram(CLI::App& app, const Process& process) {
     const auto o = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("gram", "Gram matrix of the signals at a tap over a library of inputs");
     command->add_option("NET", o->net, "network, ensemble or study (HDF5)")->required();
@@ -92,6 +92,7 @@ Command add_gram(CLI::App& app) {
     command->add_flag("--include-bias", o->include_bias, "with the bias of the tapped layer (tap before)");
     command->add_flag("--centre", o->centre, "around the mean over the samples");
     command->add_option("--out", o->out, "result (HDF5): gram, factor, mean")->required();
+    o->common.process = process;
     o->common.add_to(*command);
     return [o] { run(*o); };
 }

@@ -285,7 +285,7 @@ void run(const Options& o) {
 
 }  // namespace
 
-Command add_layer(CLI::App& app) {
+Command add_layer(CLI::App& app, const Process& process) {
     const auto o = std::make_shared<Options>();
     CLI::App* command =
         app.add_subcommand("layer", "descramble one layer of a network or of every network of an ensemble");
@@ -336,6 +336,7 @@ Command add_layer(CLI::App& app) {
                       "the network linearised at the mean input: f(xbar) + J (x - xbar) in place of the signals");
     command->add_flag("--centre", o->centre, "subtract the mean signal");
     command->add_option("--out", o->out, "result (HDF5)")->required();
+    o->common.process = process;
     o->common.add_to(*command);
     return [o] { run(*o); };
 }

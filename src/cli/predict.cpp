@@ -6,7 +6,7 @@
 
 namespace descrambler::cli {
 
-Command add_predict(CLI::App& app) {
+Command add_predict(CLI::App& app, const Process& process) {
     struct Options {
         Common common;
         std::string ensemble, folder, unit = "auto";
@@ -20,6 +20,7 @@ Command add_predict(CLI::App& app) {
     command->add_option("--time-unit", o->unit, "of text files: auto, ns or us")
         ->check(CLI::IsMember({"auto", "ns", "us"}))
         ->capture_default_str();
+    o->common.process = process;
     o->common.add_to(*command);
     return [o] {
         const TimeUnit unit = o->unit == "ns"   ? TimeUnit::nanosecond

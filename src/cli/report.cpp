@@ -7,7 +7,7 @@
 
 namespace descrambler::cli {
 
-Command add_report(CLI::App& app) {
+Command add_report(CLI::App& app, const Process& process) {
     struct Options {
         Common common;
         std::string folder;
@@ -15,6 +15,7 @@ Command add_report(CLI::App& app) {
     const auto o = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("report", "rebuild DIR/report.html and the figures from DIR/study.h5");
     command->add_option("DIR", o->folder, "folder of a study")->required();
+    o->common.process = process;
     o->common.add_to(*command);
     return [o] {
         write_report(o->folder);

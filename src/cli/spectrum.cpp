@@ -291,7 +291,7 @@ void run(const Options& o) {
 
 }  // namespace
 
-Command add_spectrum(CLI::App& app) {
+Command add_spectrum(CLI::App& app, const Process& process) {
     const auto o = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand(
         "spectrum", "leading singular values of a layer, with a bound on the error; layers of lower rank");
@@ -314,6 +314,7 @@ Command add_spectrum(CLI::App& app) {
                         "write networks whose layer is replaced by one of this rank (exact singular values)");
     command->add_option("--network", o->network, "one network of the ensemble, from 0 (default: all)");
     command->add_option("--out", o->out, "result (HDF5)");
+    o->common.process = process;
     o->common.add_to(*command);
     return [o] { run(*o); };
 }

@@ -6,7 +6,7 @@
 
 namespace descrambler::cli {
 
-Command add_study(CLI::App& app) {
+Command add_study(CLI::App& app, const Process& process) {
     struct Options {
         Common common;
         std::string config, folder, members;
@@ -25,29 +25,32 @@ Command add_study(CLI::App& app) {
     command->add_option("--set", o->set, "change one key, e.g. --set training.iterations=6000")
         ->allow_extra_args(false)
         ->take_all();
+    o->common.process = process;
     o->common.add_to(*command);
     return [o] {
         StudyOptions options;
-        options.config = read_config(o->config, o->set);
-        if (o->common.seed)
-            options.config.seed = *o->common.seed;
-        if (!o->common.precision.empty())
-            options.config.precision = o->common.precision;
+        together(*o->common.process.ranks, [&] {
+            options.config = read_config(o->config, o->set);
+            if (o->common.seed)
+                options.config.seed = *o->common.seed;
+            if (!o->common.precision.empty())
+                options.config.precision = o->common.precision;
+            if (!o->members.empty()) {
+                long long first = 0, last = 0;
+                int used = 0;
+                if (std::sscanf(o->members.c_str(), "%lld:%lld%n", &first, &last, &used) != 2 ||
+                    static_cast<std::size_t>(used) != o->members.size())
+                    throw InputError("--members " + o->members + ": expected A:B, two whole numbers");
+                options.members = {first, last};
+            }
+        });
         options.folder = o->folder;
         options.execution = o->common.execution();
         options.resume = o->resume;
         options.reduce_only = o->reduce_only;
-        if (!o->members.empty()) {
-            long long first = 0, last = 0;
-            int used = 0;
-            if (std::sscanf(o->members.c_str(), "%lld:%lld%n", &first, &last, &used) != 2 ||
-                static_cast<std::size_t>(used) != o->members.size())
-                throw InputError("--members " + o->members + ": expected A:B, two whole numbers");
-            options.members = {first, last};
-        }
         run_study(options, stoppable_progress(o->common));
         end_progress();
-        if (options.members)
+        if (options.members || !o->common.leads())
             return;
         if (o->common.json)
             std::fputs(read_file(options.folder / "summary.json").c_str(), stdout);

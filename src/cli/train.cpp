@@ -7,7 +7,7 @@
 
 namespace descrambler::cli {
 
-Command add_train(CLI::App& app) {
+Command add_train(CLI::App& app, const Process& process) {
     struct Options {
         Common common;
         std::string config, out;
@@ -20,49 +20,61 @@ Command add_train(CLI::App& app) {
     command->add_option("--set", o->set, "change one key, e.g. --set training.iterations=6000")
         ->allow_extra_args(false)
         ->take_all();
+    o->common.process = process;
     o->common.add_to(*command);
     return [o] {
-        StudyConfig config = read_config(o->config, o->set);
-        if (o->common.seed)
-            config.seed = *o->common.seed;
-        if (!o->common.precision.empty())
-            config.precision = o->common.precision;
-        config.untrained = config.shuffled = config.no_decay = 0;
-        check_output(o->out);
-        std::vector<MemberState> members = study_members(config);
+        Communicator& ranks = *o->common.process.ranks;
+        const Progress progress = stoppable_progress(o->common);
         const std::filesystem::path folder = o->out + ".members";  // checkpoints, removed when the ensemble is whole
-        make_folder(folder);
-        for (MemberState& member : members)
-            if (auto stored = read_member(folder, config, member.name, member.plan))
-                member = std::move(*stored);
-        train_members(members, config, o->common.execution(), folder, stoppable_progress(o->common));
-        Ensemble ensemble;
-        nlohmann::ordered_json losses = nlohmann::ordered_json::array();
-        for (const MemberState& member : members) {
-            ensemble.networks.push_back(network_of(config, member));
-            losses.push_back(member.loss.back());
-        }
-        if (config.task == Task::relaxometry)
-            ensemble.relaxometry = config.relaxometry;
-        else if (config.task == Task::bandpass)
-            ensemble.bandpass = config.bandpass;
-        else
-            ensemble.database = config.data;
-        ensemble.seed = config.seed;
-        ensemble.precision = config.precision;
-        write_ensemble(o->out, ensemble);
-        std::filesystem::remove_all(folder);
-        end_progress();
-        if (o->common.json)
-            std::printf("%s\n", nlohmann::ordered_json{{"ensemble", o->out},
-                                                       {"networks", members.size()},
-                                                       {"iterations", config.iterations},
-                                                       {"seed", config.seed},
-                                                       {"final_loss", losses}}
-                                    .dump(2)
-                                    .c_str());
-        else if (!o->common.quiet)
-            std::printf("%s\n", o->out.c_str());
+        StudyConfig config;
+        std::vector<MemberState> members;
+        together(ranks, [&] {
+            config = read_config(o->config, o->set);
+            if (o->common.seed)
+                config.seed = *o->common.seed;
+            if (!o->common.precision.empty())
+                config.precision = o->common.precision;
+            config.untrained = config.shuffled = config.no_decay = 0;
+            members = study_members(config);
+            if (!o->common.leads())
+                return;
+            check_output(o->out);
+            make_folder(folder);
+            resume_members(members, folder, config, progress.warn);
+        });
+        train_members(members, config, o->common.execution(), folder, progress);
+        together(ranks, [&] {
+            if (!o->common.leads())
+                return;
+            Ensemble ensemble;
+            nlohmann::ordered_json losses = nlohmann::ordered_json::array();
+            for (const MemberState& member : members) {
+                ensemble.networks.push_back(network_of(config, member));
+                losses.push_back(member.loss.back());
+            }
+            if (config.task == Task::relaxometry)
+                ensemble.relaxometry = config.relaxometry;
+            else if (config.task == Task::bandpass)
+                ensemble.bandpass = config.bandpass;
+            else
+                ensemble.database = config.data;
+            ensemble.seed = config.seed;
+            ensemble.precision = config.precision;
+            ensemble.ranks = ranks.size();
+            write_ensemble(o->out, ensemble);
+            std::filesystem::remove_all(folder);
+            end_progress();
+            if (o->common.json)
+                std::printf("%s\n", nlohmann::ordered_json{{"ensemble", o->out},
+                                                           {"networks", members.size()},
+                                                           {"iterations", config.iterations},
+                                                           {"seed", config.seed},
+                                                           {"final_loss", losses}}
+                                        .dump(2)
+                                        .c_str());
+            else if (!o->common.quiet)
+                std::printf("%s\n", o->out.c_str());
+        });
     };
 }
 

@@ -29,7 +29,7 @@ nlohmann::ordered_json json_of(const VerifyRow& row) {
 
 }  // namespace
 
-Command add_verify(CLI::App& app) {
+Command add_verify(CLI::App& app, const Process& process) {
     struct Options {
         Common common;
         bool full = false;
@@ -39,6 +39,7 @@ Command add_verify(CLI::App& app) {
         "verify", "theory, predicted against measured; exit code 1 if a row does not turn out as expected");
     command->add_flag("--full", o->full,
                       "more repetitions, and ensembles trained on the r^-3 and the r^-4 kernel (minutes)");
+    o->common.process = process;
     o->common.add_to(*command);
     return [o] {
         const auto on = make_backend<double>(o->common.execution());  // refuses a device that is not there

@@ -1,13 +1,51 @@
 #include "cpu/blas.hpp"
 
+#include <cstdlib>
+#include <cstring>
+
 #include "cpu/lapack.hpp"
 
 extern "C" void openblas_set_num_threads(int threads);
+extern "C" char* openblas_get_corename();
+// of builds for several processors only
+extern "C" [[gnu::weak]] void gotoblas_dynamic_quit();
+extern "C" [[gnu::weak]] void gotoblas_dynamic_init();
+
+namespace descrambler {
+
+namespace {
+
+// OpenBLAS knows processors by their numbers: on one that is younger than it (0.3.21: Emerald Rapids, Zen 5) it falls
+// back to SSE3, four to eight times slower. Then the kernels for the instructions that are there are asked for.
+void choose_kernels() {
+#if defined(__x86_64__)
+    constexpr const char* variable = "OPENBLAS_CORETYPE";
+    if (gotoblas_dynamic_quit == nullptr || gotoblas_dynamic_init == nullptr || std::getenv(variable) != nullptr ||
+        std::strcmp(openblas_get_corename(), "Prescott") != 0 || !__builtin_cpu_supports("avx2") ||
+        !__builtin_cpu_supports("fma"))
+        return;
+    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512cd");
+    ::setenv(variable, wide ? "SkylakeX" : "Haswell", 1);
+    gotoblas_dynamic_quit();
+    gotoblas_dynamic_init();
+#endif
+}
+
+}  // namespace
+
+std::string processor_name() {
+    cpu::single_threaded_blas();
+    return openblas_get_corename();
+}
+
+}  // namespace descrambler
 
 namespace descrambler::cpu {
 
-void single_threaded_blas() {
-    static const bool once = (openblas_set_num_threads(1), true);  // a global of the library: written once, read by all
+void single_threaded_blas() {  // globals of the library: written once, read by all
+    static const bool once = (choose_kernels(), openblas_set_num_threads(1), true);
     static_cast<void>(once);
 }
 

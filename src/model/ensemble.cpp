@@ -183,6 +183,7 @@ void write_ensemble(const std::string& path, const Ensemble& ensemble) {
             input.attribute("", "seed", static_cast<std::int64_t>(*ensemble.seed));
     }
     file.root().attribute("", "precision", ensemble.precision);
+    file.root().attribute("", "ranks", static_cast<std::int64_t>(ensemble.ranks));
     file.commit();
 }
 

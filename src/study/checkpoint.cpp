@@ -83,8 +83,8 @@ std::optional<MemberState> read_member(const std::filesystem::path& folder, cons
             const std::size_t begin = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
             return text.substr(begin, text.find('\n', begin) - begin);
         };
-        throw InputError(path + ": belongs to another configuration: it has '" + line(found) + "', this study has '" +
-                         line(wanted) + "'");
+        throw OtherConfiguration(path + ": belongs to another configuration: it has '" + line(found) +
+                                 "', this study has '" + line(wanted) + "'");
     }
     const double iteration = root.number_attribute("", "iteration");
     member.parameters = root.read_vector<double>("parameters");
@@ -103,8 +103,22 @@ std::optional<MemberState> read_member(const std::filesystem::path& folder, cons
         throw InputError(path + ": iteration: expected 0 to " + std::to_string(plan.iterations));
     member.iteration = static_cast<Index>(iteration);
     if (root.text_attribute("", "checksum") != std::to_string(checksum(member)))
-        throw InputError(path + ": checksum: the content is damaged; remove the file to train this member again");
+        throw InputError(path + ": checksum: the content is damaged");
     return member;
+}
+
+void resume_members(std::vector<MemberState>& members, const std::filesystem::path& folder, const StudyConfig& config,
+                    const std::function<void(const std::string&)>& warn) {
+    for (MemberState& member : members)
+        try {
+            if (auto stored = read_member(folder, config, member.name, member.plan))
+                member = std::move(*stored);
+        } catch (const OtherConfiguration&) {
+            throw;
+        } catch (const InputError& error) {
+            if (warn)
+                warn(std::string(error.what()) + "; member " + member.name + " is trained from its start");
+        }
 }
 
 }  // namespace descrambler

@@ -20,37 +20,25 @@ namespace {
 
 // ---- members ---------------------------------------------------------------------------------------------------
 
-// Those on disk take the place of fresh ones.
-void load_members(std::vector<MemberState>& members, const StudyOptions& options, const std::filesystem::path& folder) {
-    std::string damaged;
-    for (MemberState& member : members) {
+// Throws Error that names each member that is not there, or not finished.
+void load_finished_members(std::vector<MemberState>& members, const StudyOptions& options,
+                           const std::filesystem::path& folder) {
+    std::string lacking;
+    for (MemberState& member : members)
         try {
             auto stored = read_member(folder, options.config, member.name, member.plan);
-            if (options.reduce_only && (!stored || !stored->finished()))
-                damaged += "; " + member.name +
+            if (stored && stored->finished())
+                member = std::move(*stored);
+            else
+                lacking += "; " + member.name +
                            (stored ? ": stopped at iteration " + std::to_string(stored->iteration) + " of " +
                                          std::to_string(member.plan.iterations)
                                    : ": missing");
-            else if (stored)
-                member = std::move(*stored);
         } catch (const InputError& error) {
-            if (!options.reduce_only)
-                throw;
-            damaged += "; " + member.name + ": " + error.what();
+            lacking += "; " + member.name + ": " + error.what();
         }
-    }
-    if (!damaged.empty())
-        throw Error("members not ready" + damaged);
-}
-
-void train_study(StudyData& study, std::vector<MemberState>& members, const StudyOptions& options,
-                 const std::filesystem::path& folder, const Progress& progress) {
-    if (!options.reduce_only)
-        train_members(members, options.config, options.execution, folder, progress);
-    for (const MemberState& member : members) {  // over all runs that trained them
-        study.seconds["training"] += member.seconds;
-        study.trained_samples += static_cast<double>(member.iteration * options.config.batch_size);
-    }
+    if (!lacking.empty())
+        throw Error("members not ready" + lacking);
 }
 
 void group_members(StudyData& study, const std::vector<MemberState>& members) {
@@ -407,40 +395,23 @@ bool holds_a_study(const std::filesystem::path& folder) {
            (std::filesystem::exists(folder / "members") && !std::filesystem::is_empty(folder / "members"));
 }
 
-}  // namespace
-
-void run_study(const StudyOptions& options, const Progress& progress) {
+// What follows training, on one rank.
+void analyse_study(StudyData& study, const std::vector<MemberState>& members, const StudyOptions& options,
+                   const Progress& progress) {
     const StudyConfig& config = options.config;
-    if (!options.resume && !options.reduce_only && !options.members && holds_a_study(options.folder))
-        throw InputError("--out " + options.folder.string() +
-                         ": expected an empty folder, it holds a study; --resume goes on with it");
-    StudyData study;
-    study.config = config;
-    std::vector<MemberState> members = study_members(config);
-    if (options.members) {
-        const auto [first, last] = *options.members;
-        if (!(0 <= first && first < last && last <= static_cast<Index>(members.size())))
-            throw InputError("--members " + std::to_string(first) + ":" + std::to_string(last) +
-                             ": expected A:B with 0 <= A < B <= " + std::to_string(members.size()) +
-                             " (the ensemble, then its trained controls)");
-        members.erase(members.begin() + last, members.end());
-        members.erase(members.begin(), members.begin() + first);
+    for (const MemberState& member : members) {  // over all runs that trained them
+        study.seconds["training"] += member.seconds;
+        study.trained_samples += static_cast<double>(member.iteration * config.batch_size);
     }
-    study.device = make_backend<float>(options.execution)->name();  // or refuses it
-    const std::filesystem::path folder = options.folder / "members";
-    if (!options.reduce_only)
-        make_folder(folder);
-    load_members(members, options, folder);
-    train_study(study, members, options, folder, progress);
-    if (options.members)
-        return;
-    const int threads = options.execution.threads;
+    Execution execution = options.execution;
+    execution.ranks = single_process();
+    const int threads = execution.threads;
     study.threads = make_cpu_backend<double>(threads)->threads();
     group_members(study, members);
 
     const double stages = 7;
     if (config.task != Task::deer) {
-        analyse_task(study, options.execution, progress);
+        analyse_task(study, execution, progress);
         stop_here(progress);
         write_results(study, options.folder, progress, stages);
         return;
@@ -448,7 +419,7 @@ void run_study(const StudyOptions& options, const Progress& progress) {
     study.tables = make_deer_tables(config.data);
     stop_here(progress);
     progress("drawing traces", 0, stages);
-    const std::unique_ptr<Backend<float>> generator = make_backend<float>(options.execution);
+    const std::unique_ptr<Backend<float>> generator = make_backend<float>(execution);
     DeerLibrary validation, library;
     {
         const Stopwatch watch(study.seconds["libraries"]);
@@ -475,11 +446,11 @@ void run_study(const StudyOptions& options, const Progress& progress) {
     {
         const Stopwatch watch(study.seconds["descrambling"]);
         const Library traces = library_of(findings_library.input);
-        descramble_groups(study, {&traces, 1}, options.execution);
+        descramble_groups(study, {&traces, 1}, execution);
     }
     {
         const Stopwatch watch(study.seconds["optimiser"]);
-        read_optimiser(study, library_of(findings_library.input), options.execution);
+        read_optimiser(study, library_of(findings_library.input), execution);
     }
     stop_here(progress);
     progress("alignment", 4, stages);
@@ -507,6 +478,49 @@ void run_study(const StudyOptions& options, const Progress& progress) {
     }
     stop_here(progress);
     write_results(study, options.folder, progress, stages);
+}
+
+}  // namespace
+
+void run_study(const StudyOptions& options, const Progress& progress) {
+    const StudyConfig& config = options.config;
+    Communicator& ranks = *options.execution.ranks;
+    StudyData study;
+    study.config = config;
+    study.ranks = ranks.size();
+    std::vector<MemberState> members = study_members(config);
+    const std::filesystem::path folder = options.folder / "members";
+    together(ranks, [&] {
+        if (options.members) {
+            const auto [first, last] = *options.members;
+            if (!(0 <= first && first < last && last <= static_cast<Index>(members.size())))
+                throw InputError("--members " + std::to_string(first) + ":" + std::to_string(last) +
+                                 ": expected A:B with 0 <= A < B <= " + std::to_string(members.size()) +
+                                 " (the ensemble, then its trained controls)");
+            members.erase(members.begin() + last, members.end());
+            members.erase(members.begin(), members.begin() + first);
+        }
+        study.device = make_backend<float>(options.execution)->name();  // or refuses it
+        if (ranks.rank() != 0)
+            return;
+        if (!options.resume && !options.reduce_only && !options.members && holds_a_study(options.folder))
+            throw InputError("--out " + options.folder.string() +
+                             ": expected an empty folder, it holds a study; --resume goes on with it");
+        if (options.reduce_only) {
+            load_finished_members(members, options, folder);
+            return;
+        }
+        make_folder(folder);
+        resume_members(members, folder, config, progress.warn);
+    });
+    if (!options.reduce_only)
+        train_members(members, config, options.execution, folder, progress);
+    if (options.members)
+        return;
+    together(ranks, [&] {  // the others wait, and leave their cores to rank 0
+        if (ranks.rank() == 0)
+            analyse_study(study, members, options, progress);
+    });
 }
 
 }  // namespace descrambler

@@ -138,7 +138,7 @@ struct StudyData {
     StudyOptimiser optimiser;
     std::vector<FindingRow> findings;
     std::string device;
-    int threads = 0;
+    int threads = 0, ranks = 1;
     double trained_samples = 0;  // controls included
     std::map<std::string, double> seconds;
 

@@ -249,7 +249,7 @@ void write_study_file(const std::filesystem::path& path, const StudyData& study)
     root.attribute("", "commit", commit());
     root.attribute("", "configuration", to_toml(study.config));
     root.attribute("", "precision", study.config.precision);
-    root.attribute("", "ranks", std::int64_t{1});
+    root.attribute("", "ranks", static_cast<std::int64_t>(study.ranks));
     write_networks(root, study);
     const Hdf5Group input = root.create_group("input");
     if (study.config.task == Task::relaxometry)

@@ -196,7 +196,7 @@ std::string summary_json(const StudyData& study) {
                  {"device", study.device},
                  {"precision", study.config.precision},
                  {"seed", study.config.seed},
-                 {"ranks", 1},
+                 {"ranks", study.ranks},
                  {"task", to_string(study.config.task)},
                  {"networks", study.trained().networks.size()},
                  {"training", training(study)},

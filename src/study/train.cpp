@@ -1,12 +1,17 @@
 #include "descrambler/train.hpp"
 
+#include <omp.h>
+
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <numeric>
+#include <limits>
+#include <mutex>
 
 #include "descrambler/random.hpp"
+#include "study/member_queue.hpp"
 #include "study/task_data.hpp"
 
 namespace descrambler {
@@ -19,10 +24,12 @@ std::string numbered(const std::string& prefix, Index i) {
     return prefix + text;
 }
 
-// Trains members that stand at the same iteration from `first` to `last`.
+// Trains members that stand at the same iteration from `first` to `last`. One whose loss is not finite stays as it was;
+// it is told to failed(member, why).
 template <class T>
 void train_together(Backend<T>& on, const StudyConfig& config, const TrainingData<T>& data,
-                    std::span<MemberState* const> members, Index first, Index last) {
+                    std::span<MemberState* const> members, Index first, Index last,
+                    const std::function<void(std::size_t, const std::string&)>& failed) {
     const std::vector<Layer> layers = network_layers(config);
     const Index count = parameter_count(layers), batch = static_cast<Index>(members.size()), steps = last - first;
     const Buffer<T> w = on.allocate(count * batch), m = on.allocate(count * batch), v = on.allocate(count * batch),
@@ -33,12 +40,6 @@ void train_together(Backend<T>& on, const StudyConfig& config, const TrainingDat
             std::transform((members[i]->*field).begin(), (members[i]->*field).end(), host.begin() + i * count,
                            [](double x) { return static_cast<T>(x); });
         on.upload(host.data(), to.view(count, 1, batch));
-    };
-    const auto fetch = [&](std::vector<double> MemberState::*field, const Buffer<T>& from) {
-        on.download(from.view(count, 1, batch), host.data());
-        for (Index i = 0; i < batch; ++i)
-            std::transform(host.begin() + i * count, host.begin() + (i + 1) * count, (members[i]->*field).begin(),
-                           [](T x) { return static_cast<double>(x); });
     };
     send(&MemberState::parameters, w);
     send(&MemberState::first_moment, m);
@@ -64,17 +65,28 @@ void train_together(Backend<T>& on, const StudyConfig& config, const TrainingDat
     const auto loss_of = [&](Index i, Index iteration) {
         return static_cast<double>(losses[static_cast<std::size_t>(i * steps + iteration - first)]);
     };
-    // all are looked at before any member is touched: a divergence leaves every member as it was
+    std::vector<bool> sound(members.size(), true);
     for (Index i = 0; i < batch; ++i)
-        for (Index iteration = first; iteration < std::min(last, members[i]->plan.iterations); ++iteration)
-            if (!std::isfinite(loss_of(i, iteration)))
-                throw Error("member " + members[i]->name + ": the loss is not finite at iteration " +
-                            std::to_string(iteration) + "; a smaller training.rate may help");
+        for (Index iteration = first; iteration < std::min(last, members[i]->plan.iterations) && sound[i]; ++iteration)
+            if (!std::isfinite(loss_of(i, iteration))) {
+                sound[i] = false;
+                failed(static_cast<std::size_t>(i), "the loss is not finite at iteration " + std::to_string(iteration) +
+                                                        "; a smaller training.rate may help");
+            }
+    const auto fetch = [&](std::vector<double> MemberState::*field, const Buffer<T>& from) {
+        on.download(from.view(count, 1, batch), host.data());
+        for (Index i = 0; i < batch; ++i)
+            if (sound[i])
+                std::transform(host.begin() + i * count, host.begin() + (i + 1) * count, (members[i]->*field).begin(),
+                               [](T x) { return static_cast<double>(x); });
+    };
     fetch(&MemberState::parameters, w);
     fetch(&MemberState::first_moment, m);
     fetch(&MemberState::second_moment, v);
     const Index interval = loss_interval(config);
     for (Index i = 0; i < batch; ++i) {
+        if (!sound[i])
+            continue;
         MemberState& member = *members[i];
         const Index end = std::min(last, member.plan.iterations);
         for (Index iteration = first; iteration < end; ++iteration) {
@@ -90,72 +102,251 @@ void train_together(Backend<T>& on, const StudyConfig& config, const TrainingDat
     }
 }
 
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// What the workers of a rank share.
+struct Workshop {
+    std::vector<MemberState>& members;
+    const StudyConfig& config;
+    const Execution& execution;
+    const std::filesystem::path& folder;
+    const Progress& progress;
+    MemberQueue& queue;
+    int workers = 1;    // here
+    Index width = 1;    // members that a worker trains at a time
+    double total = 0;   // iterations of all members of the job
+    std::mutex disk{};  // HDF5 serves one thread at a time
+    std::atomic<int> working{0};
+};
+
+// One worker: a core of the host with a member, or a device with many. It takes members from the queue, trains those
+// that are furthest behind in rounds of half a second, and writes them every checkpoint_seconds, when they are finished
+// and when all have to stop.
+template <class T>
+class Worker {
+public:
+    // speaks: it is on the main thread, which alone talks to the other ranks.
+    Worker(Workshop& shop, const TrainingData<T>& data, bool speaks, std::unique_ptr<Backend<T>> on)
+        : shop_(shop), data_(data), speaks_(speaks), on_(std::move(on)) {}
+
+    void run() {
+        Pause pause;
+        for (;;) {
+            while (std::ssize(held_) < shop_.width && take()) {
+            }
+            if (speaks_)
+                speak();
+            if (shop_.queue.stopping()) {
+                write();
+                return;
+            }
+            if (!held_.empty()) {
+                round();
+                pause = Pause();
+            } else if (!shop_.queue.closed()) {
+                announce();
+                pause();
+            } else if (speaks_ && shop_.working > 1) {  // somebody has to hear of a stop
+                pause();
+            } else {
+                return;
+            }
+        }
+    }
+
+private:
+    bool take() {
+        const std::optional<Index> taken = shop_.queue.take();
+        if (!taken)
+            return false;
+        MemberState& member = shop_.members[static_cast<std::size_t>(*taken)];
+        if (shop_.execution.ranks->rank() != 0) {  // rank 0 has read it
+            const std::lock_guard lock(shop_.disk);
+            if (auto stored = read_member(shop_.folder, shop_.config, member.name, member.plan))
+                member = std::move(*stored);
+        }
+        held_.push_back({*taken, member.iteration});
+        announced_ = false;
+        return true;
+    }
+    void announce() {  // once for every member
+        if (!announced_)
+            shop_.queue.want();
+        announced_ = true;
+    }
+    void speak() {
+        if (shop_.progress.stop && shop_.progress.stop())
+            shop_.queue.stop();
+        shop_.queue.serve();
+        if (shop_.execution.ranks->rank() == 0)
+            shop_.progress("training", shop_.queue.iterations(), shop_.total);
+    }
+    MemberState& member(std::size_t i) { return shop_.members[static_cast<std::size_t>(held_[i].member)]; }
+
+    void round() {
+        Index behind = member(0).iteration;
+        for (std::size_t i = 1; i < held_.size(); ++i)
+            behind = std::min(behind, member(i).iteration);
+        Index last = behind + steps_, first_end = std::numeric_limits<Index>::max();
+        std::vector<MemberState*> together;
+        std::vector<Index> numbers;
+        for (std::size_t i = 0; i < held_.size(); ++i) {
+            MemberState& one = member(i);
+            first_end = std::min(first_end, one.plan.iterations);
+            if (one.iteration > behind) {  // those in front wait to be caught up with
+                last = std::min(last, one.iteration);
+            } else {
+                together.push_back(&one);
+                numbers.push_back(held_[i].member);
+            }
+        }
+        if (last + 2 * steps_ >= first_end)  // the next member can be on its way meanwhile
+            announce();
+        const Clock::time_point start = Clock::now();
+        std::vector<Index> failed;
+        train_together(*on_, shop_.config, data_, together, behind, last, [&](std::size_t i, const std::string& why) {
+            shop_.queue.fail(numbers[i], why);
+            failed.push_back(numbers[i]);
+        });
+        const double seconds = seconds_since(start);
+        double advanced = 0;
+        for (MemberState* one : together) {
+            advanced += static_cast<double>(one->iteration - behind);
+            one->seconds +=
+                seconds / static_cast<double>(std::ssize(together) * shop_.workers * shop_.execution.ranks->size());
+        }
+        shop_.queue.advance(advanced);
+        if (last == behind + steps_)
+            steps_ = std::clamp<Index>(static_cast<Index>(0.5 * static_cast<double>(steps_) / std::max(seconds, 1e-3)),
+                                       1, std::min<Index>(4 * steps_, 100000));
+        const bool due = seconds_since(written_) >= shop_.config.checkpoint_seconds;
+        for (std::size_t i = 0; i < held_.size();) {
+            const bool lost = std::ranges::find(failed, held_[i].member) != failed.end();
+            if (due || lost || member(i).finished())
+                write(held_[i]);
+            if (lost || member(i).finished())
+                held_.erase(held_.begin() + static_cast<Index>(i));
+            else
+                ++i;
+        }
+        if (due)
+            written_ = Clock::now();
+    }
+
+    struct Held {
+        Index member = 0;
+        Index on_disk = 0;  // iterations, in its file
+    };
+    void write(Held& held) {
+        const MemberState& one = shop_.members[static_cast<std::size_t>(held.member)];
+        if (shop_.folder.empty() || held.on_disk == one.iteration)
+            return;
+        const std::lock_guard lock(shop_.disk);
+        write_member(shop_.folder, shop_.config, one);
+        held.on_disk = one.iteration;
+    }
+    void write() {
+        for (Held& held : held_)
+            write(held);
+    }
+
+    Workshop& shop_;
+    const TrainingData<T>& data_;
+    bool speaks_;
+    std::unique_ptr<Backend<T>> on_;
+    std::vector<Held> held_;
+    Index steps_ = 16;  // of a round; the bits do not depend on them
+    bool announced_ = false;
+    Clock::time_point written_ = Clock::now();
+};
+
+template <class T>
+void train_here(Workshop& shop, bool on_host) {
+    const TrainingData<T> data(shop.config);
+    std::exception_ptr failure;
+    std::mutex guard;
+#pragma omp parallel num_threads(shop.workers)
+    {
+#pragma omp single
+        shop.working = omp_get_num_threads();
+        try {
+            Worker<T>(shop, data, omp_get_thread_num() == 0,
+                      on_host ? make_cpu_backend<T>(1) : make_backend<T>(shop.execution))
+                .run();
+        } catch (...) {
+            const std::lock_guard lock(guard);
+            if (!failure)
+                failure = std::current_exception();
+            shop.queue.stop();  // the others write what they have
+        }
+        --shop.working;
+    }
+    shop.queue.leave();
+    if (failure)
+        std::rethrow_exception(failure);
+}
+
 template <class T>
 void train_all(std::vector<MemberState>& members, const StudyConfig& config, const Execution& execution,
                const std::filesystem::path& folder, const Progress& progress) {
-    using Clock = std::chrono::steady_clock;
-    const std::unique_ptr<Backend<T>> on = make_backend<T>(execution);
-    const TrainingData<T> data(config);
-    // A round is what happens between two looks at signals and clocks: about a second, whatever the ensemble. Its
-    // length follows the measured time; the bits do not depend on it.
-    Index round = 16;
-    std::vector<Index> on_disk(members.size(), -1);
-    const auto write_all = [&] {
-        for (std::size_t i = 0; i < members.size() && !folder.empty(); ++i)
-            if (on_disk[i] != members[i].iteration) {
-                write_member(folder, config, members[i]);
-                on_disk[i] = members[i].iteration;
-            }
-    };
-    const auto done = [&] {
-        return std::accumulate(members.begin(), members.end(), 0.0,
-                               [](double sum, const MemberState& m) { return sum + static_cast<double>(m.iteration); });
-    };
-    const double total = std::accumulate(members.begin(), members.end(), 0.0, [](double sum, const MemberState& m) {
-        return sum + static_cast<double>(m.plan.iterations);
-    });
-    Clock::time_point written = Clock::now();
-    progress("training", done(), total);
-    for (;;) {
-        // those that are furthest behind go first: after an interruption members may stand at different rounds
-        Index behind = -1;
-        for (const MemberState& member : members)
-            if (!member.finished() && (behind < 0 || member.iteration < behind))
-                behind = member.iteration;
-        if (behind < 0)
-            break;
-        Index last = behind + round;
-        for (const MemberState& member : members)  // those in front wait to be caught up with
-            if (!member.finished() && member.iteration > behind)
-                last = std::min(last, member.iteration);
-        std::vector<MemberState*> together;
-        for (MemberState& member : members)
-            if (!member.finished() && member.iteration == behind)
-                together.push_back(&member);
-        const Clock::time_point start = Clock::now();
-        try {
-            train_together(*on, config, data, together, behind, last);
-        } catch (...) {
-            write_all();
-            throw;
-        }
-        const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-        for (MemberState* member : together)
-            member->seconds += seconds / static_cast<double>(together.size());
-        if (last == behind + round)
-            round = std::clamp<Index>(static_cast<Index>(static_cast<double>(round) / std::max(seconds, 1e-3)), 1,
-                                      std::min<Index>(4 * round, 100000));
-        progress("training", done(), total);
-        if (progress.stop && progress.stop()) {
-            write_all();
-            throw Stopped("stopped after a checkpoint");
-        }
-        if (std::chrono::duration<double>(Clock::now() - written).count() >= config.checkpoint_seconds) {
-            write_all();
-            written = Clock::now();
-        }
+    Communicator& ranks = *execution.ranks;
+    require(ranks.size() == 1 || !folder.empty(), "ranks exchange members through a folder");
+    // rank 0 knows what is on disk
+    std::vector<double> done;
+    for (const MemberState& member : members)
+        done.push_back(static_cast<double>(member.iteration));
+    broadcast(ranks, 0, done);
+    std::vector<Index> order;
+    double total = 0, finished = 0;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        const auto length = static_cast<double>(members[i].plan.iterations);
+        total += length;
+        finished += std::min(done[i], length);
+        if (done[i] < length)
+            order.push_back(static_cast<Index>(i));
     }
-    write_all();
+    const auto left = [&](Index i) { return static_cast<double>(members[i].plan.iterations) - done[i]; };
+    std::ranges::stable_sort(order, [&](Index a, Index b) { return left(a) > left(b); });  // short ones fill the end
+
+    MemberQueue queue(ranks, order);
+    if (ranks.rank() == 0)
+        queue.advance(finished);
+    Workshop shop{members, config, execution, folder, progress, queue};
+    shop.total = total;
+    const bool on_host = together(ranks, [&] { return make_backend<T>(execution)->on_host(); });
+    if (on_host)
+        shop.workers = static_cast<int>(std::clamp<Index>(std::ssize(order), 1, threads_of(execution)));
+    else  // a device takes its share at once
+        shop.width = std::max<Index>(1, (std::ssize(order) + ranks.size() - 1) / ranks.size());
+    together(ranks, [&] { train_here<T>(shop, on_host); });
+    together(ranks, [&] {
+        if (ranks.rank() != 0)
+            return;
+        if (progress.report)
+            progress("training", queue.iterations(), total);
+        if (queue.stopping())
+            throw Stopped("stopped after a checkpoint");
+        std::string lost;
+        for (const auto& [member, why] : queue.failures())
+            lost +=
+                (lost.empty() ? "member " : "; member ") + members[static_cast<std::size_t>(member)].name + ": " + why;
+        if (!lost.empty())
+            throw Error(lost);
+        for (MemberState& member : members)  // what the others have trained
+            if (!member.finished()) {
+                auto stored = read_member(folder, config, member.name, member.plan);
+                if (!stored || !stored->finished())
+                    throw Error("member " + member.name +
+                                ": its file is not what another rank has written; expected a "
+                                "folder that all ranks share: " +
+                                folder.string());
+                member = std::move(*stored);
+            }
+    });
 }
 
 }  // namespace

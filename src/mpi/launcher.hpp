@@ -1,0 +1,36 @@
+// What the environment says of the launcher that started this process.
+#pragma once
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+#include "descrambler/communicator.hpp"
+#include "descrambler/error.hpp"
+
+namespace descrambler {
+
+[[nodiscard]] inline int number_in_environment(const char* name) {  // -1: none
+    int number = -1;
+    if (const char* text = std::getenv(name))
+        std::from_chars(text, text + std::strlen(text), number);
+    return number;
+}
+
+// By mpirun or by a step of srun; 1 where nothing is said.
+[[nodiscard]] inline int processes_started() {
+    for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"})
+        if (const int number = number_in_environment(name); number > 0)
+            return number;
+    return 1;
+}
+
+// A process manager waits for MPI_Init.
+[[nodiscard]] inline bool launched() {
+    for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE", "PMI_FD"})
+        if (std::getenv(name) != nullptr)
+            return true;
+    return false;
+}
+
+}  // namespace descrambler
