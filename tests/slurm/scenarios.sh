@@ -33,6 +33,7 @@ in_state() { [[ $(field "$1" JobState) =~ ^($2)$ ]]; }
 ended() { in_state "$1" 'COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL'; }
 check() { "$@" || give_up "$*"; }
 says() { grep -qE -- "$2" "$1"; }
+says_not() { ! says "$@"; }
 is() { [ "$1" = "$2" ] || { echo "$1 is not $2"; return 1; }; }
 same_study() { "$SAME_BITS" "$REFERENCE/study.h5" "$1/study.h5"; }
 
@@ -82,6 +83,127 @@ signal() {
     check scancel --batch --signal=USR1 "$job"
     completes_with_same_bits
     check says "study-$job.out" "step ended with 85"
+}
+
+# The reduction trusts neither exit codes nor job states: it names the members that are not there, for whatever reason.
+failing() {
+    mkdir -p out/members
+    cp "$REFERENCE"/members/* out/members
+    rm out/members/001.h5
+    # part 1 of 4 fails for good: its loss becomes infinite
+    array=$(DESCRAMBLER_PARTS=4 submit --array=1 slurm/study-array.sbatch "$config" out --set training.rate=10 \
+        --set network.activation=relu --set network.output_activation=identity \
+        --set 'network.hidden=[16,16,16,16,16,16,16,16,16,16,16,16]')
+    reduce=$(submit --dependency=afterany:"$array" slurm/reduce.sbatch "$config" out)
+    until_true 60 ended "$reduce"
+    check in_state "${array}_1" FAILED
+    check says "study-array-${array}_1.out" 'member 001: the loss is not finite'
+    check in_state "$reduce" FAILED
+    check says "reduce-$reduce.out" 'members not ready; 001: '
+    check says_not "reduce-$reduce.out" '(000|002|shuffled_000): '
+    check [ ! -e out/study.h5 ]
+
+    # one file damaged, one lost
+    cp "$REFERENCE"/members/* out/members
+    printf 'x' | dd of=out/members/000.h5 bs=1 seek=20000 conv=notrunc status=none
+    rm out/members/shuffled_000.h5
+    reduce=$(submit slurm/reduce.sbatch "$config" out)
+    until_true 60 ended "$reduce"
+    check in_state "$reduce" FAILED
+    check says "reduce-$reduce.out" '000: .*checksum'
+    check says "reduce-$reduce.out" 'shuffled_000: missing'
+    check [ ! -e out/study.h5 ]
+
+    # trained again, by the parts that have them, the study is whole
+    rm out/members/000.h5
+    export DESCRAMBLER_PARTS=4
+    array=$(submit --array=0,3 slurm/study-array.sbatch "$config" out)
+    reduce=$(submit --dependency=afterany:"$array" slurm/reduce.sbatch "$config" out)
+    until_true 60 ended "$reduce"
+    check in_state "$reduce" COMPLETED
+    check same_study out
+}
+
+# The time limit comes: Slurm itself sends USR1. It may come up to 30 s early and meets every run of the job.
+time_limit() {
+    paused_study out --time=1 --signal=B:USR1@50
+    completes_with_same_bits
+    check says "study-$job.out" 'got USR1'
+}
+
+# scancel: a checkpoint, but no requeue. Submitted again, the study goes on.
+cancel() {
+    paused_study out
+    check scancel "$job"
+    until_true 60 ended "$job"
+    until_true 60 says "study-$job.out" 'no requeue'
+    check in_state "$job" CANCELLED
+    check is "$(field "$job" Restarts)" 0
+    check [ ! -e out/study.h5 ]
+    job=$(submit slurm/study.sbatch "$config" out)
+    until_true 60 ended "$job"
+    check in_state "$job" COMPLETED
+    check same_study out
+}
+
+# No end of restarts: after the last one the job ends with 85.
+restarts() {
+    export DESCRAMBLER_RESTARTS=0
+    paused_study out
+    check scancel --batch --signal=USR1 "$job"
+    until_true 60 ended "$job"
+    check in_state "$job" FAILED
+    check is "$(field "$job" ExitCode)" 85:0
+    check is "$(field "$job" Restarts)" 0
+    check says "study-$job.out" 'no requeue after 0 restarts'
+}
+
+# The death of one process is the end of the job; submitted again, the study goes on from its checkpoints.
+killed_rank() {
+    paused_study out
+    check pkill -KILL -f "^$PROGRAM study .* --out out "
+    until_true 60 ended "$job"
+    check in_state "$job" FAILED
+    check is "$(field "$job" Restarts)" 0
+    job=$(submit slurm/study.sbatch "$config" out)
+    until_true 60 ended "$job"
+    check in_state "$job" COMPLETED
+    check same_study out
+}
+
+# A host dies: Slurm requeues the job on others, the study goes on there.
+host_loss() {
+    paused_study out
+    lost=$(scontrol show hostnames "$(field "$job" NodeList)" | tail -n 1)
+    host_down "$lost"
+    until_true 120 says "study-$job.out" 'restart=1'
+    [ "$CLUSTER_KIND" != namespaces ] || check is "$(sinfo --noheader --nodes="$lost" --format=%t | tr -d '*')" down
+    completes_with_same_bits
+    [ "$CLUSTER_KIND" != namespaces ] || check [ "$(scontrol show hostnames "$(field "$job" NodeList)" | grep -cx "$lost")" -eq 0 ]
+    check says "$CLUSTER/log/slurmctld.log" "requeue job JobId=$job due to failure of node $lost"
+}
+
+# What the ranks are given: cores, threads and one GPU each. The program is one that only tells, so there is no study: a step that
+# ends with 0 and leaves nothing (as after a failed launch) is a failure.
+ranks() {
+    # shellcheck disable=SC2016  # for the shell of the step
+    printf '#!/bin/sh\necho "rank $SLURM_PROCID on $SLURMD_NODENAME cpus $SLURM_CPUS_PER_TASK threads $OMP_NUM_THREADS gpu $CUDA_VISIBLE_DEVICES: $*"\n' >tell
+    chmod +x tell
+    { cat "$DESCRAMBLER_PROFILE"; echo 'gpu_options=(--gpus-per-task=1)'; } >profile
+    export DESCRAMBLER=$PWD/tell DESCRAMBLER_PROFILE=$PWD/profile
+    job=$(submit --nodes=2 --ntasks-per-node=2 --cpus-per-task=1 --gpus-per-task=1 slurm/study.sbatch "$config" out --seed 5)
+    until_true 60 ended "$job"
+    check in_state "$job" FAILED
+    check says "study-$job.out" 'ended with 0, but there is no out/study.h5'
+    for rank in 0 1 2 3; do
+        check says "study-$job.out" "rank $rank on n$((rank / 2 + 1)) cpus 1 threads 1 gpu $((rank % 2)): study .* --threads 1 .*--seed 5"
+    done
+    # every rank sees all devices of its host
+    { cat "$DESCRAMBLER_PROFILE"; echo 'gpu_options=(--gpu-bind=none)'; } >profile.none
+    export DESCRAMBLER_PROFILE=$PWD/profile.none
+    job=$(sbatch --parsable --nodes=1 --ntasks-per-node=1 --cpus-per-task=2 --gpus-per-node=2 slurm/study.sbatch "$config" out)
+    until_true 60 ended "$job"
+    check says "study-$job.out" 'rank 0 on n1 cpus 2 threads 2 gpu 0,1: study .* --threads 2'
 }
 
 if ! declare -F "${1:-}" >/dev/null; then
