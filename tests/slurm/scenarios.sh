@@ -81,8 +81,9 @@ array() {
 signal() {
     paused_study out
     check scancel --batch --signal=USR1 "$job"
+    check scancel --batch --signal=USR1 "$job"  # the script waits on
     completes_with_same_bits
-    check says "study-$job.out" "step ended with 85"
+    check says "study-$job.out" "tasks? 0.*: Exited with exit code 85"
 }
 
 # The reduction trusts neither exit codes nor job states: it names the members that are not there, for whatever reason.
@@ -187,11 +188,11 @@ host_loss() {
 # ends with 0 and leaves nothing (as after a failed launch) is a failure.
 ranks() {
     # shellcheck disable=SC2016  # for the shell of the step
-    printf '#!/bin/sh\necho "rank $SLURM_PROCID on $SLURMD_NODENAME cpus $SLURM_CPUS_PER_TASK threads $OMP_NUM_THREADS gpu $CUDA_VISIBLE_DEVICES: $*"\n' >tell
+    printf '#!/bin/sh\necho "rank $SLURM_PROCID on $SLURMD_NODENAME cpus $SLURM_CPUS_PER_TASK threads $OMP_NUM_THREADS gpu $CUDA_VISIBLE_DEVICES: $*"\nscontrol -o show step $SLURM_JOB_ID.0\n' >tell
     chmod +x tell
     { cat "$DESCRAMBLER_PROFILE"; echo 'gpu_options=(--gpus-per-task=1)'; } >profile
     export DESCRAMBLER=$PWD/tell DESCRAMBLER_PROFILE=$PWD/profile
-    job=$(submit --nodes=2 --ntasks-per-node=2 --cpus-per-task=1 --gpus-per-task=1 slurm/study.sbatch "$config" out --seed 5)
+    job=$(submit --nodes=2 --ntasks-per-node=2 --gpus-per-node=2 slurm/study.sbatch "$config" out --seed 5)
     until_true 60 ended "$job"
     check in_state "$job" FAILED
     check says "study-$job.out" 'ended with 0, but there is no out/study.h5'
@@ -203,6 +204,7 @@ ranks() {
     export DESCRAMBLER_PROFILE=$PWD/profile.none
     job=$(sbatch --parsable --nodes=1 --ntasks-per-node=1 --cpus-per-task=2 --gpus-per-node=2 slurm/study.sbatch "$config" out)
     until_true 60 ended "$job"
+    check says "study-$job.out" 'TresPerStep=cpu:2'  # srun was told, it does not inherit
     check says "study-$job.out" 'rank 0 on n1 cpus 2 threads 2 gpu 0,1: study .* --threads 2'
 }
 
