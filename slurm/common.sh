@@ -43,12 +43,8 @@ job_step() {
     # srun does not inherit --cpus-per-task any more (Slurm 22.05 and later)
     srun "${srun_options[@]}" "${gpu_options[@]}" --kill-on-bad-exit=1 --cpus-per-task="$threads" "$@" &
     step=$!
-    while :; do
-        wait "$step"
-        code=$?
-        kill -0 "$step" 2>/dev/null || break  # wait returns early at each trapped signal
-    done
-    wait "$step"  # the exit code, also where a signal and the end of the step coincided
+    while kill -0 "$step" 2>/dev/null; do wait "$step"; done  # wait returns early at each trapped signal
+    wait "$step"
     code=$?
     step=''
     # USR1 met the step before its handler stood: nothing ran, so nothing is lost

@@ -114,7 +114,10 @@ KillWait=5
 MinJobAge=600
 JobRequeue=1
 MailProg=/bin/true
-PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=2 PreemptMode=OFF
 CONF
     [ -z "$gpus" ] || echo GresTypes=gpu
     for i in $(seq "$hosts"); do
@@ -166,7 +169,7 @@ setpriv --pdeathsig KILL slurmctld -D -c </dev/null >"$CLUSTER/log/start.slurmct
 for i in $(seq "$hosts"); do host_up "n$i"; done
 up=''
 for _ in $(seq 200); do
-    [ "$(sinfo --noheader --Node --states=idle --format=%N 2>/dev/null | wc -l)" = "$hosts" ] && { up=1; break; }
+    [ "$(sinfo --noheader --Node --partition=test --states=idle --format=%N 2>/dev/null | wc -l)" = "$hosts" ] && { up=1; break; }
     sleep 0.1
 done
 if [ -z "$up" ]; then

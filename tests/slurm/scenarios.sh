@@ -132,6 +132,16 @@ time_limit() {
     check says "study-$job.out" 'got USR1'
 }
 
+# A more urgent job takes all hosts: Slurm sends TERM and requeues.
+preemption() {
+    paused_study out
+    urgent=$(submit --partition=urgent --nodes=3 --exclusive --wrap 'sleep 1')
+    until_true 60 ended "$urgent"
+    check in_state "$urgent" COMPLETED
+    completes_with_same_bits
+    check says "study-$job.out" 'PREEMPTION'
+}
+
 # scancel: a checkpoint, but no requeue. Submitted again, the study goes on.
 cancel() {
     paused_study out
