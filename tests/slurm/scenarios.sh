@@ -218,6 +218,16 @@ ranks() {
     check says "study-$job.out" 'rank 0 on n1 cpus 2 threads 2 gpu 0,1: study .* --threads 2'
 }
 
+# The benchmarks, where they are built: a file of the right form, on all cores of the node.
+bench() {
+    [ -x "$(dirname "$PROGRAM")/descrambler_bench" ] || { echo "skipped: descrambler_bench is not built"; exit 77; }
+    job=$(sbatch --parsable slurm/bench.sbatch out.json --benchmark_filter='gemm<float>/80/' --benchmark_repetitions=1 --benchmark_min_time=0.01)
+    until_true 120 ended "$job"
+    check in_state "$job" COMPLETED
+    check says out.json '"kernel"'
+    check says out.json '"threads": 2'
+}
+
 if ! declare -F "${1:-}" >/dev/null; then
     echo "scenarios.sh: no scenario '${1:-}'" >&2
     exit 2
