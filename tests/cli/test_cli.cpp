@@ -49,7 +49,8 @@ TEST_F(CliTest, BadUsageIsRefusedInOneLine) {
     EXPECT_FALSE(std::filesystem::exists(folder / "s"));
     const std::string good = write("good.toml", "");
     expect_refusal({"study", good, "--out", folder / "s", "--members", "3:3"}, "--members");
-    expect_refusal({"study", good, "--out", folder / "s", "--members", "a:b"}, "--members");
+    for (const char* wrong : {"a:b", "1", "1/", "1/1", "-1/2", "0/0", "1-2", "1/2 "})
+        expect_refusal({"study", good, "--out", folder / "s", std::string("--members=") + wrong}, "--members");
     expect_refusal({"study", good, "--out", folder / "s", "--members", "0:1", "--reduce-only"}, "--members");
     expect_refusal({"study", good, "--out", folder / "s", "--device", "cuda"}, "cuda");
     expect_refusal({"study", good, "--out", folder / "s", "--seed", "-3"}, "--seed");
@@ -468,7 +469,12 @@ TEST_F(StudyTest, MembersTrainedApartReduceToTheSameStudy) {
     for (const char* missing : {"000: missing", "001: missing", "shuffled_000: missing"})
         EXPECT_NE(early.err.find(missing), std::string::npos) << early.err;
     EXPECT_EQ(early.err.find("shuffled_001"), std::string::npos) << early.err;
-    ASSERT_EQ(run(study("apart", {"--members", "0:3"})).code, 0);
+    // in parts of equal size: 0:2 and 2:5 of five, and nothing where there are more parts than members
+    ASSERT_EQ(run(study("apart", {"--members", "0/2"})).code, 0);
+    EXPECT_FALSE(std::filesystem::exists(folder / "apart" / "members" / "shuffled_000.h5"));
+    ASSERT_EQ(run(study("apart", {"--members", "1/2"})).code, 0);
+    EXPECT_EQ(run(study("nothing", {"--members", "0/9"})).code, 0);
+    EXPECT_FALSE(std::filesystem::exists(folder / "nothing"));
     const Outcome reduced = run(study("apart", {"--reduce-only"}));
     ASSERT_EQ(reduced.code, 0) << reduced.err;
     expect_same_study("whole", "apart");

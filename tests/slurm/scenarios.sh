@@ -1,0 +1,236 @@
+#!/usr/bin/env bash
+# scenarios.sh NAME, inside cluster.sh: submits the job scripts of slurm/ as a user does, lets something happen to the jobs, and
+# compares what they leave with the reference, bit for bit. Environment: PROGRAM, SAME_BITS, REFERENCE.
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+config=$here/small.toml
+mkdir "$CLUSTER/work"
+cd "$CLUSTER/work" || exit 1
+ln -s "$here/../../slurm" slurm  # submitted from the root of the repository, or what looks like it
+export DESCRAMBLER=$PROGRAM DESCRAMBLER_PROFILE=$here/../../slurm/site.profile.example
+
+# ---- tools ------------------------------------------------------------------------------------------------------------
+give_up() {
+    echo "FAILED: $1"
+    scontrol --oneliner show job | cut -c 1-400
+    sinfo --Node
+    tail -n 25 -- *.out
+    tail -n 15 "$CLUSTER/log/slurmctld.log"
+    exit 1
+}
+field() { scontrol --oneliner show job "$1" | grep -oE "(^| )$2=[^ ]*" | head -n 1 | cut -d = -f 2; }
+# until SECONDS COMMAND...: the limit only ends what hangs
+until_true() {
+    local seconds=$1
+    shift
+    local end=$((SECONDS + seconds))
+    until "$@"; do
+        [ $SECONDS -lt $end ] || give_up "not within $seconds s: $*"
+        sleep 0.1
+    done
+}
+in_state() { [[ $(field "$1" JobState) =~ ^($2)$ ]]; }
+ended() { in_state "$1" 'COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL'; }
+check() { "$@" || give_up "$*"; }
+says() { grep -qE -- "$2" "$1"; }
+says_not() { ! says "$@"; }
+is() { [ "$1" = "$2" ] || { echo "$1 is not $2"; return 1; }; }
+same_study() { "$SAME_BITS" "$REFERENCE/study.h5" "$1/study.h5"; }
+
+submit() { sbatch --parsable --cpus-per-task=1 "$@" || give_up "sbatch $*"; }
+# One process of the next job stands still once a file matches the pattern (see paused); until_paused gives its job.
+pause_at() { export PAUSED=$PWD/paused.$RANDOM CHECKPOINTS=$PWD/$1; }
+until_paused() {
+    until_true 60 [ -s "$PAUSED" ]
+    job=$(cat "$PAUSED")
+    check in_state "$job" RUNNING
+}
+# paused_study OUT [options of sbatch]: a study that stands still after its first checkpoint
+paused_study() {
+    out=$1
+    shift
+    pause_at "$out/members/000.h5"
+    DESCRAMBLER=$here/paused submit "$@" slurm/study.sbatch "$config" "$out" >/dev/null
+    until_paused
+}
+# what must hold for a job that was interrupted and went on
+completes_with_same_bits() {
+    until_true 120 ended "$job"
+    check in_state "$job" COMPLETED
+    check [ "$(field "$job" Restarts)" -ge 1 ]
+    check says "study-$job.out" "start job=$job restart=1"
+    check same_study "$out"
+}
+
+# ---- scenarios --------------------------------------------------------------------------------------------------------
+# The members in a job array, one task told to stop on the way, then the reduction.
+array() {
+    pause_at 'out/members/00[01].h5'
+    array=$(DESCRAMBLER=$here/paused submit --array=0-2%2 slurm/study-array.sbatch "$config" out)
+    reduce=$(submit --dependency=afterany:"$array" slurm/reduce.sbatch "$config" out)
+    until_paused
+    check scancel --batch --signal=USR1 "$job"
+    until_true 120 ended "$reduce"
+    for task in 0 1 2; do check in_state "${array}_$task" COMPLETED; done
+    check is "$(field "$job" Restarts)" 1
+    check in_state "$reduce" COMPLETED
+    check same_study out
+}
+
+# USR1, as --signal sends it: checkpoint, requeue, the same bits.
+signal() {
+    paused_study out
+    check scancel --batch --signal=USR1 "$job"
+    check scancel --batch --signal=USR1 "$job"  # the script waits on
+    completes_with_same_bits
+    check says "study-$job.out" "tasks? 0.*: Exited with exit code 85"
+}
+
+# The reduction trusts neither exit codes nor job states: it names the members that are not there, for whatever reason.
+failing() {
+    mkdir -p out/members
+    cp "$REFERENCE"/members/* out/members
+    rm out/members/001.h5
+    # part 1 of 4 fails for good: its loss becomes infinite
+    array=$(DESCRAMBLER_PARTS=4 submit --array=1 slurm/study-array.sbatch "$config" out --set training.rate=10 \
+        --set network.activation=relu --set network.output_activation=identity \
+        --set 'network.hidden=[16,16,16,16,16,16,16,16,16,16,16,16]')
+    reduce=$(submit --dependency=afterany:"$array" slurm/reduce.sbatch "$config" out)
+    until_true 60 ended "$reduce"
+    check in_state "${array}_1" FAILED
+    check says "study-array-${array}_1.out" 'member 001: the loss is not finite'
+    check in_state "$reduce" FAILED
+    check says "reduce-$reduce.out" 'members not ready; 001: '
+    check says_not "reduce-$reduce.out" '(000|002|shuffled_000): '
+    check [ ! -e out/study.h5 ]
+
+    # one file damaged, one lost
+    cp "$REFERENCE"/members/* out/members
+    printf 'x' | dd of=out/members/000.h5 bs=1 seek=20000 conv=notrunc status=none
+    rm out/members/shuffled_000.h5
+    reduce=$(submit slurm/reduce.sbatch "$config" out)
+    until_true 60 ended "$reduce"
+    check in_state "$reduce" FAILED
+    check says "reduce-$reduce.out" '000: .*checksum'
+    check says "reduce-$reduce.out" 'shuffled_000: missing'
+    check [ ! -e out/study.h5 ]
+
+    # trained again, by the parts that have them, the study is whole
+    rm out/members/000.h5
+    export DESCRAMBLER_PARTS=4
+    array=$(submit --array=0,3 slurm/study-array.sbatch "$config" out)
+    reduce=$(submit --dependency=afterany:"$array" slurm/reduce.sbatch "$config" out)
+    until_true 60 ended "$reduce"
+    check in_state "$reduce" COMPLETED
+    check same_study out
+}
+
+# The time limit comes: Slurm itself sends USR1. It may come up to 30 s early and meets every run of the job.
+time_limit() {
+    paused_study out --time=1 --signal=B:USR1@50
+    completes_with_same_bits
+    check says "study-$job.out" 'got USR1'
+}
+
+# A more urgent job takes all hosts: Slurm sends TERM and requeues.
+preemption() {
+    paused_study out
+    urgent=$(submit --partition=urgent --nodes=3 --exclusive --wrap 'sleep 1')
+    until_true 60 ended "$urgent"
+    check in_state "$urgent" COMPLETED
+    completes_with_same_bits
+    check says "study-$job.out" 'PREEMPTION'
+}
+
+# scancel: a checkpoint, but no requeue. Submitted again, the study goes on.
+cancel() {
+    paused_study out
+    check scancel "$job"
+    until_true 60 ended "$job"
+    until_true 60 says "study-$job.out" 'no requeue'
+    check in_state "$job" CANCELLED
+    check is "$(field "$job" Restarts)" 0
+    check [ ! -e out/study.h5 ]
+    job=$(submit slurm/study.sbatch "$config" out)
+    until_true 60 ended "$job"
+    check in_state "$job" COMPLETED
+    check same_study out
+}
+
+# No end of restarts: after the last one the job ends with 85.
+restarts() {
+    export DESCRAMBLER_RESTARTS=0
+    paused_study out
+    check scancel --batch --signal=USR1 "$job"
+    until_true 60 ended "$job"
+    check in_state "$job" FAILED
+    check is "$(field "$job" ExitCode)" 85:0
+    check is "$(field "$job" Restarts)" 0
+    check says "study-$job.out" 'no requeue after 0 restarts'
+}
+
+# The death of one process is the end of the job; submitted again, the study goes on from its checkpoints.
+killed_rank() {
+    paused_study out
+    check pkill -KILL -f "^$PROGRAM study .* --out out "
+    until_true 60 ended "$job"
+    check in_state "$job" FAILED
+    check is "$(field "$job" Restarts)" 0
+    job=$(submit slurm/study.sbatch "$config" out)
+    until_true 60 ended "$job"
+    check in_state "$job" COMPLETED
+    check same_study out
+}
+
+# A host dies: Slurm requeues the job on others, the study goes on there.
+host_loss() {
+    paused_study out
+    lost=$(scontrol show hostnames "$(field "$job" NodeList)" | tail -n 1)
+    host_down "$lost"
+    until_true 120 says "study-$job.out" 'restart=1'
+    [ "$CLUSTER_KIND" != namespaces ] || check is "$(sinfo --noheader --nodes="$lost" --format=%t | tr -d '*')" down
+    completes_with_same_bits
+    [ "$CLUSTER_KIND" != namespaces ] || check [ "$(scontrol show hostnames "$(field "$job" NodeList)" | grep -cx "$lost")" -eq 0 ]
+    check says "$CLUSTER/log/slurmctld.log" "requeue job JobId=$job due to failure of node $lost"
+}
+
+# What the ranks are given: cores, threads and one GPU each. The program is one that only tells, so there is no study: a step that
+# ends with 0 and leaves nothing (as after a failed launch) is a failure.
+ranks() {
+    # shellcheck disable=SC2016  # for the shell of the step
+    printf '#!/bin/sh\necho "rank $SLURM_PROCID on $SLURMD_NODENAME cpus $SLURM_CPUS_PER_TASK threads $OMP_NUM_THREADS gpu $CUDA_VISIBLE_DEVICES: $*"\nscontrol -o show step $SLURM_JOB_ID.0\n' >tell
+    chmod +x tell
+    { cat "$DESCRAMBLER_PROFILE"; echo 'gpu_options=(--gpus-per-task=1)'; } >profile
+    export DESCRAMBLER=$PWD/tell DESCRAMBLER_PROFILE=$PWD/profile
+    job=$(submit --nodes=2 --ntasks-per-node=2 --gpus-per-node=2 slurm/study.sbatch "$config" out --seed 5)
+    until_true 60 ended "$job"
+    check in_state "$job" FAILED
+    check says "study-$job.out" 'ended with 0, but there is no out/study.h5'
+    for rank in 0 1 2 3; do
+        check says "study-$job.out" "rank $rank on n$((rank / 2 + 1)) cpus 1 threads 1 gpu $((rank % 2)): study .* --threads 1 .*--seed 5"
+    done
+    # every rank sees all devices of its host
+    { cat "$DESCRAMBLER_PROFILE"; echo 'gpu_options=(--gpu-bind=none)'; } >profile.none
+    export DESCRAMBLER_PROFILE=$PWD/profile.none
+    job=$(sbatch --parsable --nodes=1 --ntasks-per-node=1 --cpus-per-task=2 --gpus-per-node=2 slurm/study.sbatch "$config" out)
+    until_true 60 ended "$job"
+    check says "study-$job.out" 'TresPerStep=cpu:2'  # srun was told, it does not inherit
+    check says "study-$job.out" 'rank 0 on n1 cpus 2 threads 2 gpu 0,1: study .* --threads 2'
+}
+
+# The benchmarks, where they are built: a file of the right form, on all cores of the node.
+bench() {
+    [ -x "$(dirname "$PROGRAM")/descrambler_bench" ] || { echo "skipped: descrambler_bench is not built"; exit 77; }
+    job=$(sbatch --parsable slurm/bench.sbatch out.json --benchmark_filter='gemm<float>/80/' --benchmark_repetitions=1 --benchmark_min_time=0.01)
+    until_true 120 ended "$job"
+    check in_state "$job" COMPLETED
+    check says out.json '"kernel"'
+    check says out.json '"threads": 2'
+}
+
+if ! declare -F "${1:-}" >/dev/null; then
+    echo "scenarios.sh: no scenario '${1:-}'" >&2
+    exit 2
+fi
+"$1"
+echo "$1: passed ($SECONDS s, $CLUSTER_KIND)"
