@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -120,10 +121,15 @@ private:
 };
 
 constexpr Index block = 1 << 16;      // values that are converted at once
-constexpr Index tile_rows = 1 << 11;  // of a Fortran order file, column after column
+constexpr Index tile_rows = 1 << 11;  // a piece of a column of a Fortran order file
+constexpr Index tile_cols = 16;       // whose pieces are turned into rows at once
 
-template <class T>
-void read_block(std::istream& in, std::endian order, Index count, double* to) {
+template <class T, std::endian order>
+void read_block(std::istream& in, Index count, double* to) {
+    if constexpr (std::same_as<T, double> && order == std::endian::native) {  // as memory has them
+        in.read(reinterpret_cast<char*>(to), count * static_cast<Index>(sizeof(double)));
+        return;
+    }
     std::vector<char> bytes(static_cast<std::size_t>(std::min(block, count)) * sizeof(T));
     for (Index first = 0; first < count && in; first += block) {
         const Index here = std::min(block, count - first);
@@ -131,6 +137,14 @@ void read_block(std::istream& in, std::endian order, Index count, double* to) {
         for (Index k = 0; k < here; ++k)
             to[first + k] = from_bytes<T>(bytes.data() + k * static_cast<Index>(sizeof(T)), order);
     }
+}
+
+template <class T>
+void read_block(std::istream& in, std::endian order, Index count, double* to) {
+    if (order == std::endian::little)
+        read_block<T, std::endian::little>(in, count, to);
+    else
+        read_block<T, std::endian::big>(in, count, to);
 }
 
 }  // namespace
@@ -192,13 +206,16 @@ void NpyFile::read(Index first, Index count, double* to) {
         read_values(first * cols_, count * cols_, to);
         return;
     }
-    std::vector<double> column(static_cast<std::size_t>(std::min(tile_rows, count)));
+    std::vector<double> tile(static_cast<std::size_t>(std::min(tile_rows, count) * tile_cols));
     for (Index done = 0; done < count; done += tile_rows) {
-        const Index here = std::min(tile_rows, count - done);
-        for (Index j = 0; j < cols_; ++j) {
-            read_values(j * rows_ + first + done, here, column.data());
-            for (Index i = 0; i < here; ++i)
-                to[(done + i) * cols_ + j] = column[static_cast<std::size_t>(i)];
+        const Index height = std::min(tile_rows, count - done);
+        for (Index left = 0; left < cols_; left += tile_cols) {
+            const Index width = std::min(tile_cols, cols_ - left);
+            for (Index j = 0; j < width; ++j)
+                read_values((left + j) * rows_ + first + done, height, tile.data() + j * height);
+            for (Index i = 0; i < height; ++i)
+                for (Index j = 0; j < width; ++j)
+                    to[(done + i) * cols_ + left + j] = tile[static_cast<std::size_t>(j * height + i)];
         }
     }
 }

@@ -112,22 +112,24 @@ TEST_F(ShardFiles, EveryWindowAcrossFilesOfEveryKind) {
 }
 
 TEST_F(ShardFiles, WindowsLargerThanAnyBuffer) {
-    Matrix<double> S(70001, features);  // more than a block of values, and more than a tile of rows
+    constexpr Index rows = 9001, width = 35, start = 1234, count = 5000;  // blocks of 65536 values, tiles of 2048 x 16
+    Matrix<double> S(rows, width);
     for (Index k = 0; k < S.size(); ++k)
         S.data()[k] = static_cast<double>(k);
     put(file("c.npy"), npy_of(S, "<f8", false));
-    put(file("f.npy"), npy_of(S, ">f8", true));
+    put(file("cb.npy"), npy_of(S, ">f4", false));
+    put(file("f.npy"), npy_of(S, "<f8", true));
+    put(file("fb.npy"), npy_of(S, ">f4", true));
     put_hdf5(file("h.h5"), "x", S, {H5T_IEEE_F64BE, {1000, 2}, true});
-    for (const char* name : {"c.npy", "f.npy", "h.h5"}) {
-        const Matrix<double> X = read_inputs(file(name), features);
-        const Shards shards = Shards::open(file(name), 0);
-        Matrix<double> window(features, 40000);
-        shards.read(12345, window.view());
-        for (Index i = 0; i < S.rows(); ++i)
-            for (Index j = 0; j < features; ++j) {
+    for (const char* name : {"c.npy", "cb.npy", "f.npy", "fb.npy", "h.h5"}) {
+        const Matrix<double> X = read_inputs(file(name), width);
+        Matrix<double> window(width, count);
+        Shards::open(file(name), 0).read(start, window.view());
+        for (Index i = 0; i < rows; ++i)
+            for (Index j = 0; j < width; ++j) {
                 ASSERT_EQ(X(j, i), S(i, j)) << name << ", row " << i;
-                if (i >= 12345 && i < 52345) {
-                    ASSERT_EQ(window(j, i - 12345), S(i, j)) << name << ", row " << i;
+                if (i >= start && i < start + count) {
+                    ASSERT_EQ(window(j, i - start), S(i, j)) << name << ", row " << i;
                 }
             }
     }
