@@ -53,12 +53,12 @@ TEST_F(ShardNames, NumbersAreSortedAsNumbers) {
 }
 
 TEST_F(ShardNames, OnlyStarAndQuestionMarkAreSpecial) {
-    fill({"a[1]*.npy", "a1x.npy", "a[1]x.npy", ".hidden.npy", "a\\x.npy"});
+    fill({"a[1]*.npy", "a1x.npy", "a[1]x.npy", ".hidex.npy", "a\\x.npy"});
     EXPECT_EQ(opened("a[1]*.npy"), (Names{"a[1]*.npy"}));  // a file of that name is that file
     EXPECT_EQ(opened("a[1]?.npy"), (Names{"a[1]*.npy", "a[1]x.npy"}));
     EXPECT_EQ(opened("*x.npy"), (Names{"a1x.npy", "a[1]x.npy", "a\\x.npy"}));
     EXPECT_EQ(opened("a\\?.npy"), (Names{"a\\x.npy"}));
-    EXPECT_EQ(opened(".h*"), (Names{".hidden.npy"}));
+    EXPECT_EQ(opened(".h*"), (Names{".hidex.npy"}));
 }
 
 TEST_F(ShardNames, MissingNumbersAreNamed) {
@@ -80,8 +80,9 @@ TEST_F(ShardNames, MissingNumbersAreNamed) {
                                                          {"p-8.npy", "p-9.npy", "p-10.npy"},    // of any width
                                                          {"p-08.npy", "p-09.npy", "p-10.npy"},  //
                                                          {"a1-1.npy", "a1-3.npy", "a2-1.npy"},  // two numbers differ
-                                                         {"a1.npy", "b3.npy"},                  // other texts
-                                                         {"a1.npy", "a3.npy", "a.npy"}})        // or no number at all
+                                                         {"a1-1.npy", "a2-1.npy", "a2-3.npy"},
+                                                         {"a1.npy", "b3.npy"},            // other texts
+                                                         {"a1.npy", "a3.npy", "a.npy"}})  // or no number at all
         EXPECT_EQ(missing(whole), "") << whole.front();
     fill_afresh({"000.npy", "001.npy", "003.npy"});
     test::put(file("list"), "000.npy\n001.npy\n003.npy\n");
