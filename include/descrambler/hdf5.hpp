@@ -28,6 +28,8 @@ struct FileArray {
     std::vector<T> values;
 };
 
+class Hdf5Rows;
+
 class Hdf5Group {
 public:
     [[nodiscard]] std::string path() const;                        // "file.h5:/networks/000"
@@ -56,6 +58,8 @@ public:
     [[nodiscard]] Matrix<T> read_matrix(const std::string& name, Index limit = Index{1} << 31) const;  // rank 2
     template <class T>
     [[nodiscard]] std::vector<T> read_vector(const std::string& name, Index limit = Index{1} << 31) const;  // rank 1
+    // A data set of rank 2 of any numeric type, however large, for reading windows of its rows. The same checks hold.
+    [[nodiscard]] Hdf5Rows rows(const std::string& name) const;
     // Texts of fixed or variable length, also in attributes. Known limit: HDF5 1.10 itself may crash or hang on damaged
     // files of the old format without checksums, above all in compressed data and texts of variable length. Files
     // written here have checksums on all but the values, and texts of fixed length.
@@ -76,6 +80,23 @@ public:
 private:
     friend class Hdf5File;
     std::shared_ptr<Impl> impl_;
+};
+
+// An open data set of rank 2. Keeps its file open, and of chunked data what the last windows touched, up to 64 MiB
+// (larger chunks are unpacked again for every window).
+class Hdf5Rows {
+public:
+    [[nodiscard]] Index rows() const;
+    [[nodiscard]] Index cols() const;
+    // Rows first .. first + count - 1, one after the other: column-major [cols, count]. Throws InputError where the
+    // file is damaged; a file that is cut short while it is open may read as zeros, so its size is for the caller to
+    // watch.
+    void read(Index first, Index count, double* values) const;
+
+private:
+    friend class Hdf5Group;
+    struct Impl;
+    std::shared_ptr<const Impl> impl_;
 };
 
 // Opened for reading, or written to a temporary name and renamed by commit(); without commit nothing is left.

@@ -13,9 +13,9 @@ namespace descrambler {
 [[nodiscard]] Matrix<double> read_npy(const std::filesystem::path& path);
 void write_npy(const std::filesystem::path& path, const Matrix<double>& matrix);  // f8, C order, whole or not at all
 
-// A library of inputs: .npy, or FILE.h5:/dataset (or the only rank-2 data set of FILE.h5): rows are samples in the
-// file, columns in memory: [features, samples]. `features` != 0 must match, otherwise InputError (never a guess).
-// NaN, infinity and an empty library are refused.
-[[nodiscard]] Matrix<double> read_inputs(const std::string& path, Index features);
+// A library of inputs, read whole: any name that Shards::open (shards.hpp) takes. Rows are samples in the files,
+// columns in memory: [features, samples]. `features` != 0 must match, otherwise InputError (never a guess). NaN,
+// infinity and an empty library are refused.
+[[nodiscard]] Matrix<double> read_inputs(const std::string& inputs, Index features);
 
 }  // namespace descrambler

@@ -2,15 +2,18 @@
 
 #include <charconv>
 #include <cmath>
+#include <mutex>
 
 #include "descrambler/files.hpp"
 #include "descrambler/library.hpp"
-#include "descrambler/npy.hpp"
 #include "descrambler/random.hpp"
+#include "descrambler/shards.hpp"
 
 namespace descrambler::cli {
 
 namespace {
+
+constexpr Index most_stored_bytes = Index{1} << 28;  // of a library that is kept in memory
 
 // N of "deer:N": 8192 or 1e6.
 Index count_of(const std::string& inputs, std::size_t prefix) {
@@ -89,6 +92,24 @@ Library task_library(const std::string& inputs, const Ensemble& ensemble, const 
             }};
 }
 
+// Files: kept in memory where they are small, otherwise read again in each pass.
+Library stored_library(const std::string& inputs, Index width, const Common& common) {
+    const auto shards = std::make_shared<const Shards>(Shards::open(inputs, width));
+    const Index count = shards->samples();
+    if (count <= most_stored_bytes / static_cast<Index>(sizeof(double)) / shards->features()) {
+        const auto stored = std::make_shared<Matrix<double>>(width, count);
+        shards->read(0, stored->view());
+        return {width, count,
+                [stored, read = library_of(*stored).read](Index first, Batch<double> X) { read(first, X); }};
+    }
+    const auto mutex = std::make_shared<std::mutex>();  // one thread at a time reads
+    return {width, count, [shards, mutex, count, progress = progress_bar(common)](Index first, Batch<double> X) {
+                const std::lock_guard lock(*mutex);
+                shards->read(first, X);
+                progress("reading inputs", static_cast<double>(first + X.cols), static_cast<double>(count));
+            }};
+}
+
 }  // namespace
 
 Ensemble open_networks(const std::string& net, std::optional<Index> network) {
@@ -128,10 +149,7 @@ Library open_library(const std::string& inputs, const Ensemble& ensemble, const 
         return noise_library(ensemble.networks.front().inputs(), count_of(inputs, 6), seed_of(ensemble, common));
     if (inputs.starts_with("relaxometry:") || inputs.starts_with("bandpass:"))
         return task_library(inputs, ensemble, net, common);
-    const auto stored = std::make_shared<const Matrix<double>>(read_inputs(inputs, ensemble.networks.front().inputs()));
-    Library library = library_of(*stored);
-    library.read = [stored, read = library.read](Index first, Batch<double> X) { read(first, X); };
-    return library;
+    return stored_library(inputs, ensemble.networks.front().inputs(), common);
 }
 
 std::function<void(Index first, Batch<double> targets)> open_targets(const std::string& inputs,
@@ -155,12 +173,10 @@ std::uint64_t seed_of(const Ensemble& ensemble, const Common& common) {
 
 void check_output_apart(const std::string& out, const std::vector<std::string>& read) {
     check_output(out);
-    for (const std::string& name : read) {
-        const std::size_t dataset = name.find(".h5:/");
-        const std::string path = name.substr(0, dataset == std::string::npos ? name.size() : dataset + 3);
-        if (std::error_code ignored; std::filesystem::equivalent(out, path, ignored))
-            throw InputError("--out " + out + ": expected another file than the input");
-    }
+    for (const std::string& name : read)
+        for (const std::string& path : input_files(name))
+            if (std::error_code ignored; std::filesystem::equivalent(out, path, ignored))
+                throw InputError("--out " + out + ": expected another file than the input");
 }
 
 }  // namespace descrambler::cli

@@ -13,13 +13,15 @@ namespace descrambler::cli {
 // The networks of a file, or the one of them that `network` names (from 0). Throws InputError.
 [[nodiscard]] Ensemble open_networks(const std::string& net, std::optional<Index> network);
 
-// The library that --inputs names: FILE.npy, FILE.h5, FILE.h5:/dataset, deer:N, relaxometry:N, bandpass:N (the data a
-// network was trained on) or noise:N (white, standard deviation 1). It owns whatever it reads from. With snr, white
-// noise of rms(inputs) / snr is added (--snr). `net` names the file of the networks in messages. Throws InputError.
+// The library that --inputs names: files (see shards.hpp; up to 256 MiB of doubles are kept in memory, more are read
+// again in each pass), deer:N, relaxometry:N, bandpass:N (the data a network was trained on) or noise:N (white,
+// standard deviation 1). It owns whatever it reads from. With snr, white noise of rms(inputs) / snr is added (--snr).
+// `net` names the file of the networks in messages. Throws InputError, and so does reading.
 [[nodiscard]] Library open_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
                                    const Common& common, std::optional<double> snr = std::nullopt);
 inline constexpr const char* inputs_help =
-    "library of inputs: FILE.npy, FILE.h5, FILE.h5:/dataset, deer:N, relaxometry:N, bandpass:N or noise:N";
+    "library of inputs: FILE.npy, FILE.h5, FILE.h5:/dataset, 'PATTERN' of such files, @LIST of such files, deer:N, "
+    "relaxometry:N, bandpass:N or noise:N";
 
 // The targets of the same samples, [outputs, count] a block; empty where the inputs have none (anything but deer:N).
 [[nodiscard]] std::function<void(Index first, Batch<double> targets)> open_targets(const std::string& inputs,
@@ -29,7 +31,7 @@ inline constexpr const char* inputs_help =
 // --seed, or that of the file, or 1.
 [[nodiscard]] std::uint64_t seed_of(const Ensemble& ensemble, const Common& common);
 
-// Throws InputError if `out` cannot become a file or is one of the files that are read ("FILE.h5:/dataset" counts).
+// Throws InputError if `out` cannot become a file or is one of the files that are read (inputs as for open_library).
 void check_output_apart(const std::string& out, const std::vector<std::string>& read);
 
 }  // namespace descrambler::cli

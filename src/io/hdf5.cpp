@@ -16,8 +16,10 @@ namespace {
 
 constexpr std::uint64_t small_bytes = std::uint64_t{1} << 20;  // always accepted
 constexpr std::uint64_t most_text_bytes = std::uint64_t{1} << 28;
-constexpr std::uint64_t most_compression = 1100;  // deflate reaches 1032
-constexpr int most_depth = 16;                    // of groups, where all of them are visited
+constexpr std::uint64_t most_compression = 1100;                 // deflate reaches 1032
+constexpr std::size_t chunk_cache_bytes = std::size_t{1} << 26;  // of a data set that is read in windows
+constexpr std::size_t chunk_cache_slots = 12421;                 // a prime, well above the chunks that one row crosses
+constexpr int most_depth = 16;                                   // of groups, where all of them are visited
 constexpr int most_objects = 100000;
 
 // HDF5 prints its error stack unless told otherwise; this keeps it quiet for one call of ours.
@@ -272,9 +274,9 @@ std::vector<hsize_t> dimensions(const Impl& group, const std::string& name, hid_
     return dims;
 }
 
-Dataset open_dataset(const Impl& group, const std::string& name, Index limit) {
+Dataset open_dataset(const Impl& group, const std::string& name, Index limit, hid_t access = H5P_DEFAULT) {
     Dataset set;
-    set.id = H5Dopen2(group.id, below(name).c_str(), H5P_DEFAULT);
+    set.id = H5Dopen2(group.id, below(name).c_str(), access);
     if (!set.id.ok())
         group.bad_input(name, "expected a data set" + reason());
     set.type = H5Dget_type(set.id);
@@ -557,6 +559,49 @@ std::vector<T> Hdf5Group::read_vector(const std::string& name, Index limit) cons
     if (array.shape.size() != 1)
         impl_->bad_input(name, "expected 1 dimension, found " + std::to_string(array.shape.size()));
     return std::move(array.values);
+}
+
+struct Hdf5Rows::Impl {
+    std::shared_ptr<Hdf5Group::Impl> group;  // its file is closed last
+    std::string name;
+    Dataset set;
+};
+
+Hdf5Rows Hdf5Group::rows(const std::string& name) const {
+    const Quiet quiet;
+    const Hid access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_chunk_cache(access, chunk_cache_slots, chunk_cache_bytes, 1);  // 1: chunks that were read whole go first
+    Dataset set = open_dataset(*impl_, name, Index{1} << 60, access);
+    if (!numeric(set.type))
+        impl_->bad_input(name, "expected numbers");
+    if (set.shape.size() != 2)
+        impl_->bad_input(name, "expected 2 dimensions, found " + std::to_string(set.shape.size()));
+    Hdf5Rows result;
+    result.impl_ = std::make_shared<Hdf5Rows::Impl>(Hdf5Rows::Impl{impl_, name, std::move(set)});
+    return result;
+}
+
+Index Hdf5Rows::rows() const {
+    return impl_->set.shape[0];
+}
+
+Index Hdf5Rows::cols() const {
+    return impl_->set.shape[1];
+}
+
+void Hdf5Rows::read(Index first, Index count, double* values) const {
+    const Quiet quiet;
+    require(first >= 0 && count >= 0 && first + count <= rows(), "rows beyond the data set");
+    if (count == 0 || cols() == 0)
+        return;
+    const hsize_t start[] = {static_cast<hsize_t>(first), 0};
+    const hsize_t size[] = {static_cast<hsize_t>(count), static_cast<hsize_t>(cols())};
+    const Hid memory = H5Screate_simple(2, size, nullptr), window = H5Scopy(impl_->set.space);
+    const Hid transfer = H5Pcreate(H5P_DATASET_XFER);
+    if (H5Sselect_hyperslab(window, H5S_SELECT_SET, start, nullptr, size, nullptr) < 0 ||
+        H5Dread(impl_->set.id, H5T_NATIVE_DOUBLE, memory, window, transfer, values) < 0)
+        impl_->group->bad_input(impl_->name, "rows " + std::to_string(first) + " to " +
+                                                 std::to_string(first + count - 1) + ": expected numbers" + reason());
 }
 
 std::vector<std::string> Hdf5Group::read_text(const std::string& name) const {

@@ -10,19 +10,12 @@
 #include "descrambler/hdf5.hpp"
 #include "fuzz.hpp"
 #include "io/bytes.hpp"
+#include "sample_files.hpp"
 
 namespace descrambler {
 namespace {
 
-// A file as NumPy writes it, from a header by hand.
-std::string npy(const std::string& header, const std::string& data, char version = 1) {
-    std::string bytes = "\x93NUMPY";
-    bytes += version;
-    bytes += '\0';
-    const auto length = to_bytes(static_cast<std::uint32_t>(header.size()), std::endian::little);
-    bytes.append(length.data(), version == 1 ? 2 : 4);
-    return bytes + header + data;
-}
+using test::npy;
 
 template <class T>
 std::string numbers(std::initializer_list<T> values, std::endian order = std::endian::little) {
