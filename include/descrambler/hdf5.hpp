@@ -82,8 +82,8 @@ private:
     std::shared_ptr<Impl> impl_;
 };
 
-// An open data set of rank 2. Keeps its file open, and of chunked data what the last windows touched, up to 64 MiB
-// (larger chunks are unpacked again for every window).
+// An open data set of rank 2. Keeps its file open, and of compressed data the chunks that the last windows touched, up
+// to 64 MiB (larger chunks are unpacked again for every window).
 class Hdf5Rows {
 public:
     [[nodiscard]] Index rows() const;

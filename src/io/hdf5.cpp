@@ -245,7 +245,16 @@ struct Dataset {
     Hid id, type, space;
     std::vector<Index> shape;
     Index count = 1;
+    bool compressed = false;
 };
+
+// Without a cache HDF5 1.10 reads chunks as they lie in the file, also where they are shorter than the file says; with
+// one it runs past the end of its buffer. Compressed chunks are unpacked in any case.
+Hid without_chunk_cache() {
+    Hid access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_chunk_cache(access, 1, 0, 1);
+    return access;
+}
 
 // Bytes that the file may expand to: no size written in it is believed beyond that.
 std::uint64_t plausible_bytes(const FileHandle& file, bool compressed) {
@@ -274,9 +283,9 @@ std::vector<hsize_t> dimensions(const Impl& group, const std::string& name, hid_
     return dims;
 }
 
-Dataset open_dataset(const Impl& group, const std::string& name, Index limit, hid_t access = H5P_DEFAULT) {
+Dataset open_dataset(const Impl& group, const std::string& name, Index limit) {
     Dataset set;
-    set.id = H5Dopen2(group.id, below(name).c_str(), access);
+    set.id = H5Dopen2(group.id, below(name).c_str(), without_chunk_cache());
     if (!set.id.ok())
         group.bad_input(name, "expected a data set" + reason());
     set.type = H5Dget_type(set.id);
@@ -295,7 +304,8 @@ Dataset open_dataset(const Impl& group, const std::string& name, Index limit, hi
     if (layout < 0 || layout == H5D_VIRTUAL || H5Pget_external_count(creation) > 0)
         group.bad_input(name, "expected values that lie in this file");
     const std::uint64_t size = H5Tget_size(set.type);
-    const std::uint64_t most = plausible_bytes(*group.file, H5Pget_nfilters(creation) > 0);
+    set.compressed = H5Pget_nfilters(creation) > 0;
+    const std::uint64_t most = plausible_bytes(*group.file, set.compressed);
     std::vector<hsize_t> chunk;  // HDF5 holds a whole chunk in memory
     if (layout == H5D_CHUNKED) {
         chunk.resize(H5S_MAX_RANK);
@@ -569,13 +579,20 @@ struct Hdf5Rows::Impl {
 
 Hdf5Rows Hdf5Group::rows(const std::string& name) const {
     const Quiet quiet;
-    const Hid access = H5Pcreate(H5P_DATASET_ACCESS);
-    H5Pset_chunk_cache(access, chunk_cache_slots, chunk_cache_bytes, 1);  // 1: chunks that were read whole go first
-    Dataset set = open_dataset(*impl_, name, Index{1} << 60, access);
+    Dataset set = open_dataset(*impl_, name, Index{1} << 60);
     if (!numeric(set.type))
         impl_->bad_input(name, "expected numbers");
     if (set.shape.size() != 2)
         impl_->bad_input(name, "expected 2 dimensions, found " + std::to_string(set.shape.size()));
+    if (set.compressed) {  // neighbouring windows share chunks; nothing else holds the data set open, so that this
+                           // counts
+        const Hid access = H5Pcreate(H5P_DATASET_ACCESS);
+        H5Pset_chunk_cache(access, chunk_cache_slots, chunk_cache_bytes, 1);  // 1: chunks that were read whole go first
+        set.id = Hid();
+        set.id = H5Dopen2(impl_->id, below(name).c_str(), access);
+        if (!set.id.ok())
+            impl_->bad_input(name, "expected a data set" + reason());
+    }
     Hdf5Rows result;
     result.impl_ = std::make_shared<Hdf5Rows::Impl>(Hdf5Rows::Impl{impl_, name, std::move(set)});
     return result;
