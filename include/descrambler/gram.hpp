@@ -39,7 +39,7 @@ struct Library {
     std::function<void(Index first, Batch<double> X)> read;
     Reading reading = Reading::in_turn;
 };
-inline constexpr Index library_block = 1024;  // samples that are worked on at a time
+inline constexpr Index library_block = 1024;                // samples that are worked on at a time
 [[nodiscard]] Library library_of(const Matrix<double>& X);  // keeps a reference: X must outlive it
 
 // How a pass over a large library goes. Samples are summed by leaves of a fixed number in the order of one binary tree,
@@ -59,8 +59,8 @@ struct TapGram {
     Index samples = 0;
 };
 
-// One result per network, on every rank; all networks have one shape. The ranks of the execution share the leaves of the
-// library. Without factor, centre is around the mean of the first block, corrected at the end: one pass. Throws
+// One result per network, on every rank; all networks have one shape. The ranks of the execution share the leaves of
+// the library. Without factor, centre is around the mean of the first block, corrected at the end: one pass. Throws
 // InputError for a layer out of range or a library of another width (with both numbers), and for NaN in the signals;
 // Stopped after a checkpoint.
 [[nodiscard]] std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapRequest& request,

@@ -28,6 +28,7 @@ struct FileArray {
     std::vector<T> values;
 };
 
+class Communicator;
 class Hdf5Rows;
 
 class Hdf5Group {
@@ -104,6 +105,9 @@ class Hdf5File {
 public:
     [[nodiscard]] static Hdf5File open(const std::string& path);
     [[nodiscard]] static Hdf5File create(const std::string& path);
+    // One file that all ranks write: every rank makes the same calls with the same values, and writes its share of the
+    // rows of each data set, collectively (parallel HDF5; in a build without, rank 0 writes all).
+    [[nodiscard]] static Hdf5File create(const std::string& path, Communicator& ranks);
     Hdf5File(Hdf5File&&) noexcept;
     Hdf5File& operator=(Hdf5File&&) noexcept;
     ~Hdf5File();

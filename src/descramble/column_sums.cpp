@@ -137,8 +137,8 @@ std::vector<ColumnSums> column_sums_on_host(const Library& library, Index items,
     const auto item_of = [](const std::vector<double>& all, Index item, Index size) {
         return std::span(all).subspan(static_cast<std::size_t>(item * size), static_cast<std::size_t>(size));
     };
-    // Around what: the mean, known from a pass of its own where a factor is kept; for a Gram matrix the mean of the first
-    // block does, since what it lacks is put right at the end without loss.
+    // Around what: the mean, known from a pass of its own where a factor is kept; for a Gram matrix the mean of the
+    // first block does, since what it lacks is put right at the end without loss.
     std::vector<double> shifts;
     HostSums sums;
     sums.items = items;
@@ -165,7 +165,8 @@ std::vector<ColumnSums> column_sums_on_host(const Library& library, Index items,
         Matrix<double> X(library.features, std::min(library_block, library.samples));
         together(*execution.ranks, [&] { library.read(0, X.view()); });
         parallel_items(items, execution.threads, [&](Index item, Backend<double>& on) {
-            const auto shift = std::span(shifts).subspan(static_cast<std::size_t>(item * n), static_cast<std::size_t>(n));
+            const auto shift =
+                std::span(shifts).subspan(static_cast<std::size_t>(item * n), static_cast<std::size_t>(n));
             add_columns(make(on, item)(X.view()), shift);
             for (double& x : shift)
                 x /= static_cast<double>(X.cols());
@@ -184,7 +185,8 @@ std::vector<ColumnSums> column_sums_on_host(const Library& library, Index items,
     std::vector<ColumnSums> result;
     for (Index item = 0; item < items; ++item)
         result.push_back(unpack(keep, item_of(total, item, keep.size()),
-                                centre ? item_of(shifts, item, n) : std::span<const double>(), centre, library.samples));
+                                centre ? item_of(shifts, item, n) : std::span<const double>(), centre,
+                                library.samples));
     return result;
 }
 

@@ -19,8 +19,8 @@ struct Keep {
 };
 void pack(const Keep& keep, std::span<const double> sum, const Matrix<double>& triangle, std::span<double> to);
 void merge(const Keep& keep, Backend<double>& on, std::span<double> left, std::span<const double> right);
-// Of `samples` columns that were taken around `shift` (empty: 0) while they were summed. centred: the Gram is wanted around
-// the mean; with a factor the shift has to be that mean.
+// Of `samples` columns that were taken around `shift` (empty: 0) while they were summed. centred: the Gram is wanted
+// around the mean; with a factor the shift has to be that mean.
 [[nodiscard]] ColumnSums unpack(const Keep& keep, std::span<const double> from, std::span<const double> shift,
                                 bool centred, Index samples);
 

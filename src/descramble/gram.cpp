@@ -5,10 +5,10 @@
 #include <memory>
 #include <string>
 
+#include "column_sums.hpp"
 #include "descrambler/dense.hpp"
 #include "descrambler/jacobian.hpp"
 #include "descrambler/library.hpp"
-#include "column_sums.hpp"
 #include "gram_device.hpp"
 
 namespace descrambler {
@@ -155,7 +155,8 @@ ColumnSums through(Backend<double>& on, const ColumnSums& input, const Matrix<do
 }  // namespace
 
 Library library_of(const Matrix<double>& X) {
-    return {X.rows(), X.cols(), [&X](Index first, Batch<double> block) {
+    return {X.rows(), X.cols(),
+            [&X](Index first, Batch<double> block) {
                 require(block.rows == X.rows() && first >= 0 && first + block.cols <= X.cols(),
                         "library block beyond its matrix");
                 std::copy_n(X.data() + first * X.rows(), block.size(), block.data);
@@ -250,12 +251,11 @@ std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapReque
                    " are not finite (check the library and the weights for NaN and infinity)";
         };
         std::vector<ColumnSums> sums =
-            device->on_host()
-                ? column_sums_on_host(
-                      library, count, tapped.weight.rows(),
-                      [&](Backend<double>& on, Index i) { return host_tap(on, networks[i], request); }, request.centre,
-                      execution, streaming, complaint)
-                : device_taps(*device, networks, request, library, execution, streaming, complaint);
+            device->on_host() ? column_sums_on_host(
+                                    library, count, tapped.weight.rows(),
+                                    [&](Backend<double>& on, Index i) { return host_tap(on, networks[i], request); },
+                                    request.centre, execution, streaming, complaint)
+                              : device_taps(*device, networks, request, library, execution, streaming, complaint);
         parallel_items(count, execution.threads,
                        [&](Index i, Backend<double>& on) { result[i] = finish(on, std::move(sums[i])); });
     }
@@ -269,8 +269,8 @@ std::vector<std::vector<double>> tap_third_moments(std::span<const Network> netw
                                                    const std::vector<std::vector<double>>& means,
                                                    const std::vector<Matrix<double>>& U, const Execution& execution) {
     if (request.linearised)
-        return tap_third_moments(linearised_at_mean(networks, request, library, execution),
-                                 linearised_request(request), library, means, U, execution);
+        return tap_third_moments(linearised_at_mean(networks, request, library, execution), linearised_request(request),
+                                 library, means, U, execution);
     check(networks, request, library);
     require(means.size() == networks.size() && U.size() == networks.size(), "third moments: one mean and U a network");
     if (const std::unique_ptr<Backend<double>> device = make_backend<double>(execution); !device->on_host())

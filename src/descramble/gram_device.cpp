@@ -197,20 +197,28 @@ private:
     bool first_ = true;
 };
 
-// body(X) for the blocks of a leaf.
+Index leaves_of(const Library& library) {
+    return (library.samples + device_leaf - 1) / device_leaf;
+}
+
+// body(X) for the blocks of a leaf. Where ranks read together, each leaf takes as many reads, some of nothing.
 void each_block(const Library& library, Index leaf, const std::function<void(Batch<const double>)>& body) {
-    const Index end = std::min((leaf + 1) * device_leaf, library.samples);
-    for (Index first = leaf * device_leaf; first < end; first += library_block) {
-        Matrix<double> X(library.features, std::min(library_block, end - first));
-        library.read(first, X.view());
-        body(X.view());
+    for (Index first = leaf * device_leaf; first < (leaf + 1) * device_leaf; first += library_block) {
+        const Index count = std::clamp<Index>(library.samples - first, 0, library_block);
+        if (count == 0 && library.reading != Reading::together)
+            return;
+        Matrix<double> X(library.features, count);
+        library.read(std::min(first, library.samples), X.view());
+        if (count > 0)
+            body(X.view());
     }
 }
 
 // The sums of a pass over the library on the device: of_leaf(leaf) of `batch` items of `size` numbers each.
-std::vector<double> sum_on_device(const Library& library, Index batch, Index size, const Execution& execution,
-                                  const Streaming& streaming, const std::function<std::vector<double>(Index leaf)>& of_leaf,
-                                  const std::function<void(Backend<double>&, std::span<double>, std::span<const double>)>& merge) {
+std::vector<double> sum_on_device(
+    const Library& library, Index batch, Index size, const Execution& execution, const Streaming& streaming,
+    const std::function<std::vector<double>(Index leaf)>& of_leaf,
+    const std::function<void(Backend<double>&, std::span<double>, std::span<const double>)>& merge) {
     LeafSums sums;
     sums.size = batch * size;
     sums.samples = device_leaf;
@@ -218,8 +226,7 @@ std::vector<double> sum_on_device(const Library& library, Index batch, Index siz
         if (count > 0)
             return std::vector<std::vector<double>>{of_leaf(first)};
         if (library.reading == Reading::together)  // as often as the others
-            for (Index k = 0; k < device_leaf; k += library_block)
-                library.read(0, Batch<double>(nullptr, library.features, 0));
+            each_block(library, leaves_of(library), [](Batch<const double>) {});
         return std::vector<std::vector<double>>();
     };
     sums.merge = [&](std::vector<double>& left, const std::vector<double>& right) {

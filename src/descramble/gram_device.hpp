@@ -21,11 +21,8 @@ namespace descrambler {
 [[nodiscard]] std::vector<Matrix<double>> device_factors(Backend<double>& on, const Matrix<double>& factor,
                                                          const std::vector<Matrix<double>>& weights);
 // sum over samples of (u^T (s - mean))^3 for each column u of U [n, k], one a network.
-[[nodiscard]] std::vector<std::vector<double>> device_third_moments(Backend<double>& on,
-                                                                    std::span<const Network> networks,
-                                                                    const TapRequest& request, const Library& library,
-                                                                    const std::vector<std::vector<double>>& means,
-                                                                    const std::vector<Matrix<double>>& U,
-                                                                    const Execution& execution);
+[[nodiscard]] std::vector<std::vector<double>> device_third_moments(
+    Backend<double>& on, std::span<const Network> networks, const TapRequest& request, const Library& library,
+    const std::vector<std::vector<double>>& means, const std::vector<Matrix<double>>& U, const Execution& execution);
 
 }  // namespace descrambler

@@ -36,7 +36,8 @@ std::vector<Range> share_of(const Communicator& ranks, Index leaves, const std::
     std::vector<Range> mine;
     Index at = 0;  // leaves before this range
     for (const auto& [first, last] : open) {
-        const Index from = std::clamp(begin - at, Index{0}, last - first), to = std::clamp(end - at, Index{0}, last - first);
+        const Index from = std::clamp(begin - at, Index{0}, last - first),
+                    to = std::clamp(end - at, Index{0}, last - first);
         if (from < to)
             mine.emplace_back(first + from, first + to);
         at += last - first;
@@ -66,6 +67,8 @@ public:
             if (!stopped_)
                 return;
             checkpoint();
+            if (failure_)
+                std::rethrow_exception(failure_);
             throw Stopped("stopped after a checkpoint");
         });
         collect();
@@ -80,7 +83,12 @@ private:
     void resume() {
         StoredSum stored;
         if (!streaming_.checkpoints.empty()) {
-            stored = read_sum_checkpoints(ranks_, streaming_.checkpoints, fingerprint_, sums_.size, streaming_.progress);
+            together(ranks_, [&] {
+                if (ranks_.rank() == 0)
+                    make_folder(streaming_.checkpoints);
+            });
+            stored =
+                read_sum_checkpoints(ranks_, streaming_.checkpoints, fingerprint_, sums_.size, streaming_.progress);
             for (const TreeSum::Node& node : stored.nodes)
                 done_ += node.last() - node.first();
             for (TreeSum::Node& node : stored.nodes)
@@ -116,9 +124,10 @@ private:
             const std::vector<double> all = pending->values();  // the same on all ranks: all leave at once
             pending.reset();
             if (ranks_.rank() == 0)
-                streaming_.progress("summing", std::min(all[0] * static_cast<double>(sums_.samples),
-                                                        static_cast<double>(library_.samples)),
-                                    static_cast<double>(library_.samples));
+                streaming_.progress(
+                    "summing",
+                    std::min(all[0] * static_cast<double>(sums_.samples), static_cast<double>(library_.samples)),
+                    static_cast<double>(library_.samples));
             stopped_ = all[2] > 0;
             if (stopped_ || all[1] == 0)
                 return;

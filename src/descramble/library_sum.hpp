@@ -1,4 +1,5 @@
-// Sums over the samples of a library: shared by the ranks, interrupted and resumed, the same bits whoever computes what.
+// Sums over the samples of a library: shared by the ranks, interrupted and resumed, the same bits whoever computes
+// what.
 #pragma once
 
 #include <span>

@@ -78,7 +78,7 @@ struct Range {
 void write_sum_checkpoint(const fs::path& folder, int rank, const std::string& fingerprint, const TreeSum& sum) {
     Hdf5File file = Hdf5File::create(file_of(folder, rank).string());
     const Hdf5Group& root = file.root();
-    root.create_group("nodes");
+    (void)root.create_group("nodes");
     Checksum checksum;
     std::vector<const TreeSum::Node*> nodes;
     for (const auto& [first, node] : sum.nodes())

@@ -1,6 +1,6 @@
 // Sums of numbered leaves in the order of one binary tree, whoever computes which of them: node (level, index) is the
-// sum of the leaves index 2^level .. (index + 1) 2^level - 1, made of its two halves. What a rank knows of the tree is a
-// few nodes; so is a checkpoint. The total does not depend on how the leaves were shared.
+// sum of the leaves index 2^level .. (index + 1) 2^level - 1, made of its two halves. What a rank knows of the tree is
+// a few nodes; so is a checkpoint. The total does not depend on how the leaves were shared.
 #pragma once
 
 #include <functional>
