@@ -104,6 +104,9 @@ private:
 class Hdf5File {
 public:
     [[nodiscard]] static Hdf5File open(const std::string& path);
+    // All ranks open it and read rows of it together (Hdf5Rows::read by all of them, of no rows too); with a serial
+    // HDF5 each by itself.
+    [[nodiscard]] static Hdf5File open(const std::string& path, Communicator& ranks);
     [[nodiscard]] static Hdf5File create(const std::string& path);
     // One file that all ranks write: every rank makes the same calls with the same values, and writes its share of the
     // rows of each data set, collectively (parallel HDF5; in a build without, rank 0 writes all).
@@ -112,7 +115,8 @@ public:
     Hdf5File& operator=(Hdf5File&&) noexcept;
     ~Hdf5File();
     [[nodiscard]] const Hdf5Group& root() const;
-    void commit();  // close, fsync, rename; groups of the file are of no use afterwards
+    [[nodiscard]] bool collective() const;  // several ranks, and all transfers of rows so far were collective
+    void commit();                          // close, fsync, rename; groups of the file are of no use afterwards
 
 private:
     Hdf5File() = default;

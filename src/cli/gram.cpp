@@ -119,8 +119,7 @@ void run(const Options& o) {
     streaming.progress = stoppable_progress(o.common);
     const TapRequest request{
         .layer = o.layer, .tap = tap_from(o.tap), .include_bias = o.include_bias, .centre = o.centre};
-    const std::vector<TapGram> grams =
-        tap_grams(ensemble.networks, request, library, o.common.execution(), streaming);
+    const std::vector<TapGram> grams = tap_grams(ensemble.networks, request, library, o.common.execution(), streaming);
     write_grams(o, ranks, grams, device, seed_of(ensemble, o.common));
     const Resources most = largest(ranks);
     if (!o.common.leads())
@@ -176,9 +175,10 @@ Command add_gram(CLI::App& app, const Process& process) {
     command->add_option("--snr", o->snr, "noise added to the inputs: their rms over its standard deviation");
     command->add_flag("--include-bias", o->include_bias, "with the bias of the tapped layer (tap before)");
     command->add_flag("--centre", o->centre, "around the mean over the samples");
-    command->add_flag("--factor", o->factor,
-                      "keep the triangular factor too: components far below the rounding of the Gram matrix, at a higher "
-                      "cost");
+    command->add_flag(
+        "--factor", o->factor,
+        "keep the triangular factor too: components far below the rounding of the Gram matrix, at a higher "
+        "cost");
     command
         ->add_option("--checkpoint-seconds", o->checkpoint_seconds,
                      "time between checkpoints in OUT.parts, from which an interrupted run goes on when run again")

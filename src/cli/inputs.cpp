@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <mutex>
 
 #include "descrambler/files.hpp"
 #include "descrambler/library.hpp"
@@ -24,25 +25,50 @@ Index count_of(const std::string& inputs, std::size_t prefix) {
     return static_cast<Index>(count);
 }
 
-// On the host any thread draws for itself; a device draws for the one thread that asks it.
+// On the host any thread draws, with a backend of its own out of a pool (it keeps what it has factored); a device draws
+// for the one thread that asks it.
 class Generator {
 public:
-    explicit Generator(const Execution& execution) : device_(make_backend<float>(execution)) {}
-    [[nodiscard]] Reading reading() const { return device_->on_host() ? Reading::at_once : Reading::in_turn; }
+    explicit Generator(const Execution& execution) : pool_(std::make_shared<Pool>()) {
+        pool_->idle.push_back(make_backend<float>(execution));
+        on_host_ = pool_->idle.front()->on_host();
+        if (on_host_)
+            pool_->idle.clear();
+    }
+    [[nodiscard]] Reading reading() const { return on_host_ ? Reading::at_once : Reading::in_turn; }
     // draw(on, Y) into X.
     template <class Draw>
     void operator()(Batch<double> X, const Draw& draw) const {
-        const std::unique_ptr<Backend<float>> own = device_->on_host() ? make_cpu_backend<float>(1) : nullptr;
-        Backend<float>& on = own ? *own : *device_;
-        const Buffer<float> block = on.allocate(X.size());
-        draw(on, block.view(X.rows, X.cols));
-        Matrix<float> host(X.rows, X.cols);
-        on.download(block.view(X.rows, X.cols), host.data());
-        std::copy(host.values().begin(), host.values().end(), X.data);
+        std::unique_ptr<Backend<float>> on = pool_->take();
+        {
+            const Buffer<float> block = on->allocate(X.size());
+            draw(*on, block.view(X.rows, X.cols));
+            std::vector<float> host(static_cast<std::size_t>(X.size()));
+            on->download(block.view(X.rows, X.cols), host.data());
+            std::copy(host.begin(), host.end(), X.data);
+        }
+        pool_->give(std::move(on));
     }
 
 private:
-    std::shared_ptr<Backend<float>> device_;
+    struct Pool {
+        std::mutex mutex;
+        std::vector<std::unique_ptr<Backend<float>>> idle;
+        std::unique_ptr<Backend<float>> take() {
+            const std::lock_guard lock(mutex);
+            if (idle.empty())
+                return make_cpu_backend<float>(1);
+            std::unique_ptr<Backend<float>> on = std::move(idle.back());
+            idle.pop_back();
+            return on;
+        }
+        void give(std::unique_ptr<Backend<float>> on) {
+            const std::lock_guard lock(mutex);
+            idle.push_back(std::move(on));
+        }
+    };
+    std::shared_ptr<Pool> pool_;
+    bool on_host_ = true;
 };
 
 Library deer_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
