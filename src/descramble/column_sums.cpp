@@ -149,6 +149,7 @@ std::vector<ColumnSums> column_sums_on_host(const Library& library, Index items,
             const Columns columns = make(on, item);
             for (Index k = 0; k < blocks; ++k)
                 add_columns(columns(block(k)), to);
+            check_finite(to, item, not_finite);
         };
         sums.merge = [](Backend<double>&, std::span<double> left, std::span<const double> right) {
             add_to(left, right);

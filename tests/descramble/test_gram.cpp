@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "descramble/library_sum.hpp"
 #include "fixtures.hpp"
 
 namespace descrambler {
@@ -135,22 +136,64 @@ TEST(Gram, BitsDependNeitherOnThreadsNorOnTheOtherNetworks) {
     }
 }
 
-TEST(Gram, ReadsEachBlockOnceAndInOrderForAllNetworks) {
-    const Matrix<double> X = normal(30, 2 * library_block + 5, 5);
+TEST(Gram, ReadsEachSampleOnceAndInOrderForAllNetworks) {
+    const Matrix<double> X = normal(30, 2 * host_leaf + 5, 5);
     const std::vector<Network> networks = {network_of({30, 4, 9}, 1), network_of({30, 4, 9}, 2)};
-    std::vector<std::pair<Index, Index>> calls;
-    const Library source = library_of(X);
-    const Library watched{X.rows(), X.cols(), [&](Index first, Batch<double> block) {
-                              calls.emplace_back(first, block.cols);
-                              source.read(first, block);
-                          }};
-    const std::vector<std::pair<Index, Index>> once = {
-        {0, library_block}, {library_block, library_block}, {2 * library_block, 5}};
     for (const TapRequest request : {TapRequest{1, Tap::before}, TapRequest{2, Tap::after}}) {
-        calls.clear();
+        Index next = 0;
+        const Library source = library_of(X);
+        const Library watched{X.rows(), X.cols(), [&](Index first, Batch<double> block) {
+                                  EXPECT_EQ(first, next);
+                                  next += block.cols;
+                                  source.read(first, block);
+                              }};
         (void)tap_grams(networks, request, watched, 5);
-        EXPECT_EQ(calls, once);
+        EXPECT_EQ(next, X.cols());
     }
+}
+
+TEST(Gram, SumsAloneAgreeWithTheFactor) {
+    // Both are S S^T, summed in another order: N u of the size of the sums.
+    const Matrix<double> X = normal(30, 2 * host_leaf + 700, 21);
+    const std::vector<Network> networks = {network_of({30, 12, 9}, 1), network_of({30, 12, 9}, 2)};
+    for (const TapRequest& request : requests) {
+        Streaming alone;
+        alone.factor = false;
+        const auto with = tap_grams(networks, request, library_of(X), 2);
+        const auto without = tap_grams(networks, request, library_of(X), 2, alone);
+        for (std::size_t k = 0; k < networks.size(); ++k) {
+            EXPECT_EQ(without[k].factor.size(), 0);
+            EXPECT_EQ(without[k].samples, X.cols());
+            double size = 0;
+            for (Index i = 0; i < with[k].gram.rows(); ++i)
+                size = std::max(size, with[k].gram(i, i));
+            for (Index e = 0; e < with[k].gram.size(); ++e)
+                EXPECT_NEAR(without[k].gram.data()[e], with[k].gram.data()[e],
+                            static_cast<double>(X.cols()) * u * size);
+            for (std::size_t i = 0; i < with[k].mean.size(); ++i)
+                EXPECT_NEAR(without[k].mean[i], with[k].mean[i], static_cast<double>(X.cols()) * u);
+        }
+    }
+}
+
+TEST(Gram, CentringKeepsASmallSpreadBesideALargeMean) {
+    // mean 1e6, spread 1: around 0 the sums would lose 1e12 u of the spread, around the first block's mean nothing.
+    Matrix<double> X = normal(6, 2 * host_leaf, 22);
+    for (double& x : X.values())
+        x += 1e6;
+    Network network;
+    network.layers.push_back({identity(6), {}, Activation::identity, false});
+    Streaming alone;
+    alone.factor = false;
+    const auto grams = tap_grams(std::span(&network, 1), {1, Tap::after, false, true}, library_of(X), 2, alone);
+    const Matrix<double> S = minus(X, mean_of(X));
+    for (Index i = 0; i < 6; ++i)
+        for (Index j = 0; j < 6; ++j) {
+            double sum = 0;
+            for (Index k = 0; k < S.cols(); ++k)
+                sum += S(i, k) * S(j, k);
+            EXPECT_NEAR(grams[0].gram(i, j), sum, 1e6 * u * static_cast<double>(X.cols()));  // rounding of the inputs
+        }
 }
 
 TEST(Gram, FactorKeepsComponentsFarBelowTheRoundingOfG) {
@@ -254,19 +297,19 @@ TEST(Gram, RefusesValuesThatAreNotFinite) {
         }
 }
 
-TEST(Gram, StopsAtTheFirstBlockThatIsNotFinite) {
+TEST(Gram, StopsSoonAfterAValueThatIsNotFinite) {
     const std::vector<Network> networks = {network_of({30, 12, 9}, 1)};
-    Matrix<double> X = normal(30, 4 * library_block, 17);
-    X(3, library_block + 1) = std::nan("");
+    Matrix<double> X = normal(30, 4 * host_leaf, 17);
+    X(3, host_leaf + 1) = std::nan("");
     for (const TapRequest& request : requests) {
-        Index reads = 0;
+        Index read = 0;
         const Library source = library_of(X);
         const Library watched{X.rows(), X.cols(), [&](Index first, Batch<double> block) {
-                                  ++reads;
+                                  read = std::max(read, first + block.cols);
                                   source.read(first, block);
                               }};
         EXPECT_THROW((void)tap_grams(networks, request, watched, 1), InputError);
-        EXPECT_EQ(reads, 2);
+        EXPECT_EQ(read, 2 * host_leaf);
     }
 }
 

@@ -192,11 +192,14 @@ protected:
 };
 
 TEST_F(CheckpointTest, AnInterruptedRunResumesToTheSameBits) {
-    interrupt_after(1);
-    interrupt_after(1);
+    interrupt_after(2);  // asked before every round: one round is done
+    interrupt_after(2);
     std::vector<MemberState> members = load();
-    EXPECT_GT(members[0].iteration, 0);
-    EXPECT_LT(members[0].iteration, config.iterations);
+    Index done = 0;
+    for (const MemberState& member : members)
+        done += member.iteration;
+    EXPECT_GT(done, 0);
+    EXPECT_LT(done, config.iterations * std::ssize(members));
     train_members(members, config, {"cpu", 1}, folder.path(), {});
     expect_same(members, undisturbed);
     expect_same(load(), undisturbed);
@@ -211,7 +214,7 @@ TEST_F(CheckpointTest, ALostMemberIsTrainedAgainToTheSameBits) {
 }
 
 TEST_F(CheckpointTest, AnotherConfigurationIsRefusedWithBothValues) {
-    interrupt_after(1);
+    interrupt_after(2);
     config.rate = 0.02;
     try {
         (void)load();
@@ -241,7 +244,7 @@ TEST_F(CheckpointTest, TasksAndTheirKeysBelongToTheFingerprint) {
 }
 
 TEST_F(CheckpointTest, WhatDoesNotTouchTheBitsMayChange) {
-    interrupt_after(1);
+    interrupt_after(2);
     config.networks = 4;
     config.tikhonov = 3;
     config.title = "another";
@@ -249,7 +252,7 @@ TEST_F(CheckpointTest, WhatDoesNotTouchTheBitsMayChange) {
 }
 
 TEST_F(CheckpointTest, AFlippedBitIsFound) {
-    interrupt_after(1);
+    interrupt_after(2);
     MemberState member = load()[0];
     const auto path = member_path(folder.path(), "000");
     std::string bytes = read_file(path);
@@ -281,6 +284,38 @@ TEST(Train, ALossThatIsNotFiniteNamesMemberAndIteration) {
     } catch (const Error& error) {
         EXPECT_NE(std::string(error.what()).find("member 001"), std::string::npos) << error.what();
     }
+}
+
+TEST_F(CheckpointTest, ADamagedMemberIsToldAndTrainedAgainToTheSameBits) {
+    interrupt_after(2);
+    write_file(member_path(folder.path(), "001"), "no HDF5");
+    std::vector<MemberState> members = study_members(config);
+    std::vector<std::string> warnings;
+    resume_members(members, folder.path(), config, [&](const std::string& text) { warnings.push_back(text); });
+    ASSERT_EQ(warnings.size(), 1u);
+    EXPECT_NE(warnings[0].find("001.h5"), std::string::npos) << warnings[0];
+    EXPECT_EQ(members[1].iteration, 0);
+    train_members(members, config, {"cpu", 2}, folder.path(), {});
+    expect_same(members, undisturbed);
+}
+
+TEST_F(CheckpointTest, AMemberThatDivergesIsNamedAndDoesNotStopTheOthers) {
+    std::vector<MemberState> members = load();
+    ASSERT_GE(members.size(), 2u);
+    for (double& w : members[1].parameters)
+        w = std::numeric_limits<double>::infinity();  // its loss is NaN at once
+    try {
+        train_members(members, config, {"cpu", 2}, folder.path(), {});
+        FAIL() << "trained";
+    } catch (const Error& error) {
+        EXPECT_NE(std::string(error.what()).find("member 001: the loss is not finite at iteration 0"),
+                  std::string::npos)
+            << error.what();
+    }
+    const std::vector<MemberState> stored = load();
+    EXPECT_TRUE(stored[0].finished());
+    EXPECT_EQ(stored[0].parameters, undisturbed[0].parameters);
+    EXPECT_EQ(stored[1].iteration, 0);
 }
 
 }  // namespace
