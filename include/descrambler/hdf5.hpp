@@ -31,6 +31,9 @@ struct FileArray {
 class Communicator;
 class Hdf5Rows;
 
+// Whether these ranks can open one file together (parallel HDF5, and MPI behind them).
+[[nodiscard]] bool shares_files(const Communicator& ranks);
+
 class Hdf5Group {
 public:
     [[nodiscard]] std::string path() const;                        // "file.h5:/networks/000"

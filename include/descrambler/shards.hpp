@@ -10,6 +10,8 @@
 
 namespace descrambler {
 
+class Communicator;
+
 class Shards {
 public:
     struct File {
@@ -40,6 +42,11 @@ public:
     // buffer below 1 MiB, for compressed HDF5 up to 64 MiB or one chunk. One file is open at a time; one thread at a
     // time. Throws InputError for NaN and infinity, and for a file that has changed its size since open().
     void read(Index first, Batch<double> X) const;
+    // The same, called by all ranks as often, each with a window of its own (of no samples, too). Windows in few HDF5
+    // files are read collectively, other files and widely spread windows by each rank for itself.
+    void read_together(Communicator& ranks, Index first, Batch<double> X) const;
+    // Whether that may need all ranks: parallel HDF5, and an HDF5 file among the files.
+    [[nodiscard]] bool wants_all(const Communicator& ranks) const;
 
 private:
     struct State;

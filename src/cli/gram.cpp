@@ -103,7 +103,6 @@ void run(const Options& o) {
     Communicator& ranks = *o.common.process.ranks;
     const auto start = std::chrono::steady_clock::now();
     Ensemble ensemble;
-    Library library;
     Streaming streaming;
     std::string device;
     together(ranks, [&] {
@@ -111,7 +110,7 @@ void run(const Options& o) {
         check_output_apart(o.out, {o.net, o.inputs});
         ensemble = open_networks(o.net, o.network);
     });
-    library = open_library(o.inputs, ensemble, o.net, o.common, o.snr);
+    const Library library = together(ranks, [&] { return open_library(o.inputs, ensemble, o.net, o.common, o.snr); });
     streaming.factor = o.factor;
     streaming.checkpoints = o.out + ".parts";
     streaming.fingerprint = fingerprint(o, ensemble, device);

@@ -129,16 +129,21 @@ Library task_library(const std::string& inputs, const Ensemble& ensemble, const 
 }
 
 // Files: kept in memory where they are small, otherwise read again in each pass.
-Library stored_library(const std::string& inputs, Index width) {
-    const auto shards = std::make_shared<const Shards>(Shards::open(inputs, width));
+Library stored_library(const std::string& inputs, Index width, const Execution& execution) {
+    const std::shared_ptr<Communicator>& ranks = execution.ranks;
+    const auto shards = together(*ranks, [&] { return std::make_shared<const Shards>(Shards::open(inputs, width)); });
     const Index count = shards->samples();
-    if (count <= most_stored_bytes / static_cast<Index>(sizeof(double)) / shards->features()) {
+    if (ranks->size() == 1 && count <= most_stored_bytes / static_cast<Index>(sizeof(double)) / shards->features()) {
         const auto stored = std::make_shared<Matrix<double>>(width, count);
         shards->read(0, stored->view());
         return {width, count,
                 [stored, read = library_of(*stored).read](Index first, Batch<double> X) { read(first, X); },
                 Reading::at_once};
     }
+    if (shards->wants_all(*ranks))
+        return {width, count,
+                [shards, ranks](Index first, Batch<double> X) { shards->read_together(*ranks, first, X); },
+                Reading::together};
     return {width, count, [shards](Index first, Batch<double> X) { shards->read(first, X); }};
 }
 
@@ -182,7 +187,7 @@ Library open_library(const std::string& inputs, const Ensemble& ensemble, const 
         return noise_library(ensemble.networks.front().inputs(), count_of(inputs, 6), seed_of(ensemble, common));
     if (inputs.starts_with("relaxometry:") || inputs.starts_with("bandpass:"))
         return task_library(inputs, ensemble, net, common);
-    return stored_library(inputs, ensemble.networks.front().inputs());
+    return stored_library(inputs, ensemble.networks.front().inputs(), common.execution());
 }
 
 std::function<void(Index first, Batch<double> targets)> open_targets(const std::string& inputs,

@@ -198,16 +198,7 @@ void print(const Options& o, const std::vector<Descrambling>& results) {
     }
 }
 
-void run(const Options& o) {
-    (void)make_backend<double>(o.common.execution());  // refuses a device that is not there, before anything is read
-    const bool no_inputs = o.inputs.empty();
-    if (no_inputs && o.criterion != "mds" && o.criterion != "mdn")
-        throw InputError("--inputs: expected a library (only the criteria mds and mdn need none)");
-    check_output_apart(o.out, {o.net, o.inputs});
-    const Ensemble ensemble = open_networks(o.net, o.network);
-    const DescrambleRequest request = request_of(o);
-    const Library library = no_inputs ? Library{} : open_library(o.inputs, ensemble, o.net, o.common, o.snr);
-    const std::vector<Descrambling> results = descramble(ensemble.networks, library, request, o.common.execution());
+void write(const Options& o, const DescrambleRequest& request, const std::vector<Descrambling>& results) {
     const std::string method = results.front().solution.method;
 
     Hdf5File file = Hdf5File::create(o.out);
@@ -268,6 +259,7 @@ void run(const Options& o) {
     root.attribute("", "precision", std::string(request.single_precision ? "f32" : "f64"));
     root.attribute("", "layer", static_cast<std::int64_t>(o.layer));
     root.attribute("", "jacobian", static_cast<std::int64_t>(o.jacobian));
+    root.attribute("", "ranks", static_cast<std::int64_t>(o.common.process.ranks->size()));
     json["jacobian"] = o.jacobian;
     if (o.snr) {
         root.attribute("", "snr", *o.snr);
@@ -281,6 +273,31 @@ void run(const Options& o) {
         std::printf("%s\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
     else if (!o.common.quiet)
         print(o, results);
+}
+
+void run(const Options& o) {
+    Communicator& ranks = *o.common.process.ranks;
+    const bool no_inputs = o.inputs.empty();
+    Ensemble ensemble;
+    DescrambleRequest request;
+    together(ranks, [&] {
+        (void)make_backend<double>(
+            o.common.execution());  // refuses a device that is not there, before anything is read
+        if (no_inputs && o.criterion != "mds" && o.criterion != "mdn")
+            throw InputError("--inputs: expected a library (only the criteria mds and mdn need none)");
+        check_output_apart(o.out, {o.net, o.inputs});
+        ensemble = open_networks(o.net, o.network);
+        request = request_of(o);
+    });
+    const Library library = together(
+        ranks, [&] { return no_inputs ? Library{} : open_library(o.inputs, ensemble, o.net, o.common, o.snr); });
+    // the ranks share the library; what follows from its sums is the same on all of them
+    const std::vector<Descrambling> results =
+        together(ranks, [&] { return descramble(ensemble.networks, library, request, o.common.execution()); });
+    together(ranks, [&] {
+        if (o.common.leads())
+            write(o, request, results);
+    });
 }
 
 }  // namespace

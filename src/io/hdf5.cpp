@@ -167,9 +167,7 @@ bool was_collective(hid_t transfer) {
     return H5Pget_mpio_actual_io_mode(transfer, &mode) >= 0 && mode != H5D_MPIO_NO_COLLECTIVE;
 }
 
-bool can_share_files(const Communicator& ranks) {
-    return ranks.size() > 1 && ranks.native() != nullptr;
-}
+constexpr bool parallel = true;
 
 void share_file(hid_t access, const Communicator& ranks) {
     H5Pset_fapl_mpio(access, *static_cast<const MPI_Comm*>(ranks.native()), MPI_INFO_NULL);
@@ -183,9 +181,7 @@ bool was_collective(hid_t) {
     return false;
 }
 
-bool can_share_files(const Communicator&) {
-    return false;
-}
+constexpr bool parallel = false;
 
 void share_file(hid_t, const Communicator&) {}
 #endif
@@ -765,6 +761,10 @@ double Hdf5Group::number_attribute(const std::string& name, const std::string& k
     return value;
 }
 
+bool shares_files(const Communicator& ranks) {
+    return parallel && ranks.size() > 1 && ranks.native() != nullptr;
+}
+
 // ---- files ---------------------------------------------------------------------------------------------------------
 
 struct Hdf5File::State {
@@ -819,7 +819,7 @@ void check_regular(const std::string& path) {
 }  // namespace
 
 Hdf5File Hdf5File::open(const std::string& path, Communicator& ranks) {
-    if (!can_share_files(ranks))
+    if (!shares_files(ranks))
         return open(path);
     skip_cleanup_at_exit();
     const Quiet quiet;
@@ -880,7 +880,7 @@ Hdf5File Hdf5File::create(const std::string& path, Communicator& ranks) {
     std::string temporary = temporary_name(path).string();
     temporary = all_gather(ranks, temporary).front();
     const Hid access = writing_access(), creation = untimed(H5P_FILE_CREATE);
-    const bool shared = can_share_files(ranks);
+    const bool shared = shares_files(ranks);
     if (shared)
         share_file(access, ranks);
     else if (ranks.rank() != 0)  // a serial HDF5: rank 0 writes, what the others write goes nowhere

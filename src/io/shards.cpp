@@ -4,11 +4,14 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <utility>
 #include <variant>
 
+#include "descrambler/communicator.hpp"
 #include "descrambler/hdf5.hpp"
 #include "io/npy_file.hpp"
 #include "io/shard_names.hpp"
@@ -18,6 +21,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr Index most_values = Index{1} << 60;  // their bytes still have a 64-bit count
+constexpr std::size_t most_common = 4;         // files that all ranks open together for one window each
 
 std::string only_dataset(const Hdf5File& file, const std::string& path) {
     std::string chosen;
@@ -87,6 +91,8 @@ struct Shards::State {
     std::vector<std::uintmax_t> bytes;  // sizes of the files at open()
     std::size_t current = 0;            // index of the open file
     std::optional<Shard> shard;
+    std::size_t common_at = 0;  // of the file that all ranks have open
+    std::optional<Hdf5Rows> common;
 
     // HDF5 reads zeros behind the end of a file that was cut short.
     void require_unchanged(std::size_t at) const {
@@ -157,6 +163,55 @@ void Shards::read(Index first, Batch<double> X) const {
         state_->require_unchanged(at);
         require_finite(file.name, start, part);
         done += count;
+    }
+}
+
+bool Shards::wants_all(const Communicator& ranks) const {
+    return ranks.size() > 1 && shares_files(ranks) &&
+           std::ranges::any_of(state_->names, [](const ShardName& of) { return !of.npy; });
+}
+
+void Shards::read_together(Communicator& ranks, Index first, Batch<double> X) const {
+    struct Window {
+        Index first = 0, count = 0;
+    };
+    const auto file_of = [&](Index sample) {
+        const auto next =
+            std::ranges::upper_bound(files_, sample, std::less<>(), [](const File& file) { return file.first; });
+        return static_cast<std::size_t>(next - files_.begin()) - 1;
+    };
+    std::set<std::size_t> touched;  // by anybody
+    for (const Window& window : all_gather(ranks, Window{first, X.cols}))
+        for (std::size_t at = window.count > 0 ? file_of(window.first) : files_.size();
+             at < files_.size() && files_[at].first < window.first + window.count; ++at)
+            touched.insert(at);
+    if (!wants_all(ranks) || touched.size() > most_common) {
+        read(first, X);
+        return;
+    }
+    for (const std::size_t at : touched) {
+        const File& file = files_[at];
+        const Index from = std::clamp(first, file.first, file.first + file.samples),
+                    to = std::clamp(first + X.cols, file.first, file.first + file.samples);
+        const Batch<double> part = X.columns(from - first, to - from);
+        const ShardName& of = state_->names[at];
+        if (of.npy) {
+            if (from < to)
+                read(from, part);
+            continue;
+        }
+        if (!state_->common || state_->common_at != at) {
+            state_->common.reset();
+            const Hdf5File opened = Hdf5File::open(of.path, ranks);
+            together(ranks, [&] {
+                state_->require_unchanged(at);
+                state_->common = opened.root().rows(of.dataset);
+            });
+            state_->common_at = at;
+        }
+        state_->common->read(from < to ? from - file.first : 0, std::max<Index>(to - from, 0), part.data);
+        if (from < to)
+            require_finite(file.name, from - file.first, part);
     }
 }
 

@@ -77,8 +77,8 @@ std::optional<MemberState> read_member(const std::filesystem::path& folder, cons
     member.plan = plan;
     const std::string wanted = member_fingerprint(config, plan), found = root.text_attribute("", "fingerprint");
     if (wanted != found)
-        throw OtherConfiguration(path + ": belongs to another configuration: " +
-                                 first_difference(found, wanted, "this study"));
+        throw OtherConfiguration(
+            path + ": belongs to another configuration: " + first_difference(found, wanted, "this study"));
     const double iteration = root.number_attribute("", "iteration");
     member.parameters = root.read_vector<double>("parameters");
     member.first_moment = root.read_vector<double>("first_moment");
