@@ -38,6 +38,7 @@ is() { [ "$1" = "$2" ] || { echo "$1 is not $2"; return 1; }; }
 same_study() { "$SAME_BITS" "$REFERENCE/study.h5" "$1/study.h5"; }
 
 submit() { sbatch --parsable --cpus-per-task=1 "$@" || give_up "sbatch $*"; }
+four_ranks=(--nodes=2 --ntasks-per-node=2)
 # One process of the next job stands still once a file matches the pattern (see paused); until_paused gives its job.
 pause_at() { export PAUSED=$PWD/paused.$RANDOM CHECKPOINTS=$PWD/$1; }
 until_paused() {
@@ -50,7 +51,7 @@ paused_study() {
     out=$1
     shift
     pause_at "$out/members/000.h5"
-    DESCRAMBLER=$here/paused submit "$@" slurm/study.sbatch "$config" "$out" >/dev/null
+    DESCRAMBLER=$here/paused submit "${four_ranks[@]}" "$@" slurm/study.sbatch "$config" "$out" >/dev/null
     until_paused
 }
 # what must hold for a job that was interrupted and went on
@@ -116,7 +117,6 @@ failing() {
     check [ ! -e out/study.h5 ]
 
     # trained again, by the parts that have them, the study is whole
-    rm out/members/000.h5
     export DESCRAMBLER_PARTS=4
     array=$(submit --array=0,3 slurm/study-array.sbatch "$config" out)
     reduce=$(submit --dependency=afterany:"$array" slurm/reduce.sbatch "$config" out)
@@ -151,7 +151,7 @@ cancel() {
     check in_state "$job" CANCELLED
     check is "$(field "$job" Restarts)" 0
     check [ ! -e out/study.h5 ]
-    job=$(submit slurm/study.sbatch "$config" out)
+    job=$(submit "${four_ranks[@]}" slurm/study.sbatch "$config" out)
     until_true 60 ended "$job"
     check in_state "$job" COMPLETED
     check same_study out
@@ -169,14 +169,15 @@ restarts() {
     check says "study-$job.out" 'no requeue after 0 restarts'
 }
 
-# The death of one process is the end of the job; submitted again, the study goes on from its checkpoints.
+# The death of one rank is the end of the job: the others do not wait for it. Submitted again, the study goes on from its
+# checkpoints.
 killed_rank() {
     paused_study out
-    check pkill -KILL -f "^$PROGRAM study .* --out out "
+    check kill -KILL "$(pgrep -f "^$PROGRAM study .* --out out " | tail -n 1)"
     until_true 60 ended "$job"
     check in_state "$job" FAILED
     check is "$(field "$job" Restarts)" 0
-    job=$(submit slurm/study.sbatch "$config" out)
+    job=$(submit "${four_ranks[@]}" slurm/study.sbatch "$config" out)
     until_true 60 ended "$job"
     check in_state "$job" COMPLETED
     check same_study out
