@@ -55,11 +55,14 @@ paused_study() {
     until_paused
 }
 # what must hold for a job that was interrupted and went on
-completes_with_same_bits() {
+goes_on() {
     until_true 120 ended "$job"
     check in_state "$job" COMPLETED
     check [ "$(field "$job" Restarts)" -ge 1 ]
-    check says "study-$job.out" "start job=$job restart=1"
+    check says "$1-$job.out" "start job=$job restart=1"
+}
+completes_with_same_bits() {
+    goes_on study
     check same_study "$out"
 }
 
@@ -193,6 +196,22 @@ host_loss() {
     completes_with_same_bits
     [ "$CLUSTER_KIND" != namespaces ] || check [ "$(scontrol show hostnames "$(field "$job" NodeList)" | grep -cx "$lost")" -eq 0 ]
     check says "$CLUSTER/log/slurmctld.log" "requeue job JobId=$job due to failure of node $lost"
+}
+
+# A Gram matrix over a library, told to stop on the way: a checkpoint of every rank, requeue, the same bits as one process gives.
+gram() {
+    pause_at out.h5.parts
+    request=("$REFERENCE/study.h5" --inputs deer:2000000 --layer 1 --network 0)
+    PAUSE_AFTER=0.2 DESCRAMBLER=$here/paused submit "${four_ranks[@]}" slurm/gram.sbatch "${request[0]}" out.h5 "${request[@]:1}" >/dev/null
+    until_paused
+    check "$PROGRAM" gram "${request[@]}" --out direct.h5 --quiet
+    check scancel --batch --signal=USR1 "$job"
+    until_true 60 says "gram-$job.out" 'step ended with 85'
+    check [ -n "$(ls -A out.h5.parts)" ]
+    check [ ! -e out.h5 ]
+    goes_on gram
+    check "$SAME_BITS" direct.h5 out.h5
+    check [ ! -e out.h5.parts ]
 }
 
 # What the ranks are given: cores, threads and one GPU each. The program is one that only tells, so there is no study: a step that
