@@ -14,6 +14,12 @@
 namespace descrambler {
 namespace {
 
+class Alone final : public Communicator::PendingSum {
+public:
+    explicit Alone(std::vector<double> values) : PendingSum(std::move(values)) {}
+    bool ready() override { return true; }
+};
+
 class SingleProcess final : public Communicator {
 public:
     int rank() const override { return 0; }
@@ -25,6 +31,9 @@ public:
     void broadcast(int, Bytes&) override {}
     std::vector<Bytes> all_gather(std::span<const std::byte> mine) override {
         return {Bytes(mine.begin(), mine.end())};
+    }
+    std::unique_ptr<PendingSum> start_sum(std::vector<double> mine) override {
+        return std::make_unique<Alone>(std::move(mine));
     }
     void abort(int code) override { std::_Exit(code); }
 

@@ -36,6 +36,18 @@ public:
     virtual void barrier() = 0;
     virtual void broadcast(int root, Bytes& content) = 0;  // the root's content, resized elsewhere
     [[nodiscard]] virtual std::vector<Bytes> all_gather(std::span<const std::byte> mine) = 0;  // by rank
+    // Sums over the ranks that come about while they go on with something else.
+    class PendingSum {
+    public:
+        virtual ~PendingSum() = default;
+        [[nodiscard]] virtual bool ready() = 0;  // asked now and then
+        [[nodiscard]] const std::vector<double>& values() const { return values_; }
+
+    protected:
+        explicit PendingSum(std::vector<double> values) : values_(std::move(values)) {}
+        std::vector<double> values_;
+    };
+    [[nodiscard]] virtual std::unique_ptr<PendingSum> start_sum(std::vector<double> mine) = 0;
 
     // Ends all ranks at once and does not return, for failures that the others cannot know of.
     virtual void abort(int code) = 0;

@@ -7,10 +7,13 @@
 // R comes from a tall-skinny QR of S^T while streaming: components below n u gamma_1 survive only there.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <span>
+#include <string>
 
 #include "descrambler/mlp.hpp"
+#include "descrambler/progress.hpp"
 
 namespace descrambler {
 
@@ -25,26 +28,44 @@ struct TapRequest {
 };
 
 // A library that can be read again from the start. read(first, X) fills X [features, count] with the samples
-// first .. first + count - 1; it is called in order, with blocks of library_block samples (the last may be shorter).
+// first .. first + count - 1, any window of them.
+//   in_turn   one thread at a time reads, windows in ascending order (files)
+//   at_once   any thread at any time (generated inputs, matrices in memory)
+//   together  as in_turn, and every rank reads as often as the others, if need be nothing (count 0): collective reads
+enum class Reading { in_turn, at_once, together };
 struct Library {
     Index features = 0;
     Index samples = 0;
     std::function<void(Index first, Batch<double> X)> read;
+    Reading reading = Reading::in_turn;
 };
-inline constexpr Index library_block = 1024;
+inline constexpr Index library_block = 1024;                // samples that are worked on at a time
 [[nodiscard]] Library library_of(const Matrix<double>& X);  // keeps a reference: X must outlive it
+
+// How a pass over a large library goes. Samples are summed by leaves of a fixed number in the order of one binary tree,
+// so that the bits do not depend on threads, ranks and interruptions.
+struct Streaming {
+    bool factor = true;                 // false: no triangular factor, G summed directly, which is faster
+    std::filesystem::path checkpoints;  // folder that all ranks see, for what is summed so far; empty: none
+    std::string fingerprint;            // lines "key = value" that say what is summed; others are refused
+    double checkpoint_seconds = 60;
+    Progress progress;
+};
 
 struct TapGram {
     Matrix<double> gram;       // [n, n]
-    Matrix<double> factor;     // [n, n] upper triangular R, G = R^T R
+    Matrix<double> factor;     // [n, n] upper triangular R, G = R^T R; empty where it was not asked for
     std::vector<double> mean;  // [n] mean of S over the samples
     Index samples = 0;
 };
 
-// One result per network; all networks have one shape. Throws InputError for a layer out of range or a library of
-// another width (with both numbers), and for NaN in the signals.
+// One result per network, on every rank; all networks have one shape. The ranks of the execution share the leaves of
+// the library. Without factor, centre is around the mean of the first block, corrected at the end: one pass. Throws
+// InputError for a layer out of range or a library of another width (with both numbers), and for NaN in the signals;
+// Stopped after a checkpoint.
 [[nodiscard]] std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapRequest& request,
-                                             const Library& library, const Execution& execution);
+                                             const Library& library, const Execution& execution,
+                                             const Streaming& streaming = {});
 
 // The signals of the columns of X [features, any]. Throws InputError where they are not finite.
 [[nodiscard]] Matrix<double> tap_signals(Backend<double>& on, const Network& network, const TapRequest& request,
@@ -56,7 +77,7 @@ void check_tap(std::span<const Network> networks, const TapRequest& request, con
 // taps are those of linearised_request(request). So linearised signals share the factor of the inputs as a first layer
 // does.
 [[nodiscard]] std::vector<Network> linearised_at_mean(std::span<const Network> networks, const TapRequest& request,
-                                                      const Library& library, int threads);
+                                                      const Library& library, const Execution& execution);
 [[nodiscard]] TapRequest linearised_request(const TapRequest& request);
 
 // sum over samples of (u^T (s - mean))^3 for each column u of U [n, k]: the signs of deeper layers. A second pass.

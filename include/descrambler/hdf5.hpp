@@ -28,6 +28,7 @@ struct FileArray {
     std::vector<T> values;
 };
 
+class Communicator;
 class Hdf5Rows;
 
 class Hdf5Group {
@@ -82,8 +83,8 @@ private:
     std::shared_ptr<Impl> impl_;
 };
 
-// An open data set of rank 2. Keeps its file open, and of chunked data what the last windows touched, up to 64 MiB
-// (larger chunks are unpacked again for every window).
+// An open data set of rank 2. Keeps its file open, and of compressed data the chunks that the last windows touched, up
+// to 64 MiB (larger chunks are unpacked again for every window).
 class Hdf5Rows {
 public:
     [[nodiscard]] Index rows() const;
@@ -103,12 +104,19 @@ private:
 class Hdf5File {
 public:
     [[nodiscard]] static Hdf5File open(const std::string& path);
+    // All ranks open it and read rows of it together (Hdf5Rows::read by all of them, of no rows too); with a serial
+    // HDF5 each by itself.
+    [[nodiscard]] static Hdf5File open(const std::string& path, Communicator& ranks);
     [[nodiscard]] static Hdf5File create(const std::string& path);
+    // One file that all ranks write: every rank makes the same calls with the same values, and writes its share of the
+    // rows of each data set, collectively (parallel HDF5; in a build without, rank 0 writes all).
+    [[nodiscard]] static Hdf5File create(const std::string& path, Communicator& ranks);
     Hdf5File(Hdf5File&&) noexcept;
     Hdf5File& operator=(Hdf5File&&) noexcept;
     ~Hdf5File();
     [[nodiscard]] const Hdf5Group& root() const;
-    void commit();  // close, fsync, rename; groups of the file are of no use afterwards
+    [[nodiscard]] bool collective() const;  // several ranks, and all transfers of rows so far were collective
+    void commit();                          // close, fsync, rename; groups of the file are of no use afterwards
 
 private:
     Hdf5File() = default;

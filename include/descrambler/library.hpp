@@ -15,11 +15,12 @@ namespace descrambler {
 // x + white noise of standard deviation library_rms(library) / snr (stream::noise + 1). The root mean square is that of
 // all values, not centred, from a pass over the library at the call. Throws InputError unless snr is finite and
 // positive.
-[[nodiscard]] Library with_noise(const Library& library, double snr, std::uint64_t seed);
+[[nodiscard]] Library with_noise(const Library& library, double snr, std::uint64_t seed,
+                                 const Execution& execution = {"cpu"});
 
 // sqrt(sum x^2 / (features samples)). Throws InputError for an empty library and where the result is not finite.
-[[nodiscard]] double library_rms(const Library& library);
+[[nodiscard]] double library_rms(const Library& library, const Execution& execution = {"cpu"});
 // Mean sample [features]. Throws InputError likewise.
-[[nodiscard]] std::vector<double> library_mean(const Library& library);
+[[nodiscard]] std::vector<double> library_mean(const Library& library, const Execution& execution = {"cpu"});
 
 }  // namespace descrambler

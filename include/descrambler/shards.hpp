@@ -37,8 +37,8 @@ public:
     [[nodiscard]] const std::vector<File>& files() const { return files_; }
 
     // Samples first .. first + X.cols - 1 into X [features, any], across the borders of the files. Beside X it holds a
-    // buffer below 1 MiB, for chunked HDF5 up to 64 MiB or one chunk. One file is open at a time; one thread at a time.
-    // Throws InputError for NaN and infinity, and for a file that has changed its size since open().
+    // buffer below 1 MiB, for compressed HDF5 up to 64 MiB or one chunk. One file is open at a time; one thread at a
+    // time. Throws InputError for NaN and infinity, and for a file that has changed its size since open().
     void read(Index first, Batch<double> X) const;
 
 private:

@@ -10,19 +10,9 @@
 #include "descrambler/checkpoint.hpp"
 #include "descrambler/config.hpp"
 #include "descrambler/mlp.hpp"
+#include "descrambler/progress.hpp"
 
 namespace descrambler {
-
-// How a long computation talks to whoever started it. All may be empty.
-struct Progress {
-    std::function<void(const std::string& stage, double done, double total)> report;
-    std::function<bool()> stop;                         // true: write a checkpoint and throw Stopped
-    std::function<void(const std::string& text)> warn;  // something that the user should know, one line
-    void operator()(const std::string& stage, double done, double total) const {
-        if (report)
-            report(stage, done, total);
-    }
-};
 
 // Everyone a configuration trains: the ensemble, then the shuffled controls, then those without decay.
 [[nodiscard]] std::vector<MemberState> study_members(const StudyConfig& config);

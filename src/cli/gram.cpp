@@ -1,4 +1,10 @@
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/inputs.hpp"
@@ -17,48 +23,119 @@ struct Options {
     Index layer = 1;
     std::optional<Index> network;
     std::optional<double> snr;
-    bool include_bias = false, centre = false;
+    bool include_bias = false, centre = false, factor = false;
+    double checkpoint_seconds = 60;
 };
 
-void run(const Options& o) {
-    const std::string device = make_backend<double>(o.common.execution())->name();  // or refuses it
-    check_output_apart(o.out, {o.net, o.inputs});
-    const Ensemble ensemble = open_networks(o.net, o.network);
-    const Library library = open_library(o.inputs, ensemble, o.net, o.common, o.snr);
-    const TapRequest request{
-        .layer = o.layer, .tap = tap_from(o.tap), .include_bias = o.include_bias, .centre = o.centre};
-    const std::vector<TapGram> grams = tap_grams(ensemble.networks, request, library, o.common.execution());
+// FNV-1a over the bits of all weights: which networks these are, in a line of text.
+std::string digest(const std::vector<Network>& networks) {
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    const auto add = [&](double x) { hash = (hash ^ std::bit_cast<std::uint64_t>(x)) * 0x100000001b3u; };
+    for (const Network& network : networks)
+        for (const DenseLayer& layer : network.layers) {
+            std::ranges::for_each(layer.weight.values(), add);
+            std::ranges::for_each(layer.bias, add);
+            add(static_cast<double>(layer.activation));
+            add(layer.renorm ? 1 : 0);
+        }
+    return std::to_string(networks.size()) + " of digest " + std::to_string(hash);
+}
 
+// What decides the bits of the sums. Threads and ranks do not.
+std::string fingerprint(const Options& o, const Ensemble& ensemble, const std::string& device) {
+    const auto yes_or_no = [](bool value) { return value ? "yes" : "no"; };
+    return "networks = " + digest(ensemble.networks) + "\ninputs = " + o.inputs +
+           "\nseed = " + std::to_string(seed_of(ensemble, o.common)) +
+           "\nsnr = " + (o.snr ? digits(*o.snr, 17) : "none") + "\nlayer = " + std::to_string(o.layer) +
+           "\ntap = " + o.tap + "\ninclude_bias = " + yes_or_no(o.include_bias) + "\ncentre = " + yes_or_no(o.centre) +
+           "\nfactor = " + yes_or_no(o.factor) + "\ndevice = " + device + "\n";
+}
+
+// What this rank took, at its peak and in all.
+struct Resources {
+    double peak_bytes = 0, sent_bytes = 0;
+};
+Resources largest(Communicator& ranks) {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    const Resources mine{1024.0 * static_cast<double>(usage.ru_maxrss), static_cast<double>(ranks.bytes_sent())};
+    Resources most;
+    for (const Resources& of : all_gather(ranks, mine)) {
+        most.peak_bytes = std::max(most.peak_bytes, of.peak_bytes);
+        most.sent_bytes = std::max(most.sent_bytes, of.sent_bytes);
+    }
+    return most;
+}
+
+void write_grams(const Options& o, Communicator& ranks, const std::vector<TapGram>& grams, const std::string& device,
+                 std::uint64_t seed) {
     const Index n = grams.front().gram.rows();
     std::vector<double> gram, factor, mean;
-    nlohmann::ordered_json traces = nlohmann::ordered_json::array();
     for (const TapGram& item : grams) {
         append(gram, item.gram);
         append(factor, item.factor);
         mean.insert(mean.end(), item.mean.begin(), item.mean.end());
-        double trace = 0;
-        for (Index i = 0; i < n; ++i)
-            trace += item.gram(i, i);
-        traces.push_back(trace);
     }
-    Hdf5File file = Hdf5File::create(o.out);
+    Hdf5File file = Hdf5File::create(o.out, ranks);
     const Hdf5Group& root = file.root();
     write(root, "gram", {n, n}, gram,
           {"1", o.centre ? "sum over samples of (s - mean)(s - mean)^T" : "sum over samples of s s^T", "n,n"},
           grams.size());
-    write(root, "factor", {n, n}, factor, {"1", "R upper triangular, gram = R^T R", "n,n"}, grams.size());
+    if (o.factor)
+        write(root, "factor", {n, n}, factor, {"1", "R upper triangular, gram = R^T R", "n,n"}, grams.size());
     write(root, "mean", {n}, mean, {"1", "mean of s over the samples", "n"}, grams.size());
     root.attribute("gram", "samples", static_cast<std::int64_t>(grams.front().samples));
     root.attribute("", "net", o.net);
     root.attribute("", "inputs", o.inputs);
     root.attribute("", "layer", static_cast<std::int64_t>(o.layer));
     root.attribute("", "tap", o.tap);
-    root.attribute("", "seed", static_cast<std::int64_t>(seed_of(ensemble, o.common)));
+    root.attribute("", "include_bias", static_cast<std::int64_t>(o.include_bias));
+    root.attribute("", "centre", static_cast<std::int64_t>(o.centre));
+    root.attribute("", "seed", static_cast<std::int64_t>(seed));
     root.attribute("", "device", device);
+    root.attribute("", "ranks", static_cast<std::int64_t>(ranks.size()));
     root.attribute("", "version", version());
     root.attribute("", "commit", commit());
     file.commit();
-    if (o.common.json)
+}
+
+void run(const Options& o) {
+    Communicator& ranks = *o.common.process.ranks;
+    const auto start = std::chrono::steady_clock::now();
+    Ensemble ensemble;
+    Library library;
+    Streaming streaming;
+    std::string device;
+    together(ranks, [&] {
+        device = make_backend<double>(o.common.execution())->name();  // or refuses it
+        check_output_apart(o.out, {o.net, o.inputs});
+        ensemble = open_networks(o.net, o.network);
+    });
+    library = open_library(o.inputs, ensemble, o.net, o.common, o.snr);
+    streaming.factor = o.factor;
+    streaming.checkpoints = o.out + ".parts";
+    streaming.fingerprint = fingerprint(o, ensemble, device);
+    streaming.checkpoint_seconds = o.checkpoint_seconds;
+    streaming.progress = stoppable_progress(o.common);
+    const TapRequest request{
+        .layer = o.layer, .tap = tap_from(o.tap), .include_bias = o.include_bias, .centre = o.centre};
+    const std::vector<TapGram> grams = tap_grams(ensemble.networks, request, library, o.common.execution(), streaming);
+    write_grams(o, ranks, grams, device, seed_of(ensemble, o.common));
+    const Resources most = largest(ranks);
+    if (!o.common.leads())
+        return;
+    std::filesystem::remove_all(streaming.checkpoints);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const Index n = grams.front().gram.rows();
+    end_progress();
+    if (o.common.json) {
+        nlohmann::ordered_json traces = nlohmann::ordered_json::array();
+        for (const TapGram& item : grams) {
+            double trace = 0;
+            for (Index i = 0; i < n; ++i)
+                trace += item.gram(i, i);
+            traces.push_back(trace);
+        }
         std::printf("%s\n", nlohmann::ordered_json{{"net", o.net},
                                                    {"inputs", o.inputs},
                                                    {"layer", o.layer},
@@ -68,12 +145,19 @@ void run(const Options& o) {
                                                    {"n", n},
                                                    {"trace", traces},
                                                    {"device", device},
+                                                   {"ranks", ranks.size()},
+                                                   {"seconds", seconds},
+                                                   {"peak_bytes_a_rank", most.peak_bytes},
+                                                   {"sent_bytes_a_rank", most.sent_bytes},
                                                    {"out", o.out}}
                                 .dump(2)
                                 .c_str());
-    else if (!o.common.quiet)
+    } else if (!o.common.quiet) {
         std::printf("%s: Gram matrices [%td, %td] of %zu network%s over %td samples\n", o.out.c_str(), n, n,
                     grams.size(), grams.size() == 1 ? "" : "s", grams.front().samples);
+        std::printf("%d rank%s, %.1f s; at most %.0f MiB of memory and %.2f MiB sent a rank\n", ranks.size(),
+                    ranks.size() == 1 ? "" : "s", seconds, most.peak_bytes / 1048576, most.sent_bytes / 1048576);
+    }
 }
 
 }  // namespace
@@ -91,7 +175,16 @@ Command add_gram(CLI::App& app, const Process& process) {
     command->add_option("--snr", o->snr, "noise added to the inputs: their rms over its standard deviation");
     command->add_flag("--include-bias", o->include_bias, "with the bias of the tapped layer (tap before)");
     command->add_flag("--centre", o->centre, "around the mean over the samples");
-    command->add_option("--out", o->out, "result (HDF5): gram, factor, mean")->required();
+    command->add_flag(
+        "--factor", o->factor,
+        "keep the triangular factor too: components far below the rounding of the Gram matrix, at a higher "
+        "cost");
+    command
+        ->add_option("--checkpoint-seconds", o->checkpoint_seconds,
+                     "time between checkpoints in OUT.parts, from which an interrupted run goes on when run again")
+        ->check(CLI::Range(0.0, 1e9))
+        ->capture_default_str();
+    command->add_option("--out", o->out, "result (HDF5): gram, mean, factor if wanted")->required();
     o->common.process = process;
     o->common.add_to(*command);
     return [o] { run(*o); };

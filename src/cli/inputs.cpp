@@ -25,11 +25,51 @@ Index count_of(const std::string& inputs, std::size_t prefix) {
     return static_cast<Index>(count);
 }
 
-void take(Backend<float>& on, Batch<const float> from, Batch<double> to) {
-    Matrix<float> host(from.rows, from.cols);
-    on.download(from, host.data());
-    std::copy(host.values().begin(), host.values().end(), to.data);
-}
+// On the host any thread draws, with a backend of its own out of a pool (it keeps what it has factored); a device draws
+// for the one thread that asks it.
+class Generator {
+public:
+    explicit Generator(const Execution& execution) : pool_(std::make_shared<Pool>()) {
+        pool_->idle.push_back(make_backend<float>(execution));
+        on_host_ = pool_->idle.front()->on_host();
+        if (on_host_)
+            pool_->idle.clear();
+    }
+    [[nodiscard]] Reading reading() const { return on_host_ ? Reading::at_once : Reading::in_turn; }
+    // draw(on, Y) into X.
+    template <class Draw>
+    void operator()(Batch<double> X, const Draw& draw) const {
+        std::unique_ptr<Backend<float>> on = pool_->take();
+        {
+            const Buffer<float> block = on->allocate(X.size());
+            draw(*on, block.view(X.rows, X.cols));
+            std::vector<float> host(static_cast<std::size_t>(X.size()));
+            on->download(block.view(X.rows, X.cols), host.data());
+            std::copy(host.begin(), host.end(), X.data);
+        }
+        pool_->give(std::move(on));
+    }
+
+private:
+    struct Pool {
+        std::mutex mutex;
+        std::vector<std::unique_ptr<Backend<float>>> idle;
+        std::unique_ptr<Backend<float>> take() {
+            const std::lock_guard lock(mutex);
+            if (idle.empty())
+                return make_cpu_backend<float>(1);
+            std::unique_ptr<Backend<float>> on = std::move(idle.back());
+            idle.pop_back();
+            return on;
+        }
+        void give(std::unique_ptr<Backend<float>> on) {
+            const std::lock_guard lock(mutex);
+            idle.push_back(std::move(on));
+        }
+    };
+    std::shared_ptr<Pool> pool_;
+    bool on_host_ = true;
+};
 
 Library deer_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
                      const Common& common) {
@@ -41,15 +81,15 @@ Library deer_library(const std::string& inputs, const Ensemble& ensemble, const 
         throw InputError("--inputs " + inputs + ": traces have " + std::to_string(ensemble.database->times) +
                          " points, the network takes " + std::to_string(width));
     const auto tables = std::make_shared<const DeerTables>(make_deer_tables(*ensemble.database));
-    const std::shared_ptr<Backend<float>> on = make_backend<float>(common.execution());
+    const Generator generate(common.execution());
     const std::uint64_t seed = seed_of(ensemble, common);
-    return {width, count, [tables, on, seed, count, progress = progress_bar(common)](Index first, Batch<double> X) {
-                const Buffer<float> block = on->allocate(X.size());
-                const Batch<float> input = block.view(X.rows, X.cols);
-                on->deer_traces(*tables, seed, stream::library, first, {.input = input});
-                take(*on, input, X);
-                progress("reading traces", static_cast<double>(first + X.cols), static_cast<double>(count));
-            }};
+    return {width, count,
+            [tables, generate, seed](Index first, Batch<double> X) {
+                generate(X, [&](Backend<float>& on, Batch<float> input) {
+                    on.deer_traces(*tables, seed, stream::library, first, {.input = input});
+                });
+            },
+            generate.reading()};
 }
 
 // "relaxometry:N" and "bandpass:N": samples of the condition that the networks were trained under.
@@ -69,45 +109,37 @@ Library task_library(const std::string& inputs, const Ensemble& ensemble, const 
     if (points != width)
         throw InputError("--inputs " + inputs + ": inputs have " + std::to_string(points) +
                          " values, the network takes " + std::to_string(width));
-    const std::shared_ptr<Backend<float>> on = make_cpu_backend<float>(1);
     const std::uint64_t seed = common.seed.value_or(ensemble.seed.value_or(1));
-    std::function<void(Index, Batch<float>)> draw;
+    std::function<void(Backend<float>&, Index, Batch<float>)> draw;
     if (relaxometry)
-        draw = [on, seed,
-                tables = std::make_shared<const RelaxometryTables<float>>(
-                    make_relaxometry_tables<float>(*ensemble.relaxometry))](Index first, Batch<float> X) {
-            relaxometry_samples(*on, *tables, condition_of(tables->data, 0), seed, stream::library, first, X, {});
+        draw = [seed, tables = std::make_shared<const RelaxometryTables<float>>(make_relaxometry_tables<float>(
+                          *ensemble.relaxometry))](Backend<float>& on, Index first, Batch<float> X) {
+            relaxometry_samples(on, *tables, condition_of(tables->data, 0), seed, stream::library, first, X, {});
         };
     else
-        draw = [on, seed,
-                tables = std::make_shared<const BandpassTables<float>>(
-                    make_bandpass_tables<float>(*ensemble.bandpass))](Index first, Batch<float> X) {
-            bandpass_samples(*on, *tables, tables->data.targets.front(), seed, stream::library, first, X, {});
+        draw = [seed, tables = std::make_shared<const BandpassTables<float>>(make_bandpass_tables<float>(
+                          *ensemble.bandpass))](Backend<float>& on, Index first, Batch<float> X) {
+            bandpass_samples(on, *tables, tables->data.targets.front(), seed, stream::library, first, X, {});
         };
-    return {width, count, [draw, count, progress = progress_bar(common)](Index first, Batch<double> X) {
-                Matrix<float> block(X.rows, X.cols);
-                draw(first, block.view());
-                std::copy(block.values().begin(), block.values().end(), X.data);
-                progress("drawing inputs", static_cast<double>(first + X.cols), static_cast<double>(count));
-            }};
+    return {width, count,
+            [draw, generate = Generator(1)](Index first, Batch<double> X) {
+                generate(X, [&](Backend<float>& on, Batch<float> block) { draw(on, first, block); });
+            },
+            Reading::at_once};
 }
 
 // Files: kept in memory where they are small, otherwise read again in each pass.
-Library stored_library(const std::string& inputs, Index width, const Common& common) {
+Library stored_library(const std::string& inputs, Index width) {
     const auto shards = std::make_shared<const Shards>(Shards::open(inputs, width));
     const Index count = shards->samples();
     if (count <= most_stored_bytes / static_cast<Index>(sizeof(double)) / shards->features()) {
         const auto stored = std::make_shared<Matrix<double>>(width, count);
         shards->read(0, stored->view());
         return {width, count,
-                [stored, read = library_of(*stored).read](Index first, Batch<double> X) { read(first, X); }};
+                [stored, read = library_of(*stored).read](Index first, Batch<double> X) { read(first, X); },
+                Reading::at_once};
     }
-    const auto mutex = std::make_shared<std::mutex>();  // one thread at a time reads
-    return {width, count, [shards, mutex, count, progress = progress_bar(common)](Index first, Batch<double> X) {
-                const std::lock_guard lock(*mutex);
-                shards->read(first, X);
-                progress("reading inputs", static_cast<double>(first + X.cols), static_cast<double>(count));
-            }};
+    return {width, count, [shards](Index first, Batch<double> X) { shards->read(first, X); }};
 }
 
 }  // namespace
@@ -141,7 +173,8 @@ Library open_library(const std::string& inputs, const Ensemble& ensemble, const 
             throw InputError("--snr: expected a number above 0");
         if (inputs.starts_with("noise:"))
             throw InputError("--snr: expected inputs with a signal, --inputs " + inputs + " is noise alone");
-        return with_noise(open_library(inputs, ensemble, net, common), *snr, seed_of(ensemble, common));
+        return with_noise(open_library(inputs, ensemble, net, common), *snr, seed_of(ensemble, common),
+                          common.execution());
     }
     if (inputs.starts_with("deer:"))
         return deer_library(inputs, ensemble, net, common);
@@ -149,7 +182,7 @@ Library open_library(const std::string& inputs, const Ensemble& ensemble, const 
         return noise_library(ensemble.networks.front().inputs(), count_of(inputs, 6), seed_of(ensemble, common));
     if (inputs.starts_with("relaxometry:") || inputs.starts_with("bandpass:"))
         return task_library(inputs, ensemble, net, common);
-    return stored_library(inputs, ensemble.networks.front().inputs(), common);
+    return stored_library(inputs, ensemble.networks.front().inputs());
 }
 
 std::function<void(Index first, Batch<double> targets)> open_targets(const std::string& inputs,
@@ -158,12 +191,11 @@ std::function<void(Index first, Batch<double> targets)> open_targets(const std::
         ensemble.database->distances != ensemble.networks.front().outputs())
         return {};
     const auto tables = std::make_shared<const DeerTables>(make_deer_tables(*ensemble.database));
-    const std::shared_ptr<Backend<float>> on = make_backend<float>(common.execution());
-    return [tables, on, seed = seed_of(ensemble, common)](Index first, Batch<double> targets) {
-        const Buffer<float> block = on->allocate(targets.size());
-        const Batch<float> target = block.view(targets.rows, targets.cols);
-        on->deer_traces(*tables, seed, stream::library, first, {.target = target});
-        take(*on, target, targets);
+    return [tables, generate = Generator(common.execution()), seed = seed_of(ensemble, common)](Index first,
+                                                                                                Batch<double> targets) {
+        generate(targets, [&](Backend<float>& on, Batch<float> target) {
+            on.deer_traces(*tables, seed, stream::library, first, {.target = target});
+        });
     };
 }
 

@@ -1,12 +1,11 @@
 #include "descrambler/gram.hpp"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
-#include <functional>
+#include <memory>
 #include <string>
 
+#include "column_sums.hpp"
 #include "descrambler/dense.hpp"
 #include "descrambler/jacobian.hpp"
 #include "descrambler/library.hpp"
@@ -47,18 +46,6 @@ void shift_columns(Matrix<double>& A, const std::vector<double>& by, double sign
             A(i, j) += sign * by[i];
 }
 
-std::vector<double> sum_of_columns(const Matrix<double>& A) {
-    std::vector<double> sum(static_cast<std::size_t>(A.rows()));
-    for (Index j = 0; j < A.cols(); ++j)
-        for (Index i = 0; i < A.rows(); ++i)
-            sum[i] += A(i, j);
-    return sum;
-}
-
-void add(std::vector<double>& total, const std::vector<double>& part) {
-    std::ranges::transform(total, part, total.begin(), std::plus<>());
-}
-
 Matrix<double> signals(Backend<double>& on, const Network& network, Index number, const TapRequest& request,
                        const Matrix<double>& X) {
     Matrix<double> S;
@@ -76,110 +63,105 @@ Matrix<double> signals(Backend<double>& on, const Network& network, Index number
     return S;
 }
 
-// R [n, n] with R^T R = A^T A for A [m, n] of any m: zero rows change nothing.
-Matrix<double> triangle(Backend<double>& on, const Matrix<double>& top, const Matrix<double>& below) {
-    const Index n = top.cols(), rows = std::max(top.rows() + below.rows(), n);
-    Matrix<double> A(rows, n);
-    for (Index j = 0; j < n; ++j) {
-        std::ranges::copy(top.column(j), A.column(j).begin());
-        std::ranges::copy(below.column(j), A.column(j).begin() + top.rows());
+// A network up to a tap, on the host: S of a block, layer by layer in memory of its own.
+class HostTap {
+public:
+    HostTap(Backend<double>& on, const Network& network, const TapRequest& request)
+        : on_(on), network_(network), request_(request) {
+        for (Index k = 0; k < request.layer; ++k)
+            signals_.push_back(on.allocate(layer(k).weight.rows() * library_block));
     }
-    const Buffer<double> a = on.allocate(A.size()), r = on.allocate(n * n);
-    on.upload(A.data(), a.view(rows, n));
-    on.qr(a.view(rows, n), r.view(n, n));
-    Matrix<double> R(n, n);
-    on.download(r.view(n, n), R.data());
-    return R;
-}
-
-// Map and reduce over the library for `items` independent consumers. Each block is read once, in order, for all
-// of them; the parts of an item are merged in the order of the blocks, so that nothing depends on the number of threads
-// or on the other items. In memory: as many blocks as keep all threads busy (one, if there are items enough).
-template <class Part, class Map, class Merge>
-std::vector<Part> reduce_library(const Library& library, Index items, int threads, const Map& map, const Merge& merge) {
-    const Index team = threads > 0 ? threads : omp_get_max_threads();
-    const Index wave = (team + items - 1) / items;
-    std::vector<Part> totals(static_cast<std::size_t>(items));
-    for (Index first = 0; first < library.samples;) {
-        const bool fresh = first == 0;
-        std::vector<Matrix<double>> blocks;
-        for (; first < library.samples && static_cast<Index>(blocks.size()) < wave; first += library_block) {
-            blocks.emplace_back(library.features, std::min(library_block, library.samples - first));
-            library.read(first, blocks.back().view());
+    Batch<const double> operator()(Batch<const double> X) const {
+        Batch<const double> x = X;
+        for (Index k = 0; k < request_.layer; ++k) {
+            const DenseLayer& dense = layer(k);
+            const bool before = k + 1 == request_.layer && request_.tap == Tap::before;
+            const bool bias = !dense.bias.empty() && (!before || request_.include_bias);
+            const Batch<double> y = signals_[static_cast<std::size_t>(k)].view(dense.weight.rows(), X.cols);
+            on_.dense_forward(before ? Activation::identity : dense.activation, dense.weight.view(),
+                              bias ? Batch<const double>(dense.bias.data(), y.rows, 1) : Batch<const double>(), x, y);
+            if (dense.renorm && !before)
+                on_.renorm_forward(y, y);
+            x = y;
         }
-        const Index count = static_cast<Index>(blocks.size());
-        std::vector<Part> parts(static_cast<std::size_t>(items * count));
-        parallel_items(items * count, threads,
-                       [&](Index i, Backend<double>& on) { parts[i] = map(on, i / count, blocks[i % count]); });
-        parallel_items(items, threads, [&](Index item, Backend<double>& on) {
-            for (Index b = 0; b < count; ++b) {
-                Part& part = parts[item * count + b];
-                if (fresh && b == 0)
-                    totals[item] = std::move(part);
-                else
-                    merge(on, totals[item], part);
-            }
-        });
+        return x;
     }
-    return totals;
+
+private:
+    [[nodiscard]] const DenseLayer& layer(Index k) const { return network_.layers[static_cast<std::size_t>(k)]; }
+
+    Backend<double>& on_;
+    const Network& network_;
+    TapRequest request_;
+    std::vector<Buffer<double>> signals_;
+};
+
+Columns host_tap(Backend<double>& on, const Network& network, const TapRequest& request) {
+    return [tap = std::make_shared<HostTap>(on, network, request)](Batch<const double> X) { return (*tap)(X); };
 }
 
-// Mean and triangular factor of the columns that columns(on, item, X) makes of each block.
-template <class Columns>
-std::vector<ColumnSums> accumulate(const Library& library, Index items, bool centre, int threads,
-                                   const Columns& columns) {
-    const double samples = static_cast<double>(library.samples);
-    std::vector<std::vector<double>> means;
-    if (centre) {  // first pass
-        means = reduce_library<std::vector<double>>(
-            library, items, threads,
-            [&](Backend<double>& on, Index item, const Matrix<double>& X) {
-                return sum_of_columns(columns(on, item, X));
-            },
-            [](Backend<double>&, std::vector<double>& total, const std::vector<double>& part) { add(total, part); });
-        for (std::vector<double>& mean : means)
-            for (double& x : mean)
-                x /= samples;
-    }
-    std::vector<ColumnSums> result = reduce_library<ColumnSums>(
-        library, items, threads,
-        [&](Backend<double>& on, Index item, const Matrix<double>& X) {
-            Matrix<double> S = columns(on, item, X);
-            if (centre)
-                shift_columns(S, means[item], -1);
-            return ColumnSums{sum_of_columns(S), triangle(on, transpose(S), Matrix<double>(0, S.rows()))};
-        },
-        [](Backend<double>& on, ColumnSums& total, const ColumnSums& part) {
-            add(total.mean, part.mean);  // their sum as yet
-            total.factor = triangle(on, total.factor, part.factor);
-        });
-    for (std::size_t i = 0; i < result.size(); ++i) {
-        for (double& x : result[i].mean)
-            x /= samples;
-        if (centre)
-            result[i].mean = means[i];
-    }
-    return result;
+// The inputs themselves, and below them a row of ones that stands in for the bias; centring removes it again.
+Columns inputs_with_one(Index features) {
+    return [with_one = std::make_shared<Matrix<double>>(features + 1, library_block),
+            features](Batch<const double> X) -> Batch<const double> {
+        for (Index j = 0; j < X.cols; ++j) {
+            std::copy_n(X.data + j * features, features, with_one->column(j).begin());
+            (*with_one)(features, j) = 1;
+        }
+        return {with_one->data(), features + 1, X.cols};
+    };
 }
 
-TapGram finish(Backend<double>& on, std::vector<double> mean, Matrix<double> factor, const std::string& where) {
-    if (!all_finite(factor))
-        throw InputError(where + ": the Gram matrix of the signals is not finite");
+TapGram finish(Backend<double>& on, ColumnSums sums) {
     TapGram out;
-    out.gram = gram(on, transpose(factor));
-    out.factor = std::move(factor);
-    out.mean = std::move(mean);
+    out.mean = std::move(sums.mean);
+    if (sums.factor.size() > 0) {
+        out.gram = gram(on, transpose(sums.factor));
+        out.factor = std::move(sums.factor);
+    } else {
+        out.gram = std::move(sums.gram);
+    }
+    return out;
+}
+
+// W of the first layer, with the bias as a further column.
+Matrix<double> first_weight(const Network& network, bool bias) {
+    const DenseLayer& layer = network.layers.front();
+    Matrix<double> W(layer.weight.rows(), layer.weight.cols() + (bias ? 1 : 0));
+    std::ranges::copy(layer.weight.values(), W.values().begin());
+    if (bias && !layer.bias.empty())
+        std::ranges::copy(layer.bias, W.column(layer.weight.cols()).begin());
+    return W;
+}
+
+// Sums of S = W X from those of X.
+ColumnSums through(Backend<double>& on, const ColumnSums& input, const Matrix<double>& W) {
+    ColumnSums out;
+    Matrix<double> mean(W.cols(), 1);
+    std::ranges::copy(input.mean, mean.values().begin());
+    mean = multiply(on, Op::none, Op::none, W, mean);
+    out.mean.assign(mean.values().begin(), mean.values().end());
+    if (input.factor.size() > 0) {
+        out.factor = triangle(on, Matrix<double>(0, W.rows()), multiply(on, Op::none, Op::transpose, input.factor, W));
+        return out;
+    }
+    out.gram = multiply(on, Op::none, Op::none, W, multiply(on, Op::none, Op::transpose, input.gram, W));
+    for (Index j = 0; j < out.gram.cols(); ++j)
+        for (Index i = 0; i < j; ++i)
+            out.gram(i, j) = out.gram(j, i) = (out.gram(i, j) + out.gram(j, i)) / 2;
     return out;
 }
 
 }  // namespace
 
 Library library_of(const Matrix<double>& X) {
-    return {X.rows(), X.cols(), [&X](Index first, Batch<double> block) {
+    return {X.rows(), X.cols(),
+            [&X](Index first, Batch<double> block) {
                 require(block.rows == X.rows() && first >= 0 && first + block.cols <= X.cols(),
                         "library block beyond its matrix");
                 std::copy_n(X.data() + first * X.rows(), block.size(), block.data);
-            }};
+            },
+            Reading::at_once};
 }
 
 Matrix<double> tap_signals(Backend<double>& on, const Network& network, const TapRequest& request,
@@ -192,19 +174,19 @@ void check_tap(std::span<const Network> networks, const TapRequest& request, con
 }
 
 std::vector<Network> linearised_at_mean(std::span<const Network> networks, const TapRequest& request,
-                                        const Library& library, int threads) {
+                                        const Library& library, const Execution& execution) {
     check(networks, request, library);
-    const std::vector<double> base = library_mean(library);
+    const std::vector<double> base = library_mean(library, execution);
     Matrix<double> xbar(library.features, 1);
     std::ranges::copy(base, xbar.data());
     std::vector<Network> result(networks.size());
-    parallel_items(static_cast<Index>(networks.size()), threads, [&](Index i, Backend<double>& on) {
+    parallel_items(static_cast<Index>(networks.size()), execution.threads, [&](Index i, Backend<double>& on) {
         const DenseLayer& tapped = networks[i].layers[static_cast<std::size_t>(request.layer - 1)];
         const Jacobian J = jacobian_at(on, networks[i], request.layer, request.tap == Tap::after, base);
         // formed here, row by row: one product with J serves all samples
         DenseLayer surrogate{.weight = transpose(adjoint(on, J, identity(J.rows()))), .bias = J.value};
         if (request.tap == Tap::before && request.include_bias && !tapped.bias.empty())
-            add(surrogate.bias, tapped.bias);
+            add_to(surrogate.bias, tapped.bias);
         const Matrix<double> Jx = multiply(on, Op::none, Op::none, surrogate.weight, xbar);
         for (Index j = 0; j < Jx.rows(); ++j)
             surrogate.bias[j] -= Jx(j, 0);
@@ -218,75 +200,64 @@ TapRequest linearised_request(const TapRequest& request) {
 }
 
 std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapRequest& request, const Library& library,
-                               const Execution& execution) {
-    const int threads = execution.threads;
+                               const Execution& execution, const Streaming& streaming) {
     if (request.linearised)
-        return tap_grams(linearised_at_mean(networks, request, library, threads), linearised_request(request), library,
-                         execution);
+        return tap_grams(linearised_at_mean(networks, request, library, execution), linearised_request(request),
+                         library, execution, streaming);
     check(networks, request, library);
     const std::unique_ptr<Backend<double>> device = make_backend<double>(execution);
     const Index count = static_cast<Index>(networks.size());
     std::vector<TapGram> result(networks.size());
-    const auto where = [&](Index i) { return name_of(request) + " of network " + std::to_string(i); };
 
-    // Before the first activation S = W1 X (+ b1), so the factor of the inputs serves every network: X^T = Q R gives
-    // S^T = Q (R W1^T), and only n columns are left to triangulate. For inputs much wider than the layer it would cost
-    // more than it saves. The rule looks at shapes only: a network gets the same bits alone and in an ensemble.
+    // Before the first activation S = W1 X (+ b1), so the sums over the inputs serve every network: X^T = Q R gives
+    // S^T = Q (R W1^T), and only n columns are left to triangulate; G = W1 (X X^T) W1^T. For inputs much wider than the
+    // layer it would cost more than it saves. The rule looks at shapes only: a network gets the same bits alone and in
+    // an ensemble.
     const DenseLayer& tapped = networks.front().layers[static_cast<std::size_t>(request.layer - 1)];
     const bool shared =
         request.tap == Tap::before && request.layer == 1 && tapped.weight.cols() <= 4 * tapped.weight.rows();
     if (shared) {
-        // With a bias a feature that is always 1 stands in for it; centring removes it again.
-        const bool bias = request.include_bias;
-        const auto columns = [&](const Matrix<double>& X) {
-            if (!all_finite(X))
-                throw InputError("library: a value is not finite, expected numbers");
-            if (!bias)
-                return X;
-            Matrix<double> with_one(X.rows() + 1, X.cols());
-            for (Index j = 0; j < X.cols(); ++j) {
-                std::ranges::copy(X.column(j), with_one.column(j).begin());
-                with_one(X.rows(), j) = 1;
-            }
-            return with_one;
+        const Index d = library.features, rows = d + (request.include_bias ? 1 : 0);
+        const MakeColumns make = [&](Backend<double>&, Index) {
+            return request.include_bias ? inputs_with_one(d) : [](Batch<const double> X) { return X; };
         };
+        const Complaint complaint = [](Index) { return "library: a value is not finite, expected numbers"; };
         const ColumnSums input =
             device->on_host()
-                ? accumulate(library, 1, request.centre, threads,
-                             [&](Backend<double>&, Index, const Matrix<double>& X) { return columns(X); })
-                      .front()
-                : device_inputs(*device, library, library.features + (bias ? 1 : 0), request.centre, columns);
-        std::vector<Matrix<double>> weights, factors;
-        for (const Network& network : networks) {
-            const DenseLayer& layer = network.layers.front();
-            Matrix<double>& W = weights.emplace_back(layer.weight.rows(), layer.weight.cols() + (bias ? 1 : 0));
-            std::ranges::copy(layer.weight.values(), W.values().begin());
-            if (bias && !layer.bias.empty())
-                std::ranges::copy(layer.bias, W.column(layer.weight.cols()).begin());
-        }
-        if (!device->on_host())
+                ? column_sums_on_host(library, 1, rows, make, request.centre, execution, streaming, complaint).front()
+                : device_inputs(*device, library, rows, make, request.centre, execution, streaming, complaint);
+        std::vector<Matrix<double>> factors;
+        if (!device->on_host() && streaming.factor) {
+            std::vector<Matrix<double>> weights;
+            for (const Network& network : networks)
+                weights.push_back(first_weight(network, request.include_bias));
             factors = device_factors(*device, input.factor, weights);
-        parallel_items(count, threads, [&](Index i, Backend<double>& on) {
-            const Matrix<double>& W = weights[i];
-            Matrix<double> mean(W.cols(), 1);
-            std::ranges::copy(input.mean, mean.values().begin());
-            mean = multiply(on, Op::none, Op::none, W, mean);
-            Matrix<double> factor =
-                device->on_host()
-                    ? triangle(on, multiply(on, Op::none, Op::transpose, input.factor, W), Matrix<double>(0, W.rows()))
-                    : std::move(factors[i]);
-            result[i] = finish(on, {mean.values().begin(), mean.values().end()}, std::move(factor), where(i));
+        }
+        parallel_items(count, execution.threads, [&](Index i, Backend<double>& on) {
+            const Matrix<double> W = first_weight(networks[i], request.include_bias);
+            const Complaint own = [&](Index) {
+                return name_of(request) + " of network " + std::to_string(i) +
+                       ": the Gram matrix of the signals is not finite";
+            };
+            ColumnSums sums = through(on, input, W);
+            if (!factors.empty())
+                sums.factor = std::move(factors[i]);
+            check_finite((streaming.factor ? sums.factor : sums.gram).values(), i, own);
+            result[i] = finish(on, std::move(sums));
         });
     } else {
-        std::vector<ColumnSums> sums = device->on_host()
-                                           ? accumulate(library, count, request.centre, threads,
-                                                        [&](Backend<double>& on, Index i, const Matrix<double>& X) {
-                                                            return signals(on, networks[i], i, request, X);
-                                                        })
-                                           : device_taps(*device, networks, request, library);
-        parallel_items(count, threads, [&](Index i, Backend<double>& on) {
-            result[i] = finish(on, std::move(sums[i].mean), std::move(sums[i].factor), where(i));
-        });
+        const Complaint complaint = [&](Index i) {
+            return name_of(request) + ": the signals of network " + std::to_string(i) +
+                   " are not finite (check the library and the weights for NaN and infinity)";
+        };
+        std::vector<ColumnSums> sums =
+            device->on_host() ? column_sums_on_host(
+                                    library, count, tapped.weight.rows(),
+                                    [&](Backend<double>& on, Index i) { return host_tap(on, networks[i], request); },
+                                    request.centre, execution, streaming, complaint)
+                              : device_taps(*device, networks, request, library, execution, streaming, complaint);
+        parallel_items(count, execution.threads,
+                       [&](Index i, Backend<double>& on) { result[i] = finish(on, std::move(sums[i])); });
     }
     for (TapGram& out : result)
         out.samples = library.samples;
@@ -297,27 +268,38 @@ std::vector<std::vector<double>> tap_third_moments(std::span<const Network> netw
                                                    const Library& library,
                                                    const std::vector<std::vector<double>>& means,
                                                    const std::vector<Matrix<double>>& U, const Execution& execution) {
-    const int threads = execution.threads;
     if (request.linearised)
-        return tap_third_moments(linearised_at_mean(networks, request, library, threads), linearised_request(request),
+        return tap_third_moments(linearised_at_mean(networks, request, library, execution), linearised_request(request),
                                  library, means, U, execution);
     check(networks, request, library);
     require(means.size() == networks.size() && U.size() == networks.size(), "third moments: one mean and U a network");
     if (const std::unique_ptr<Backend<double>> device = make_backend<double>(execution); !device->on_host())
-        return device_third_moments(*device, networks, request, library, means, U);
-    return reduce_library<std::vector<double>>(
-        library, static_cast<Index>(networks.size()), threads,
-        [&](Backend<double>& on, Index i, const Matrix<double>& X) {
-            Matrix<double> S = signals(on, networks[i], i, request, X);
-            require(static_cast<Index>(means[i].size()) == S.rows() && U[i].rows() == S.rows(),
+        return device_third_moments(*device, networks, request, library, means, U, execution);
+    const Index k = U.front().cols();
+    HostSums sums;
+    sums.items = static_cast<Index>(networks.size());
+    sums.size = k;
+    sums.leaf = [&](Backend<double>& on, Index i, Index blocks, const HostSums::Block& block, std::span<double> to) {
+        const Columns columns = host_tap(on, networks[i], request);
+        for (Index b = 0; b < blocks; ++b) {
+            const Batch<const double> signal = columns(block(b));
+            Matrix<double> S(signal.rows, signal.cols);
+            std::copy_n(signal.data, signal.size(), S.data());
+            require(static_cast<Index>(means[i].size()) == S.rows() && U[i].rows() == S.rows() && U[i].cols() == k,
                     "third moments: mean [n], U [n, k]");
             shift_columns(S, means[i], -1);
-            Matrix<double> scores = multiply(on, Op::transpose, Op::none, U[i], S);
-            for (double& x : scores.values())
-                x = x * x * x;
-            return sum_of_columns(scores);
-        },
-        [](Backend<double>&, std::vector<double>& total, const std::vector<double>& part) { add(total, part); });
+            const Matrix<double> scores = multiply(on, Op::transpose, Op::none, U[i], S);
+            for (Index column = 0; column < scores.cols(); ++column)
+                for (Index j = 0; j < k; ++j)
+                    to[j] += scores(j, column) * scores(j, column) * scores(j, column);
+        }
+    };
+    sums.merge = [](Backend<double>&, std::span<double> left, std::span<const double> right) { add_to(left, right); };
+    const std::vector<double> total = sum_on_host(library, sums, execution, {});
+    std::vector<std::vector<double>> moments;
+    for (Index i = 0; i < sums.items; ++i)
+        moments.emplace_back(total.begin() + i * k, total.begin() + (i + 1) * k);
+    return moments;
 }
 
 std::vector<double> tap_third_moments(Backend<double>& on, const Network& network, const TapRequest& request,

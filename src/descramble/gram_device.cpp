@@ -75,11 +75,11 @@ public:
     [[nodiscard]] Index count() const { return parts_.back().weight.batch; }
 
     // S [n, columns of X] for every network.
-    [[nodiscard]] Batch<double> signals(const Matrix<double>& X) {
-        on_.upload(X.data(), input_.columns(X.cols()));
-        Batch<const double> x{input_.memory.data(), input_.rows, X.cols(), count(), 0};
+    [[nodiscard]] Batch<double> signals(Batch<const double> X) {
+        on_.upload(X.data, input_.columns(X.cols));
+        Batch<const double> x{input_.memory.data(), input_.rows, X.cols, count(), 0};
         for (const Part& part : parts_) {
-            const Batch<double> y = part.signal.columns(X.cols());
+            const Batch<double> y = part.signal.columns(X.cols);
             on_.dense_forward(part.activation, part.weight.view(),
                               part.bias.batch > 0 ? Batch<const double>(part.bias.view()) : Batch<const double>(), x,
                               y);
@@ -87,7 +87,7 @@ public:
                 on_.renorm_forward(y, y);
             x = y;
         }
-        return parts_.back().signal.columns(X.cols());
+        return parts_.back().signal.columns(X.cols);
     }
 
 private:
@@ -101,34 +101,75 @@ private:
     Stack input_;
 };
 
-// Means and triangular factors of columns that come in blocks, for a batch of items.
+// Sums, and Gram matrices or triangular factors, of the columns of a leaf, for a batch of items.
 class Accumulator {
 public:
-    Accumulator(Backend<double>& on, Index rows, Index batch)
+    Accumulator(Backend<double>& on, const Keep& keep, Index batch)
         : on_(on),
+          keep_(keep),
           ones_(upload(on, library_block, 1, 1,
                        [](Index) { return std::vector<double>(static_cast<std::size_t>(library_block), 1.0); })),
-          sum_(allocate(on, rows, 1, batch)),
-          mean_(allocate(on, rows, 1, batch)),
-          factor_(allocate(on, rows, rows, batch)),
-          fresh_(allocate(on, rows, rows, batch)),
-          stacked_(allocate(on, 2 * rows, rows, batch)),
-          tall_(allocate(on, std::max(rows, library_block), rows, batch)),
-          identity_(shifted_identity(on, rows, rows, 0)),
-          top_(shifted_identity(on, 2 * rows, rows, 0)),
-          bottom_(shifted_identity(on, 2 * rows, rows, rows)) {}
+          sum_(allocate(on, keep.n, 1, batch)),
+          triangle_(allocate(on, keep.n, keep.n, batch)) {
+        if (!keep.factor)
+            return;
+        const Index n = keep.n;
+        fresh_ = allocate(on, n, n, batch);
+        stacked_ = allocate(on, 2 * n, n, batch);
+        tall_ = allocate(on, std::max(n, library_block), n, batch);
+        identity_ = shifted_identity(on, n, n, 0);
+        top_ = shifted_identity(on, 2 * n, n, 0);
+        bottom_ = shifted_identity(on, 2 * n, n, n);
+    }
 
+    // From now on this is taken from the columns that come; one vector after the other.
+    void shift(const std::vector<double>& by) {
+        shift_ = upload(on_, keep_.n, 1, sum_.batch, [&](Index i) {
+            return std::vector<double>(by.begin() + i * keep_.n, by.begin() + (i + 1) * keep_.n);
+        });
+    }
     void add_sum(Batch<const double> S) {
-        on_.gemm(Op::none, Op::none, 1.0, S, ones(S.cols, S.batch), 1.0, sum_.view());
+        on_.gemm(Op::none, Op::none, 1.0, S, ones(S.cols, S.batch), first_ ? 0.0 : 1.0, sum_.view());
     }
-    // The mean of what add_sum has seen is taken from the columns to come.
-    void centre(Index samples) {
-        on_.axpby(1.0 / static_cast<double>(samples), sum_.view(), 0.0, mean_.view());
-        centred_ = true;
+    void add(Batch<double> S) {
+        if (shift_.batch > 0)
+            on_.gemm(Op::none, Op::transpose, -1.0, shift_.view(), ones(S.cols, S.batch), 1.0, S);
+        add_sum(S);
+        if (keep_.factor)
+            add_factor(S);
+        else
+            on_.gram(S, first_ ? 0.0 : 1.0, triangle_.view());
+        first_ = false;
     }
-    void add_columns(Batch<double> S) {
-        if (centred_)
-            on_.gemm(Op::none, Op::transpose, -1.0, mean_.view(), ones(S.cols, S.batch), 1.0, S);
+    void end_block() { first_ = false; }
+
+    [[nodiscard]] std::vector<double> take_sums() {
+        std::vector<double> sums(static_cast<std::size_t>(keep_.n * sum_.batch));
+        on_.download(sum_.view(), sums.data());
+        first_ = true;
+        return sums;
+    }
+    // As column_sums.hpp keeps them, one item after the other.
+    [[nodiscard]] std::vector<double> take() {
+        const Index n = keep_.n, batch = sum_.batch;
+        const std::vector<double> sums = take_sums();
+        std::vector<double> triangles(static_cast<std::size_t>(n * n * batch)),
+            out(static_cast<std::size_t>(keep_.size() * batch));
+        on_.download(triangle_.view(), triangles.data());
+        const std::vector<double> known(static_cast<std::size_t>(n));  // a factor is kept around the mean itself
+        for (Index i = 0; i < batch; ++i) {
+            Matrix<double> A(n, n);
+            std::copy_n(triangles.begin() + i * n * n, n * n, A.data());
+            const auto sum = std::span(sums).subspan(static_cast<std::size_t>(i * n), static_cast<std::size_t>(n));
+            pack(keep_, keep_.factor && shift_.batch > 0 ? std::span<const double>(known) : sum, A,
+                 std::span(out).subspan(static_cast<std::size_t>(i * keep_.size()),
+                                        static_cast<std::size_t>(keep_.size())));
+        }
+        return out;
+    }
+
+private:
+    void add_factor(Batch<const double> S) {
         const Index rows = std::max(S.rows, S.cols);
         const Batch<double> A{tall_.memory.data(), rows, S.rows, S.batch};  // S^T, zero rows below where it is short
         if (S.cols >= S.rows) {
@@ -138,90 +179,160 @@ public:
             on_.gemm(Op::none, Op::transpose, 1.0, E.shared(S.batch), S, 0.0, A);
         }
         if (first_) {
-            on_.qr(A, factor_.view());
-            first_ = false;
+            on_.qr(A, triangle_.view());
             return;
         }
         on_.qr(A, fresh_.view());
-        on_.gemm(Op::none, Op::none, 1.0, top_.shared(S.batch), factor_.view(), 0.0, stacked_.view());
+        on_.gemm(Op::none, Op::none, 1.0, top_.shared(S.batch), triangle_.view(), 0.0, stacked_.view());
         on_.gemm(Op::none, Op::none, 1.0, bottom_.shared(S.batch), fresh_.view(), 1.0, stacked_.view());
-        on_.qr(stacked_.view(), factor_.view());
+        on_.qr(stacked_.view(), triangle_.view());
     }
-    [[nodiscard]] std::vector<ColumnSums> result(Index samples) {
-        if (!centred_)
-            centre(samples);
-        const Index n = mean_.rows, batch = mean_.batch;
-        std::vector<double> mean(static_cast<std::size_t>(n * batch)), factor(static_cast<std::size_t>(n * n * batch));
-        on_.download(mean_.view(), mean.data());
-        on_.download(factor_.view(), factor.data());
-        std::vector<ColumnSums> out(static_cast<std::size_t>(batch));
-        for (Index i = 0; i < batch; ++i) {
-            out[i].mean.assign(mean.begin() + i * n, mean.begin() + (i + 1) * n);
-            out[i].factor = Matrix<double>(n, n);
-            std::copy_n(factor.begin() + i * n * n, n * n, out[i].factor.data());
-        }
-        return out;
-    }
-
-private:
     [[nodiscard]] Batch<const double> ones(Index count, Index batch) const {
         return {ones_.memory.data(), count, 1, batch, 0};
     }
 
     Backend<double>& on_;
-    Stack ones_, sum_, mean_, factor_, fresh_, stacked_, tall_, identity_, top_, bottom_;
-    bool first_ = true, centred_ = false;
+    Keep keep_;
+    Stack ones_, sum_, triangle_, shift_, fresh_, stacked_, tall_, identity_, top_, bottom_;
+    bool first_ = true;
 };
 
-void each_block(const Library& library, const std::function<void(Index, const Matrix<double>&)>& body) {
-    for (Index first = 0; first < library.samples; first += library_block) {
-        Matrix<double> X(library.features, std::min(library_block, library.samples - first));
-        library.read(first, X.view());
-        body(first, X);
+Index leaves_of(const Library& library) {
+    return (library.samples + device_leaf - 1) / device_leaf;
+}
+
+// body(X) for the blocks of a leaf. Where ranks read together, each leaf takes as many reads, some of nothing.
+void each_block(const Library& library, Index leaf, const std::function<void(Batch<const double>)>& body) {
+    for (Index first = leaf * device_leaf; first < (leaf + 1) * device_leaf; first += library_block) {
+        const Index count = std::clamp<Index>(library.samples - first, 0, library_block);
+        if (count == 0 && library.reading != Reading::together)
+            return;
+        Matrix<double> X(library.features, count);
+        library.read(std::min(first, library.samples), X.view());
+        if (count > 0)
+            body(X.view());
     }
 }
 
-// columns(X): the columns of a block, for every item.
+// The sums of a pass over the library on the device: of_leaf(leaf) of `batch` items of `size` numbers each.
+std::vector<double> sum_on_device(
+    const Library& library, Index batch, Index size, const Execution& execution, const Streaming& streaming,
+    const std::function<std::vector<double>(Index leaf)>& of_leaf,
+    const std::function<void(Backend<double>&, std::span<double>, std::span<const double>)>& merge) {
+    LeafSums sums;
+    sums.size = batch * size;
+    sums.samples = device_leaf;
+    sums.leaves = [&](Index first, Index count) {
+        if (count > 0)
+            return std::vector<std::vector<double>>{of_leaf(first)};
+        if (library.reading == Reading::together)  // as often as the others
+            each_block(library, leaves_of(library), [](Batch<const double>) {});
+        return std::vector<std::vector<double>>();
+    };
+    sums.merge = [&](std::vector<double>& left, const std::vector<double>& right) {
+        parallel_items(batch, execution.threads, [&](Index i, Backend<double>& host) {
+            const auto at = static_cast<std::size_t>(i * size), length = static_cast<std::size_t>(size);
+            merge(host, std::span(left).subspan(at, length), std::span(right).subspan(at, length));
+        });
+    };
+    return sum_library(library, sums, *execution.ranks, streaming);
+}
+
+// columns(X): the columns of a block on the device, for every item.
 template <class F>
 std::vector<ColumnSums> stream(Backend<double>& on, const Library& library, Index rows, Index batch, bool centre,
+                               const Execution& execution, const Streaming& streaming, const Complaint& not_finite,
                                const F& columns) {
-    Accumulator sums(on, rows, batch);
-    each_block(library, [&](Index, const Matrix<double>& X) {
-        const Batch<double> S = columns(X);
-        sums.add_sum(S);
-        if (!centre)
-            sums.add_columns(S);
-    });
-    if (centre) {
-        sums.centre(library.samples);
-        each_block(library, [&](Index, const Matrix<double>& X) { sums.add_columns(columns(X)); });
+    const Keep keep{rows, streaming.factor};
+    Accumulator sums(on, keep, batch);
+    std::vector<double> shifts;
+    if (centre && keep.factor) {  // the mean, in a pass of its own
+        Streaming first = streaming;
+        if (!first.checkpoints.empty())
+            first.checkpoints /= "mean";
+        first.fingerprint += "pass = mean\n";
+        shifts = sum_on_device(
+            library, batch, rows, execution, first,
+            [&](Index leaf) {
+                each_block(library, leaf, [&](Batch<const double> X) {
+                    sums.add_sum(columns(X));
+                    sums.end_block();
+                });
+                return sums.take_sums();
+            },
+            [](Backend<double>&, std::span<double> left, std::span<const double> right) { add_to(left, right); });
+        for (double& x : shifts)
+            x /= static_cast<double>(library.samples);
+    } else if (centre) {
+        Matrix<double> X(library.features, std::min(library_block, library.samples));
+        library.read(0, X.view());
+        sums.add_sum(columns(X.view()));
+        shifts = sums.take_sums();
+        for (double& x : shifts)
+            x /= static_cast<double>(X.cols());
     }
-    return sums.result(library.samples);
+    if (centre)
+        sums.shift(shifts);
+    const auto part = [](const std::vector<double>& all, Index i, Index size) {
+        return std::span(all).subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size));
+    };
+    const std::vector<double> total = sum_on_device(
+        library, batch, keep.size(), execution, streaming,
+        [&](Index leaf) {
+            each_block(library, leaf, [&](Batch<const double> X) { sums.add(columns(X)); });
+            std::vector<double> taken = sums.take();
+            for (Index i = 0; i < batch; ++i)
+                check_finite(part(taken, i, keep.size()), i, not_finite);
+            return taken;
+        },
+        [&](Backend<double>& host, std::span<double> left, std::span<const double> right) {
+            merge(keep, host, left, right);
+        });
+    std::vector<ColumnSums> result;
+    for (Index i = 0; i < batch; ++i)
+        result.push_back(unpack(keep, part(total, i, keep.size()),
+                                centre ? part(shifts, i, rows) : std::span<const double>(), centre, library.samples));
+    return result;
+}
+
+// As in_parts, with one opinion of all ranks on what fits.
+void in_common_parts(Communicator& ranks, Index items, const std::function<void(Index first, Index count)>& body) {
+    in_parts(items, [&](Index first, Index count) { together(ranks, [&] { body(first, count); }); });
 }
 
 }  // namespace
 
 std::vector<ColumnSums> device_taps(Backend<double>& on, std::span<const Network> networks, const TapRequest& request,
-                                    const Library& library) {
+                                    const Library& library, const Execution& execution, const Streaming& streaming,
+                                    const Complaint& not_finite) {
     std::vector<ColumnSums> result;
-    in_parts(static_cast<Index>(networks.size()), [&](Index first, Index count) {
+    in_common_parts(*execution.ranks, static_cast<Index>(networks.size()), [&](Index first, Index count) {
+        Streaming own = streaming;
+        if (count < static_cast<Index>(networks.size())) {
+            const std::string range = std::to_string(first) + "-" + std::to_string(first + count - 1);
+            own.fingerprint += "networks = " + range + "\n";
+            if (!own.checkpoints.empty())
+                own.checkpoints /= range;
+        }
         TappedNetworks tapped(on, networks.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
                               request);
-        for (ColumnSums& sums : stream(on, library, tapped.rows(), tapped.count(), request.centre,
-                                       [&](const Matrix<double>& X) { return tapped.signals(X); }))
+        const Complaint complaint = [&](Index i) { return not_finite(first + i); };
+        for (ColumnSums& sums : stream(on, library, tapped.rows(), tapped.count(), request.centre, execution, own,
+                                       complaint, [&](Batch<const double> X) { return tapped.signals(X); }))
             result.push_back(std::move(sums));
     });
     return result;
 }
 
-ColumnSums device_inputs(Backend<double>& on, const Library& library, Index rows, bool centre,
-                         const std::function<Matrix<double>(const Matrix<double>& X)>& columns) {
+ColumnSums device_inputs(Backend<double>& on, const Library& library, Index rows, const MakeColumns& make, bool centre,
+                         const Execution& execution, const Streaming& streaming, const Complaint& not_finite) {
     const Stack block = allocate(on, rows, library_block, 1);
-    return stream(on, library, rows, 1, centre,
-                  [&](const Matrix<double>& X) {
-                      const Matrix<double> S = columns(X);
-                      on.upload(S.data(), block.columns(S.cols()));
-                      return block.columns(S.cols());
+    const Columns columns = make(on, 0);
+    return stream(on, library, rows, 1, centre, execution, streaming, not_finite,
+                  [&](Batch<const double> X) {
+                      const Batch<const double> S = columns(X);
+                      on.upload(S.data, block.columns(S.cols));
+                      return block.columns(S.cols);
                   })
         .front();
 }
@@ -250,35 +361,41 @@ std::vector<Matrix<double>> device_factors(Backend<double>& on, const Matrix<dou
 std::vector<std::vector<double>> device_third_moments(Backend<double>& on, std::span<const Network> networks,
                                                       const TapRequest& request, const Library& library,
                                                       const std::vector<std::vector<double>>& means,
-                                                      const std::vector<Matrix<double>>& U) {
+                                                      const std::vector<Matrix<double>>& U,
+                                                      const Execution& execution) {
     std::vector<std::vector<double>> moments;
     const Index n = U.front().rows(), k = U.front().cols();
-    in_parts(static_cast<Index>(networks.size()), [&](Index first, Index count) {
+    in_common_parts(*execution.ranks, static_cast<Index>(networks.size()), [&](Index first, Index count) {
         TappedNetworks tapped(on, networks.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
                               request);
         const Stack axes = upload(on, n, k, count, [&](Index i) -> const Matrix<double>& { return U[first + i]; });
         const Stack scores = allocate(on, k, library_block, count);
-        std::vector<std::vector<double>> part(static_cast<std::size_t>(count),
-                                              std::vector<double>(static_cast<std::size_t>(k))),
-            offset = part;  // U^T mean
+        std::vector<double> offset(static_cast<std::size_t>(k * count));  // U^T mean
         for (Index i = 0; i < count; ++i)
             for (Index j = 0; j < k; ++j)
                 for (Index row = 0; row < n; ++row)
-                    offset[i][j] += U[first + i](row, j) * means[first + i][row];
+                    offset[i * k + j] += U[first + i](row, j) * means[first + i][row];
         std::vector<double> host(static_cast<std::size_t>(k * library_block * count));
-        each_block(library, [&](Index, const Matrix<double>& X) {
-            const Batch<double> block = scores.columns(X.cols());
-            on.gemm(Op::transpose, Op::none, 1.0, axes.view(), tapped.signals(X), 0.0, block);
-            on.download(block, host.data());
-            for (Index i = 0; i < count; ++i)
-                for (Index column = 0; column < X.cols(); ++column)
-                    for (Index j = 0; j < k; ++j) {
-                        const double score = host[(i * X.cols() + column) * k + j] - offset[i][j];
-                        part[i][j] += score * score * score;
-                    }
-        });
-        for (std::vector<double>& item : part)
-            moments.push_back(std::move(item));
+        const std::vector<double> total = sum_on_device(
+            library, count, k, execution, {},
+            [&](Index leaf) {
+                std::vector<double> part(offset.size());
+                each_block(library, leaf, [&](Batch<const double> X) {
+                    const Batch<double> block = scores.columns(X.cols);
+                    on.gemm(Op::transpose, Op::none, 1.0, axes.view(), tapped.signals(X), 0.0, block);
+                    on.download(block, host.data());
+                    for (Index i = 0; i < count; ++i)
+                        for (Index column = 0; column < X.cols; ++column)
+                            for (Index j = 0; j < k; ++j) {
+                                const double score = host[(i * X.cols + column) * k + j] - offset[i * k + j];
+                                part[i * k + j] += score * score * score;
+                            }
+                });
+                return part;
+            },
+            [](Backend<double>&, std::span<double> left, std::span<const double> right) { add_to(left, right); });
+        for (Index i = 0; i < count; ++i)
+            moments.emplace_back(total.begin() + i * k, total.begin() + (i + 1) * k);
     });
     return moments;
 }

@@ -6,21 +6,25 @@
 #include <string>
 
 #include "descrambler/random.hpp"
+#include "library_sum.hpp"
 
 namespace descrambler {
 
 namespace {
 
-// Calls block(X) for each block of the library in order.
-template <class Block>
-void each_block(const Library& library, const Block& block) {
+// Sums that add(X, to) makes of each block.
+template <class Add>
+std::vector<double> sum_of(const Library& library, Index size, const Execution& execution, const Add& add) {
     if (library.samples < 1)
         throw InputError("library: no samples, expected at least 1");
-    for (Index first = 0; first < library.samples; first += library_block) {
-        Matrix<double> X(library.features, std::min(library_block, library.samples - first));
-        library.read(first, X.view());
-        block(X);
-    }
+    HostSums sums;
+    sums.size = size;
+    sums.leaf = [&](Backend<double>&, Index, Index blocks, const HostSums::Block& block, std::span<double> to) {
+        for (Index k = 0; k < blocks; ++k)
+            add(block(k), to);
+    };
+    sums.merge = [](Backend<double>&, std::span<double> left, std::span<const double> right) { add_to(left, right); };
+    return sum_on_host(library, sums, execution, {});
 }
 
 // scale * (the noise of samples first, first + 1, ...) is added to X, or assigned.
@@ -41,45 +45,45 @@ Library noise_library(Index features, Index samples, std::uint64_t seed) {
     require(features >= 1 && samples >= 1, "noise_library: needs features and samples");
     const std::shared_ptr<Backend<double>> on = make_cpu_backend<double>(1);
     return {features, samples,
-            [on, seed](Index first, Batch<double> X) { draw_noise(*on, seed, stream::noise, 1, false, first, X); }};
+            [on, seed](Index first, Batch<double> X) { draw_noise(*on, seed, stream::noise, 1, false, first, X); },
+            Reading::at_once};
 }
 
-Library with_noise(const Library& library, double snr, std::uint64_t seed) {
+Library with_noise(const Library& library, double snr, std::uint64_t seed, const Execution& execution) {
     if (!(snr > 0 && std::isfinite(snr)))
         throw InputError("snr: " + std::to_string(snr) + ", expected a finite number above 0");
-    const double sigma = library_rms(library) / snr;
+    const double sigma = library_rms(library, execution) / snr;
     if (!std::isfinite(sigma))
         throw InputError("snr: " + std::to_string(snr) + " is too small, the noise is not finite");
     const std::shared_ptr<Backend<double>> on = make_cpu_backend<double>(1);
-    return {library.features, library.samples, [on, seed, sigma, read = library.read](Index first, Batch<double> X) {
-                read(first, X);
-                draw_noise(*on, seed, stream::noise + 1, sigma, true, first, X);
-            }};
+    Library noisy = library;
+    noisy.read = [on, seed, sigma, read = library.read](Index first, Batch<double> X) {
+        read(first, X);
+        draw_noise(*on, seed, stream::noise + 1, sigma, true, first, X);
+    };
+    return noisy;
 }
 
-double library_rms(const Library& library) {
-    double total = 0;
-    each_block(library, [&](const Matrix<double>& X) {
-        double squares = 0;
-        for (const double x : X.values())
-            squares += x * x;
-        total += squares;
-    });
-    const double rms = std::sqrt(total / static_cast<double>(library.features) / static_cast<double>(library.samples));
+double library_rms(const Library& library, const Execution& execution) {
+    const std::vector<double> total =
+        sum_of(library, 1, execution, [](Batch<const double> X, std::span<double> squares) {
+            for (Index e = 0; e < X.size(); ++e)
+                squares[0] += X.data[e] * X.data[e];
+        });
+    const double rms =
+        std::sqrt(total[0] / static_cast<double>(library.features) / static_cast<double>(library.samples));
     if (!std::isfinite(rms))
         throw InputError("library: its root mean square is not finite, expected numbers below 1e154");
     return rms;
 }
 
-std::vector<double> library_mean(const Library& library) {
-    std::vector<double> mean(static_cast<std::size_t>(library.features));
-    each_block(library, [&](const Matrix<double>& X) {
-        std::vector<double> sum(mean.size());
-        for (Index j = 0; j < X.cols(); ++j)
-            for (Index i = 0; i < X.rows(); ++i)
-                sum[i] += X(i, j);
-        std::ranges::transform(mean, sum, mean.begin(), std::plus<>());
-    });
+std::vector<double> library_mean(const Library& library, const Execution& execution) {
+    std::vector<double> mean =
+        sum_of(library, library.features, execution, [](Batch<const double> X, std::span<double> sum) {
+            for (Index j = 0; j < X.cols; ++j)
+                for (Index i = 0; i < X.rows; ++i)
+                    sum[i] += X(i, j);
+        });
     for (double& x : mean) {
         x /= static_cast<double>(library.samples);
         if (!std::isfinite(x))

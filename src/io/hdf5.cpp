@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "descrambler/communicator.hpp"
 #include "descrambler/files.hpp"
 
 namespace descrambler {
@@ -154,6 +155,41 @@ Hid untimed(hid_t kind) {  // of data sets and groups: nothing that differs betw
     return properties;
 }
 
+#ifdef H5_HAVE_PARALLEL
+Hid collective_transfer() {
+    Hid transfer = H5Pcreate(H5P_DATASET_XFER);
+    H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE);
+    return transfer;
+}
+
+bool was_collective(hid_t transfer) {
+    H5D_mpio_actual_io_mode_t mode = H5D_MPIO_NO_COLLECTIVE;
+    return H5Pget_mpio_actual_io_mode(transfer, &mode) >= 0 && mode != H5D_MPIO_NO_COLLECTIVE;
+}
+
+bool can_share_files(const Communicator& ranks) {
+    return ranks.size() > 1 && ranks.native() != nullptr;
+}
+
+void share_file(hid_t access, const Communicator& ranks) {
+    H5Pset_fapl_mpio(access, *static_cast<const MPI_Comm*>(ranks.native()), MPI_INFO_NULL);
+}
+#else
+Hid collective_transfer() {
+    return H5Pcreate(H5P_DATASET_XFER);
+}
+
+bool was_collective(hid_t) {
+    return false;
+}
+
+bool can_share_files(const Communicator&) {
+    return false;
+}
+
+void share_file(hid_t, const Communicator&) {}
+#endif
+
 // A text of fixed size without what pads it.
 std::string unpadded(std::string_view view, H5T_str_t pad) {
     if (pad == H5T_STR_NULLTERM)
@@ -183,6 +219,9 @@ bool numeric(hid_t type) {
 struct FileHandle {
     hid_t id = -1;
     std::string name;
+    // Parallel HDF5: the ranks that have opened it together, and the one here; writing and reading rows is collective.
+    int ranks = 1, rank = 0;
+    bool collective = true;  // so far: HDF5 may fall back without a word
     FileHandle(hid_t id, std::string name) : id(id), name(std::move(name)) {}
     FileHandle(const FileHandle&) = delete;
     FileHandle& operator=(const FileHandle&) = delete;
@@ -245,7 +284,16 @@ struct Dataset {
     Hid id, type, space;
     std::vector<Index> shape;
     Index count = 1;
+    bool compressed = false;
 };
+
+// Without a cache HDF5 1.10 reads chunks as they lie in the file, also where they are shorter than the file says; with
+// one it runs past the end of its buffer. Compressed chunks are unpacked in any case.
+Hid without_chunk_cache() {
+    Hid access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_chunk_cache(access, 1, 0, 1);
+    return access;
+}
 
 // Bytes that the file may expand to: no size written in it is believed beyond that.
 std::uint64_t plausible_bytes(const FileHandle& file, bool compressed) {
@@ -274,9 +322,9 @@ std::vector<hsize_t> dimensions(const Impl& group, const std::string& name, hid_
     return dims;
 }
 
-Dataset open_dataset(const Impl& group, const std::string& name, Index limit, hid_t access = H5P_DEFAULT) {
+Dataset open_dataset(const Impl& group, const std::string& name, Index limit) {
     Dataset set;
-    set.id = H5Dopen2(group.id, below(name).c_str(), access);
+    set.id = H5Dopen2(group.id, below(name).c_str(), without_chunk_cache());
     if (!set.id.ok())
         group.bad_input(name, "expected a data set" + reason());
     set.type = H5Dget_type(set.id);
@@ -295,7 +343,8 @@ Dataset open_dataset(const Impl& group, const std::string& name, Index limit, hi
     if (layout < 0 || layout == H5D_VIRTUAL || H5Pget_external_count(creation) > 0)
         group.bad_input(name, "expected values that lie in this file");
     const std::uint64_t size = H5Tget_size(set.type);
-    const std::uint64_t most = plausible_bytes(*group.file, H5Pget_nfilters(creation) > 0);
+    set.compressed = H5Pget_nfilters(creation) > 0;
+    const std::uint64_t most = plausible_bytes(*group.file, set.compressed);
     std::vector<hsize_t> chunk;  // HDF5 holds a whole chunk in memory
     if (layout == H5D_CHUNKED) {
         chunk.resize(H5S_MAX_RANK);
@@ -409,7 +458,21 @@ void Impl::write(const std::string& name, const std::vector<Index>& shape, hid_t
                                untimed(H5P_DATASET_CREATE), H5P_DEFAULT);
     written(set.ok(), name, "data set");
     const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
-    written(empty || H5Dwrite(set, given, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0, name, "values");
+    if (file->ranks > 1 && !shape.empty() && !empty) {  // each rank its share of the rows
+        const Index first = shape[0] * file->rank / file->ranks, last = shape[0] * (file->rank + 1) / file->ranks;
+        const Hid space = simple_space(shape), transfer = collective_transfer();
+        std::vector<hsize_t> start(shape.size()), count(shape.begin(), shape.end());
+        start[0] = static_cast<hsize_t>(first);
+        count[0] = static_cast<hsize_t>(last - first);
+        if (first == last)
+            H5Sselect_none(space);
+        else
+            H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
+        written(H5Dwrite(set, given, space, space, transfer, values) >= 0, name, "values");
+        file->collective = file->collective && was_collective(transfer);
+    } else {
+        written(empty || H5Dwrite(set, given, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0, name, "values");
+    }
     const std::pair<const char*, std::string> texts[] = {
         {"unit", meaning.unit.empty() ? "1" : meaning.unit}, {"meaning", meaning.meaning}, {"axes", meaning.axes}};
     for (const auto& [key, text] : texts) {
@@ -569,13 +632,20 @@ struct Hdf5Rows::Impl {
 
 Hdf5Rows Hdf5Group::rows(const std::string& name) const {
     const Quiet quiet;
-    const Hid access = H5Pcreate(H5P_DATASET_ACCESS);
-    H5Pset_chunk_cache(access, chunk_cache_slots, chunk_cache_bytes, 1);  // 1: chunks that were read whole go first
-    Dataset set = open_dataset(*impl_, name, Index{1} << 60, access);
+    Dataset set = open_dataset(*impl_, name, Index{1} << 60);
     if (!numeric(set.type))
         impl_->bad_input(name, "expected numbers");
     if (set.shape.size() != 2)
         impl_->bad_input(name, "expected 2 dimensions, found " + std::to_string(set.shape.size()));
+    if (set.compressed) {  // neighbouring windows share chunks; nothing else holds the data set open, so that this
+                           // counts
+        const Hid access = H5Pcreate(H5P_DATASET_ACCESS);
+        H5Pset_chunk_cache(access, chunk_cache_slots, chunk_cache_bytes, 1);  // 1: chunks that were read whole go first
+        set.id = Hid();
+        set.id = H5Dopen2(impl_->id, below(name).c_str(), access);
+        if (!set.id.ok())
+            impl_->bad_input(name, "expected a data set" + reason());
+    }
     Hdf5Rows result;
     result.impl_ = std::make_shared<Hdf5Rows::Impl>(Hdf5Rows::Impl{impl_, name, std::move(set)});
     return result;
@@ -592,14 +662,25 @@ Index Hdf5Rows::cols() const {
 void Hdf5Rows::read(Index first, Index count, double* values) const {
     const Quiet quiet;
     require(first >= 0 && count >= 0 && first + count <= rows(), "rows beyond the data set");
-    if (count == 0 || cols() == 0)
+    FileHandle& file = *impl_->group->file;
+    if ((count == 0 && file.ranks == 1) || cols() == 0)
         return;
     const hsize_t start[] = {static_cast<hsize_t>(first), 0};
-    const hsize_t size[] = {static_cast<hsize_t>(count), static_cast<hsize_t>(cols())};
+    const hsize_t size[] = {static_cast<hsize_t>(std::max<Index>(count, 1)), static_cast<hsize_t>(cols())};
     const Hid memory = H5Screate_simple(2, size, nullptr), window = H5Scopy(impl_->set.space);
-    const Hid transfer = H5Pcreate(H5P_DATASET_XFER);
-    if (H5Sselect_hyperslab(window, H5S_SELECT_SET, start, nullptr, size, nullptr) < 0 ||
-        H5Dread(impl_->set.id, H5T_NATIVE_DOUBLE, memory, window, transfer, values) < 0)
+    const Hid transfer = file.ranks > 1 ? collective_transfer() : Hid(H5Pcreate(H5P_DATASET_XFER));
+    double nothing = 0;
+    if (count == 0) {  // the others read
+        H5Sselect_none(memory);
+        H5Sselect_none(window);
+        values = &nothing;
+    } else {
+        H5Sselect_hyperslab(window, H5S_SELECT_SET, start, nullptr, size, nullptr);
+    }
+    const herr_t done = H5Dread(impl_->set.id, H5T_NATIVE_DOUBLE, memory, window, transfer, values);
+    if (file.ranks > 1)
+        file.collective = file.collective && was_collective(transfer);
+    if (done < 0)
         impl_->group->bad_input(impl_->name, "rows " + std::to_string(first) + " to " +
                                                  std::to_string(first + count - 1) + ": expected numbers" + reason());
 }
@@ -690,6 +771,8 @@ struct Hdf5File::State {
     std::shared_ptr<FileHandle> file;
     Hdf5Group root;
     std::filesystem::path path, temporary;  // temporary is empty when reading and after commit()
+    Communicator* communicator = nullptr;   // of those that write it together
+    bool keeps = true;                      // is the one that renames or removes it
 
     State(std::shared_ptr<FileHandle> opened, std::filesystem::path path, std::filesystem::path temporary)
         : file(std::move(opened)), path(std::move(path)), temporary(std::move(temporary)) {
@@ -701,7 +784,8 @@ struct Hdf5File::State {
         if (!temporary.empty()) {
             file->close();
             std::error_code ignored;
-            std::filesystem::remove(temporary, ignored);
+            if (keeps)
+                std::filesystem::remove(temporary, ignored);
         }
     }
 };
@@ -710,15 +794,61 @@ Hdf5File::Hdf5File(Hdf5File&&) noexcept = default;
 Hdf5File& Hdf5File::operator=(Hdf5File&&) noexcept = default;
 Hdf5File::~Hdf5File() = default;
 
+namespace {
+
+Hid reading_access() {
+    Hid access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_file_locking(access, false, true);  // files appear complete, and some file systems know no locks
+    return access;
+}
+
+Hid writing_access() {
+    Hid access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);  // checksums on everything but the values
+    H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);                // commit() must not leave it half open
+    H5Pset_file_locking(access, false, true);
+    return access;
+}
+
+void check_regular(const std::string& path) {
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(path, error))
+        throw InputError(path + ": cannot be read: " + (error ? error.message() : "not a regular file"));
+}
+
+}  // namespace
+
+Hdf5File Hdf5File::open(const std::string& path, Communicator& ranks) {
+    if (!can_share_files(ranks))
+        return open(path);
+    skip_cleanup_at_exit();
+    const Quiet quiet;
+    together(ranks, [&] { check_regular(path); });
+    const Hid access = reading_access();
+    share_file(access, ranks);
+    auto file = std::make_shared<FileHandle>(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), path);
+    file->ranks = ranks.size();
+    file->rank = ranks.rank();
+    Hdf5File result;
+    together(ranks, [&] {
+        if (file->id < 0)
+            throw InputError(path + ": expected an HDF5 file" + reason());
+        result.state_ = std::make_unique<State>(std::move(file), path, "");
+        if (!result.state_->root.impl_->id.ok())
+            throw InputError(path + ": expected an HDF5 file with a root group" + reason());
+    });
+    return result;
+}
+
+bool Hdf5File::collective() const {
+    return state_->file->ranks > 1 && state_->file->collective;
+}
+
 Hdf5File Hdf5File::open(const std::string& path) {
     skip_cleanup_at_exit();
     const Quiet quiet;
-    std::error_code error;
-    const bool regular = std::filesystem::is_regular_file(path, error);
-    if (!regular)
-        throw InputError(path + ": cannot be read: " + (error ? error.message() : "not a regular file"));
-    const Hid access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_file_locking(access, false, true);  // files appear complete, and some file systems know no locks
+    check_regular(path);
+    const Hid access = reading_access();
     auto file = std::make_shared<FileHandle>(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), path);
     if (file->id < 0)
         throw InputError(path + ": expected an HDF5 file" + reason());
@@ -733,15 +863,41 @@ Hdf5File Hdf5File::create(const std::string& path) {
     skip_cleanup_at_exit();
     const Quiet quiet;
     const std::filesystem::path temporary = temporary_name(path);
-    const Hid access = H5Pcreate(H5P_FILE_ACCESS), creation = untimed(H5P_FILE_CREATE);
-    H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);  // checksums on everything but the values
-    H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);                // commit() must not leave it half open
-    H5Pset_file_locking(access, false, true);
+    const Hid access = writing_access(), creation = untimed(H5P_FILE_CREATE);
     auto file = std::make_shared<FileHandle>(H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, creation, access), path);
     if (file->id < 0)
         throw Error(path + ": cannot be created" + reason());
     Hdf5File result;
     result.state_ = std::make_unique<State>(std::move(file), path, temporary);
+    return result;
+}
+
+Hdf5File Hdf5File::create(const std::string& path, Communicator& ranks) {
+    if (ranks.size() == 1)
+        return create(path);
+    skip_cleanup_at_exit();
+    const Quiet quiet;
+    std::string temporary = temporary_name(path).string();
+    temporary = all_gather(ranks, temporary).front();
+    const Hid access = writing_access(), creation = untimed(H5P_FILE_CREATE);
+    const bool shared = can_share_files(ranks);
+    if (shared)
+        share_file(access, ranks);
+    else if (ranks.rank() != 0)  // a serial HDF5: rank 0 writes, what the others write goes nowhere
+        H5Pset_fapl_core(access, 1 << 20, false);
+    Hdf5File result;
+    together(ranks, [&] {
+        auto file = std::make_shared<FileHandle>(H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, creation, access), path);
+        if (file->id < 0)
+            throw Error(path + ": cannot be created" + reason());
+        if (shared) {
+            file->ranks = ranks.size();
+            file->rank = ranks.rank();
+        }
+        result.state_ = std::make_unique<State>(std::move(file), path, temporary);
+        result.state_->communicator = &ranks;
+        result.state_->keeps = ranks.rank() == 0;
+    });
     return result;
 }
 
@@ -752,9 +908,20 @@ const Hdf5Group& Hdf5File::root() const {
 void Hdf5File::commit() {
     const Quiet quiet;
     require(!state_->temporary.empty(), "commit() of a file that is not being written");
-    if (!state_->file->close())
-        throw Error(state_->path.string() + ": cannot be written" + reason());
-    commit_file(state_->temporary, state_->path);
+    const auto close = [&] {
+        if (!state_->file->close())
+            throw Error(state_->path.string() + ": cannot be written" + reason());
+    };
+    if (state_->communicator == nullptr) {
+        close();
+        commit_file(state_->temporary, state_->path);
+    } else {
+        together(*state_->communicator, close);
+        together(*state_->communicator, [&] {
+            if (state_->keeps)
+                commit_file(state_->temporary, state_->path);
+        });
+    }
     state_->temporary.clear();
 }
 

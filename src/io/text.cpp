@@ -64,4 +64,16 @@ std::optional<Index> parse_index(std::string_view text) {
     return value;
 }
 
+std::string first_difference(std::string_view stored, std::string_view wanted, std::string_view what) {
+    std::size_t at = 0;
+    while (at < wanted.size() && at < stored.size() && wanted[at] == stored[at])
+        ++at;
+    const auto line = [&](std::string_view text) {
+        const std::size_t before = at == 0 ? text.npos : text.rfind('\n', at - 1);
+        const std::size_t begin = before == text.npos ? 0 : before + 1;
+        return std::string(text.substr(begin, text.find('\n', begin) - begin));
+    };
+    return "it has '" + line(stored) + "', " + std::string(what) + " has '" + line(wanted) + "'";
+}
+
 }  // namespace descrambler

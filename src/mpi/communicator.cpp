@@ -46,6 +46,23 @@ private:
     bool own_ = false;
 };
 
+class Sum final : public Communicator::PendingSum {
+public:
+    Sum(MPI_Comm comm, std::vector<double> mine) : PendingSum(std::move(mine)) {
+        check(MPI_Iallreduce(MPI_IN_PLACE, values_.data(), static_cast<int>(values_.size()), MPI_DOUBLE, MPI_SUM, comm,
+                             &request_),
+              "MPI_Iallreduce");
+    }
+    bool ready() override {
+        int done = 0;
+        check(MPI_Test(&request_, &done, MPI_STATUS_IGNORE), "MPI_Iallreduce");
+        return done != 0;
+    }
+
+private:
+    MPI_Request request_ = MPI_REQUEST_NULL;
+};
+
 class Ranks final : public Communicator {
 public:
     Ranks() {
@@ -127,6 +144,10 @@ public:
         for (std::size_t i = 0; i < counts.size(); ++i)
             parts.emplace_back(all.begin() + starts[i], all.begin() + starts[i] + counts[i]);
         return parts;
+    }
+
+    std::unique_ptr<PendingSum> start_sum(std::vector<double> mine) override {
+        return std::make_unique<Sum>(comm_, std::move(mine));
     }
 
 private:

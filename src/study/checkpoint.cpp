@@ -5,6 +5,7 @@
 
 #include "descrambler/hdf5.hpp"
 #include "descrambler/mlp.hpp"
+#include "io/text.hpp"
 
 namespace descrambler {
 
@@ -75,17 +76,9 @@ std::optional<MemberState> read_member(const std::filesystem::path& folder, cons
     member.name = name;
     member.plan = plan;
     const std::string wanted = member_fingerprint(config, plan), found = root.text_attribute("", "fingerprint");
-    if (wanted != found) {  // show the first line that differs
-        std::size_t at = 0;
-        while (at < wanted.size() && at < found.size() && wanted[at] == found[at])
-            ++at;
-        const auto line = [&](const std::string& text) {
-            const std::size_t begin = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
-            return text.substr(begin, text.find('\n', begin) - begin);
-        };
-        throw OtherConfiguration(path + ": belongs to another configuration: it has '" + line(found) +
-                                 "', this study has '" + line(wanted) + "'");
-    }
+    if (wanted != found)
+        throw OtherConfiguration(path + ": belongs to another configuration: " +
+                                 first_difference(found, wanted, "this study"));
     const double iteration = root.number_attribute("", "iteration");
     member.parameters = root.read_vector<double>("parameters");
     member.first_moment = root.read_vector<double>("first_moment");

@@ -129,5 +129,63 @@ TEST(VectorMath, BitsDoNotDependOnThePositionInALoop) {
     }
 }
 
+// The same in double, against the longer type of the machine where there is one.
+double units(double x, long double exact) {
+    const auto near = std::fabs(static_cast<double>(exact));
+    const long double unit = static_cast<long double>(std::nextafter(near, 2 * near + 1)) - near;
+    return static_cast<double>(std::fabs(static_cast<long double>(x) - exact) / unit);
+}
+
+template <class F, class Exact>
+double worst_double(F f, Exact exact, double low, double high) {
+    double most = 0;
+    const std::uint64_t a = std::bit_cast<std::uint64_t>(low), b = std::bit_cast<std::uint64_t>(high);
+    const std::uint64_t first = std::min(a, b), stride = (std::max(a, b) - first) / 400000 + 1;
+    for (std::uint64_t bits = first; bits <= std::max(a, b); bits += stride) {
+        const double x = std::bit_cast<double>(bits);
+        most = std::max(most, units(f(x), exact(static_cast<long double>(x))));
+    }
+    return most;
+}
+
+TEST(VectorMath, DoubleVersionsAreWithinTheirBounds) {
+    if (std::numeric_limits<long double>::digits <= std::numeric_limits<double>::digits)
+        GTEST_SKIP() << "no longer type to compare with";
+    const auto exponential = [](double x) { return fast_exp(x); };
+    const auto exp_exact = [](long double x) { return std::exp(x); };
+    EXPECT_LT(worst_double(exponential, exp_exact, 1e-10, 709.6), 1.0);
+    EXPECT_LT(worst_double(exponential, exp_exact, 0.1, 2.0), 1.0);
+    EXPECT_LT(worst_double(exponential, exp_exact, -1e-10, -707.9), 1.0);
+    const auto tangent = [](double x) { return fast_tanh(x); };
+    const auto tanh_exact = [](long double x) { return std::tanh(x); };
+    EXPECT_LT(worst_double(tangent, tanh_exact, 1e-20, 100.0), 3.0);
+    EXPECT_LT(worst_double(tangent, tanh_exact, 0.05, 2.0), 3.0);
+    const auto logistic = [](double x) { return fast_logistic(x); };
+    const auto logistic_exact = [](long double x) { return 1 / (1 + std::exp(-x)); };
+    EXPECT_LT(worst_double(logistic, logistic_exact, 1e-10, 700.0), 2.0);
+    EXPECT_LT(worst_double(logistic, logistic_exact, -1e-10, -707.0), 2.0);
+}
+
+TEST(VectorMath, DoubleVersionsAtTheirEnds) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    EXPECT_EQ(fast_exp(0.0), 1.0);
+    EXPECT_TRUE(std::isnormal(fast_exp(-infinity)));
+    EXPECT_LT(fast_exp(-1e300), 1e-307);
+    EXPECT_TRUE(std::isnormal(fast_exp(infinity)));
+    EXPECT_GT(fast_exp(1e300), 1.5e308);
+    EXPECT_TRUE(std::isnan(fast_exp(nan)));
+    EXPECT_TRUE(std::isnan(fast_tanh(nan)));
+    EXPECT_TRUE(std::isnan(fast_logistic(nan)));
+    EXPECT_EQ(fast_tanh(infinity), 1.0);
+    EXPECT_EQ(fast_tanh(-infinity), -1.0);
+    EXPECT_EQ(fast_tanh(0.0), 0.0);
+    EXPECT_EQ(fast_logistic(0.0), 0.5);
+    for (double x = 0; x < 30; x += 0.001) {
+        EXPECT_EQ(fast_tanh(-x), -fast_tanh(x));
+        EXPECT_LE(fast_tanh(x), 1.0);
+    }
+}
+
 }  // namespace
 }  // namespace descrambler

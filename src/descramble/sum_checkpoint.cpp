@@ -1,0 +1,160 @@
+#include "sum_checkpoint.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+
+#include "descrambler/hdf5.hpp"
+#include "io/text.hpp"
+
+namespace descrambler {
+namespace {
+
+namespace fs = std::filesystem;
+
+class OtherSum : public InputError {
+public:
+    using InputError::InputError;
+};
+
+// FNV-1a over the bit patterns: finds flipped bits, not adversaries.
+class Checksum {
+public:
+    void add(std::uint64_t word) { hash_ = (hash_ ^ word) * 0x100000001b3u; }
+    void add(const TreeSum::Node& node) {
+        add(static_cast<std::uint64_t>(node.level));
+        add(static_cast<std::uint64_t>(node.index));
+        for (const double x : node.value)
+            add(std::bit_cast<std::uint64_t>(x));
+    }
+    [[nodiscard]] std::string text() const { return std::to_string(hash_); }
+
+private:
+    std::uint64_t hash_ = 0xcbf29ce484222325u;
+};
+
+fs::path file_of(const fs::path& folder, int number) {
+    return folder / (std::to_string(number) + ".h5");
+}
+
+// Number of a file that a rank has written; -1: it is something else.
+int number_of(const fs::path& path) {
+    const std::string stem = path.stem().string();
+    int number = -1;
+    const auto [end, error] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
+    return error == std::errc() && end == stem.data() + stem.size() && path.extension() == ".h5" ? number : -1;
+}
+
+std::vector<TreeSum::Node> read_nodes(const fs::path& path, const std::string& fingerprint, Index size) {
+    const Hdf5File file = Hdf5File::open(path.string());
+    const Hdf5Group& root = file.root();
+    if (const std::string found = root.text_attribute("", "fingerprint"); found != fingerprint)
+        throw OtherSum(path.string() + ": belongs to another sum: " + first_difference(found, fingerprint, "this one"));
+    std::vector<TreeSum::Node> nodes;
+    Checksum checksum;
+    for (const std::string& name : root.group("nodes").names()) {
+        TreeSum::Node node;
+        const std::string at = "nodes/" + name;
+        node.level = static_cast<int>(root.number_attribute(at, "level"));
+        node.index = static_cast<Index>(root.number_attribute(at, "index"));
+        node.value = root.read_vector<double>(at);
+        checksum.add(node);
+        if (static_cast<Index>(node.value.size()) != size || node.level < 0 || node.level > 62 || node.index < 0)
+            throw InputError(path.string() + ": " + at + ": expected " + std::to_string(size) + " numbers");
+        nodes.push_back(std::move(node));
+    }
+    if (root.text_attribute("", "checksum") != checksum.text())
+        throw InputError(path.string() + ": checksum: the content is damaged");
+    return nodes;
+}
+
+struct Range {
+    Index first = 0, last = 0;
+    int rank = 0;
+};
+
+}  // namespace
+
+void write_sum_checkpoint(const fs::path& folder, int rank, const std::string& fingerprint, const TreeSum& sum) {
+    Hdf5File file = Hdf5File::create(file_of(folder, rank).string());
+    const Hdf5Group& root = file.root();
+    (void)root.create_group("nodes");
+    Checksum checksum;
+    std::vector<const TreeSum::Node*> nodes;
+    for (const auto& [first, node] : sum.nodes())
+        nodes.push_back(&node);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        char name[32];
+        std::snprintf(name, sizeof name, "nodes/%06zu", i);
+        root.write(name, nodes[i]->value, {"1", "sum over the leaves of a node of the tree", "number"});
+        root.attribute(name, "level", static_cast<std::int64_t>(nodes[i]->level));
+        root.attribute(name, "index", static_cast<std::int64_t>(nodes[i]->index));
+        checksum.add(*nodes[i]);
+    }
+    root.attribute("", "fingerprint", fingerprint);
+    root.attribute("", "checksum", checksum.text());
+    file.commit();
+}
+
+StoredSum read_sum_checkpoints(Communicator& ranks, const fs::path& folder, const std::string& fingerprint, Index size,
+                               const Progress& progress) {
+    StoredSum stored;
+    std::string damage;
+    together(ranks, [&] {
+        std::error_code none;
+        for (const fs::directory_entry& entry : fs::directory_iterator(folder, none)) {
+            const int number = number_of(entry.path());
+            if (number < 0 || number % ranks.size() != ranks.rank())  // a rank alone reads and removes a file
+                continue;
+            try {
+                for (TreeSum::Node& node : read_nodes(entry.path(), fingerprint, size))
+                    stored.nodes.push_back(std::move(node));
+            } catch (const OtherSum&) {
+                throw;
+            } catch (const InputError& error) {
+                damage += (damage.empty() ? "" : "; ") + std::string(error.what());
+            }
+            if (number != ranks.rank())
+                stored.foreign.push_back(entry.path());
+        }
+    });
+    for (const std::string& text : all_gather(ranks, damage))
+        if (!text.empty() && progress.warn)
+            progress.warn(text + "; its part is summed again");
+
+    // A kill between the writing of one file and the removal of another leaves leaves twice, with the same bits: nodes
+    // of a tree lie inside each other or apart, and the larger ones win.
+    std::vector<Index> mine;
+    for (const TreeSum::Node& node : stored.nodes)
+        mine.insert(mine.end(), {node.first(), node.last()});
+    std::vector<Range> ranges;
+    const std::vector<Communicator::Bytes> all = ranks.all_gather(std::as_bytes(std::span(mine)));
+    for (std::size_t rank = 0; rank < all.size(); ++rank) {
+        std::vector<Index> pairs(all[rank].size() / sizeof(Index));
+        std::memcpy(pairs.data(), all[rank].data(), all[rank].size());
+        for (std::size_t i = 0; i < pairs.size(); i += 2)
+            ranges.push_back({pairs[i], pairs[i + 1], static_cast<int>(rank)});
+    }
+    std::ranges::stable_sort(ranges, [](const Range& a, const Range& b) {
+        return a.first != b.first ? a.first < b.first : a.last > b.last;
+    });
+    std::vector<TreeSum::Node> kept;
+    Index covered = 0;
+    for (const Range& range : ranges) {
+        if (range.first < covered)
+            continue;
+        covered = range.last;
+        stored.done.emplace_back(range.first, range.last);
+        if (range.rank != ranks.rank())
+            continue;
+        const auto node = std::ranges::find_if(stored.nodes, [&](const TreeSum::Node& n) {
+            return !n.value.empty() && n.first() == range.first && n.last() == range.last;
+        });
+        kept.push_back(std::move(*node));
+        node->value.clear();
+    }
+    stored.nodes = std::move(kept);
+    return stored;
+}
+
+}  // namespace descrambler
