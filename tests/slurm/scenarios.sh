@@ -200,9 +200,10 @@ host_loss() {
 
 # A Gram matrix over a library, told to stop on the way: a checkpoint of every rank, requeue, the same bits as one process gives.
 gram() {
-    pause_at out.h5.parts
+    pause_at 'out.h5.parts/*'
     request=("$REFERENCE/study.h5" --inputs deer:2000000 --layer 1 --network 0)
-    PAUSE_AFTER=0.2 DESCRAMBLER=$here/paused submit "${four_ranks[@]}" slurm/gram.sbatch "${request[0]}" out.h5 "${request[@]:1}" >/dev/null
+    DESCRAMBLER=$here/paused submit "${four_ranks[@]}" slurm/gram.sbatch "${request[0]}" out.h5 "${request[@]:1}" \
+        --checkpoint-seconds 0.2 >/dev/null
     until_paused
     check "$PROGRAM" gram "${request[@]}" --out direct.h5 --quiet
     check scancel --batch --signal=USR1 "$job"
@@ -240,7 +241,11 @@ ranks() {
 
 # The benchmarks, where they are built: a file of the right form, on all cores of the node.
 bench() {
-    [ -x "$(dirname "$PROGRAM")/descrambler_bench" ] || { echo "skipped: descrambler_bench is not built"; exit 77; }
+    if [ ! -x "$(dirname "$PROGRAM")/descrambler_bench" ]; then
+        [ "${CI:-}" != true ] || give_up "descrambler_bench is not built"
+        echo "skipped: descrambler_bench is not built"
+        exit 77
+    fi
     job=$(sbatch --parsable slurm/bench.sbatch out.json --benchmark_filter='gemm<float>/80/' --benchmark_repetitions=1 --benchmark_min_time=0.01)
     until_true 120 ended "$job"
     check in_state "$job" COMPLETED
