@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "cpu/blas.hpp"
 #include "cpu/lapack.hpp"
 #include "vector_math.hpp"
 
@@ -148,9 +149,7 @@ void dense_gram(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T>
                 forward_item<T>(f, W.item(i), b.data == nullptr ? b : b.item(i), x.item(i).columns(first, S.cols), S);
                 syrk(static_cast<int>(n), static_cast<int>(S.cols), S.data, first == 0 ? beta : T{1}, g.data);
             }
-            for (Index column = 1; column < n; ++column)
-                for (Index row = 0; row < column; ++row)
-                    g(row, column) = g(column, row);
+            mirror(g);
         }
     }
 }
