@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "cpu/lapack.hpp"
+#include "cpu/panel_product.hpp"
 
 extern "C" void openblas_set_num_threads(int threads);
 extern "C" char* openblas_get_corename();
@@ -78,6 +79,15 @@ void mirror(Batch<T> G) {
 }
 
 template <class T>
+void lower_gram(Batch<const T> S, T beta, Batch<T> G) {
+    constexpr Index least_columns = 64;
+    if (S.cols >= least_columns && panel_gram_serves<T>(S.rows))
+        panel_gram(S, beta, G);
+    else
+        syrk(static_cast<int>(S.rows), static_cast<int>(S.cols), S.data, beta, G.data);
+}
+
+template <class T>
 void gram(Batch<const T> S, T beta, Batch<T> G, int threads) {
     if (G.size() == 0)
         return;
@@ -88,7 +98,7 @@ void gram(Batch<const T> S, T beta, Batch<T> G, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads) if (G.batch > 1)
     for (Index i = 0; i < G.batch; ++i) {
         const Batch<T> g = G.item(i);
-        syrk(static_cast<int>(S.rows), static_cast<int>(S.cols), S.item(i).data, beta, g.data);
+        lower_gram(S.item(i), beta, g);
         mirror(g);
     }
 }
@@ -117,6 +127,8 @@ void dot(Batch<const T> x, Batch<const T> y, Batch<T> r, int threads) {
     }
 }
 
+template void lower_gram<float>(Batch<const float>, float, Batch<float>);
+template void lower_gram<double>(Batch<const double>, double, Batch<double>);
 template void mirror<float>(Batch<float>);
 template void mirror<double>(Batch<double>);
 template void gemm<float>(Op, Op, float, Batch<const float>, Batch<const float>, float, Batch<float>, int);
