@@ -63,15 +63,15 @@ public:
     std::vector<double> run() {
         resume();
         work();
+        together(ranks_, [&] {  // a failure anywhere counts for more than the stop that it brought to the others
+            if (stopped_ && !failure_)
+                checkpoint();
+            if (failure_)
+                std::rethrow_exception(failure_);
+        });
         together(ranks_, [&] {
-            if (failure_)
-                std::rethrow_exception(failure_);
-            if (!stopped_)
-                return;
-            checkpoint();
-            if (failure_)
-                std::rethrow_exception(failure_);
-            throw Stopped("stopped after a checkpoint");
+            if (stopped_)
+                throw Stopped("stopped after a checkpoint");
         });
         collect();
         std::vector<double> total;
