@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 
+#include "descrambler/communicator.hpp"
 #include "descrambler/gram.hpp"
 #include "tree_sum.hpp"
 
