@@ -97,6 +97,8 @@ def main():
     arguments.add_argument("out")
     arguments.add_argument("--samples", type=int, default=1 << 21)
     arguments.add_argument("--ranks", default=",".join(str(r) for r in (1, 2, 4, 8, 16, 32, 64) if r <= os.cpu_count()))
+    arguments.add_argument("--latency", type=float, help="seconds, in the place of what is measured here")
+    arguments.add_argument("--bandwidth", type=float, help="bytes a second, likewise")
     options = arguments.parse_args()
     build = pathlib.Path(options.build)
     ranks = [int(r) for r in options.ranks.split(",")]
@@ -123,6 +125,8 @@ def main():
     latency = probe["messages"][0]["seconds"]
     largest = probe["messages"][-1]
     bandwidth = largest["bytes"] / max(largest["seconds"] - latency, 1e-9)
+
+    latency, bandwidth = options.latency or latency, options.bandwidth or bandwidth
 
     strong, weak = {r: [] for r in ranks}, {r: [] for r in ranks}
     sent, peak, small = {}, {}, []
