@@ -24,4 +24,8 @@ void check_output(const std::filesystem::path& path);
 // mkdir -p; throws InputError if something that is not a folder is in the way, Error if it is not permitted.
 void make_folder(const std::filesystem::path& path);
 
+// Blocks of the disk for the first `bytes` of a file that is there, whose size stays. Throws Error that names `path`
+// where there is no room; file systems that cannot reserve are left alone.
+void reserve_disk(const std::filesystem::path& temporary, const std::filesystem::path& path, std::uint64_t bytes);
+
 }  // namespace descrambler

@@ -112,7 +112,8 @@ public:
     [[nodiscard]] static Hdf5File open(const std::string& path, Communicator& ranks);
     [[nodiscard]] static Hdf5File create(const std::string& path);
     // One file that all ranks write: every rank makes the same calls with the same values, and writes its share of the
-    // rows of each data set, collectively (parallel HDF5; in a build without, rank 0 writes all).
+    // rows of each data set, collectively (parallel HDF5; in a build without, rank 0 writes all). A failure to write
+    // is thrown on the ranks that see it, while others wait inside HDF5: end them with Communicator::abort.
     [[nodiscard]] static Hdf5File create(const std::string& path, Communicator& ranks);
     Hdf5File(Hdf5File&&) noexcept;
     Hdf5File& operator=(Hdf5File&&) noexcept;

@@ -118,6 +118,7 @@ void run(const Options& o) {
     streaming.progress = stoppable_progress(o.common);
     const TapRequest request{
         .layer = o.layer, .tap = tap_from(o.tap), .include_bias = o.include_bias, .centre = o.centre};
+    together(ranks, [&] { check_tap(ensemble.networks, request, library); });  // all refuse it: one speaks
     const std::vector<TapGram> grams = tap_grams(ensemble.networks, request, library, o.common.execution(), streaming);
     write_grams(o, ranks, grams, device, seed_of(ensemble, o.common));
     const Resources most = largest(ranks);

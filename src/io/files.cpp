@@ -123,6 +123,16 @@ void commit_file(const fs::path& temporary, const fs::path& path) {
         throw Error(path.string() + ": its folder cannot be written to disk: " + reason(errno));
 }
 
+void reserve_disk(const fs::path& temporary, const fs::path& path, std::uint64_t bytes) {
+    const Descriptor file(temporary, O_WRONLY);
+    int result = -1;
+    do
+        result = ::fallocate(file.id(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes));
+    while (result != 0 && errno == EINTR);
+    if (result != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+        throw Error(path.string() + ": cannot be written: " + reason(errno));
+}
+
 void check_output(const fs::path& path) {
     std::error_code ignored;
     if (path.empty() || !path.has_filename())

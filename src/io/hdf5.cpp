@@ -22,6 +22,7 @@ constexpr std::size_t chunk_cache_bytes = std::size_t{1} << 26;  // of a data se
 constexpr std::size_t chunk_cache_slots = 12421;                 // a prime, well above the chunks that one row crosses
 constexpr int most_depth = 16;                                   // of groups, where all of them are visited
 constexpr int most_objects = 100000;
+constexpr std::uint64_t metadata_bytes = std::uint64_t{1} << 18;  // more than our files have besides their values
 
 // HDF5 prints its error stack unless told otherwise; this keeps it quiet for one call of ours.
 class Quiet {
@@ -217,11 +218,18 @@ struct FileHandle {
     std::string name;
     // Parallel HDF5: the ranks that have opened it together, and the one here; writing and reading rows is collective.
     int ranks = 1, rank = 0;
-    bool collective = true;  // so far: HDF5 may fall back without a word
+    Communicator* communicator = nullptr;  // of those that write it together
+    std::string temporary;                 // what they write it to
+    bool collective = true;                // so far: HDF5 may fall back without a word
     FileHandle(hid_t id, std::string name) : id(id), name(std::move(name)) {}
     FileHandle(const FileHandle&) = delete;
     FileHandle& operator=(const FileHandle&) = delete;
     ~FileHandle() { close(); }
+    // Ranks that write together would wait for each other for ever where the disk is full: room is made sure of first.
+    void reserve(std::uint64_t bytes) const {
+        if (rank == 0)
+            reserve_disk(temporary, name, bytes + metadata_bytes);
+    }
     bool close() {
         const Quiet quiet;
         return id < 0 || H5Fclose(std::exchange(id, -1)) >= 0;
@@ -456,6 +464,11 @@ void Impl::write(const std::string& name, const std::vector<Index>& shape, hid_t
     const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
     if (file->ranks > 1 && !shape.empty() && !empty) {  // each rank its share of the rows
         const Index first = shape[0] * file->rank / file->ranks, last = shape[0] * (file->rank + 1) / file->ranks;
+        const haddr_t offset = H5Dget_offset(set);
+        together(*file->communicator, [&] {
+            if (offset != HADDR_UNDEF)
+                file->reserve(offset + H5Dget_storage_size(set));
+        });
         const Hid space = simple_space(shape), transfer = collective_transfer();
         std::vector<hsize_t> start(shape.size()), count(shape.begin(), shape.end());
         start[0] = static_cast<hsize_t>(first);
@@ -772,7 +785,7 @@ struct Hdf5File::State {
     Hdf5Group root;
     std::filesystem::path path, temporary;  // temporary is empty when reading and after commit()
     Communicator* communicator = nullptr;   // of those that write it together
-    bool keeps = true;                      // is the one that renames or removes it
+    bool keeps = true;                      // is the one that renames it
 
     State(std::shared_ptr<FileHandle> opened, std::filesystem::path path, std::filesystem::path temporary)
         : file(std::move(opened)), path(std::move(path)), temporary(std::move(temporary)) {
@@ -781,12 +794,14 @@ struct Hdf5File::State {
     State(const State&) = delete;
     State& operator=(const State&) = delete;
     ~State() {
-        if (!temporary.empty()) {
-            file->close();
-            std::error_code ignored;
-            if (keeps)
-                std::filesystem::remove(temporary, ignored);
-        }
+        if (temporary.empty())
+            return;
+        if (file->ranks > 1)  // closing is collective, and the others may never come: HDF5 closes it at the end of MPI
+            file->id = -1;
+        file->close();
+        std::error_code ignored;
+        if (keeps || file->ranks > 1)
+            std::filesystem::remove(temporary, ignored);
     }
 };
 
@@ -865,8 +880,12 @@ Hdf5File Hdf5File::create(const std::string& path) {
     const std::filesystem::path temporary = temporary_name(path);
     const Hid access = writing_access(), creation = untimed(H5P_FILE_CREATE);
     auto file = std::make_shared<FileHandle>(H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, creation, access), path);
-    if (file->id < 0)
-        throw Error(path + ": cannot be created" + reason());
+    if (file->id < 0) {
+        const std::string why = reason();
+        std::error_code ignored;
+        std::filesystem::remove(temporary, ignored);
+        throw Error(path + ": cannot be created" + why);
+    }
     Hdf5File result;
     result.state_ = std::make_unique<State>(std::move(file), path, temporary);
     return result;
@@ -886,18 +905,38 @@ Hdf5File Hdf5File::create(const std::string& path, Communicator& ranks) {
     else if (ranks.rank() != 0)  // a serial HDF5: rank 0 writes, what the others write goes nowhere
         H5Pset_fapl_core(access, 1 << 20, false);
     Hdf5File result;
-    together(ranks, [&] {
+    const auto create_here = [&] {
         auto file = std::make_shared<FileHandle>(H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, creation, access), path);
         if (file->id < 0)
             throw Error(path + ": cannot be created" + reason());
         if (shared) {
             file->ranks = ranks.size();
             file->rank = ranks.rank();
+            file->communicator = &ranks;
+            file->temporary = temporary;
         }
         result.state_ = std::make_unique<State>(std::move(file), path, temporary);
         result.state_->communicator = &ranks;
         result.state_->keeps = ranks.rank() == 0;
-    });
+    };
+    try {
+        together(ranks, [&] {  // before HDF5 knows of it: what it cannot write, it cannot close
+            if (shared && ranks.rank() == 0) {
+                write_file(temporary, "");
+                reserve_disk(temporary, path, metadata_bytes);
+            }
+        });
+        together(ranks, create_here);
+        together(ranks, [&] {
+            if (shared)
+                result.state_->file->reserve(0);
+        });
+    } catch (...) {
+        std::error_code ignored;
+        if (ranks.rank() == 0)
+            std::filesystem::remove(temporary, ignored);
+        throw;
+    }
     return result;
 }
 
@@ -916,7 +955,7 @@ void Hdf5File::commit() {
         close();
         commit_file(state_->temporary, state_->path);
     } else {
-        together(*state_->communicator, close);
+        close();  // with a failure HDF5 may keep the others waiting for ever: they cannot be told
         together(*state_->communicator, [&] {
             if (state_->keeps)
                 commit_file(state_->temporary, state_->path);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -94,6 +95,20 @@ struct Shards::State {
     std::size_t common_at = 0;  // of the file that all ranks have open
     std::optional<Hdf5Rows> common;
 
+    // Fails on all ranks or on none.
+    void open_together(Communicator& ranks, std::size_t at) {
+        if (common && common_at == at)
+            return;
+        common.reset();
+        const Hdf5File opened = Hdf5File::open(names[at].path, ranks);
+        std::optional<Hdf5Rows> rows;
+        together(ranks, [&] {
+            require_unchanged(at);
+            rows = opened.root().rows(names[at].dataset);
+        });
+        common = std::move(rows);
+        common_at = at;
+    }
     // HDF5 reads zeros behind the end of a file that was cut short.
     void require_unchanged(std::size_t at) const {
         const std::uintmax_t now = size_of(names[at].path);
@@ -189,30 +204,28 @@ void Shards::read_together(Communicator& ranks, Index first, Batch<double> X) co
         read(first, X);
         return;
     }
+    std::exception_ptr failure;  // of this rank alone: it still takes part in what the others read
     for (const std::size_t at : touched) {
         const File& file = files_[at];
         const Index from = std::clamp(first, file.first, file.first + file.samples),
                     to = std::clamp(first + X.cols, file.first, file.first + file.samples);
         const Batch<double> part = X.columns(from - first, to - from);
         const ShardName& of = state_->names[at];
-        if (of.npy) {
-            if (from < to)
+        if (!of.npy)
+            state_->open_together(ranks, at);
+        try {
+            if (!of.npy)
+                state_->common->read(from < to ? from - file.first : 0, std::max<Index>(to - from, 0), part.data);
+            else if (from < to)
                 read(from, part);
-            continue;
+            if (from < to)
+                require_finite(file.name, from - file.first, part);
+        } catch (...) {
+            failure = failure ? failure : std::current_exception();
         }
-        if (!state_->common || state_->common_at != at) {
-            state_->common.reset();
-            const Hdf5File opened = Hdf5File::open(of.path, ranks);
-            together(ranks, [&] {
-                state_->require_unchanged(at);
-                state_->common = opened.root().rows(of.dataset);
-            });
-            state_->common_at = at;
-        }
-        state_->common->read(from < to ? from - file.first : 0, std::max<Index>(to - from, 0), part.data);
-        if (from < to)
-            require_finite(file.name, from - file.first, part);
     }
+    if (failure)
+        std::rethrow_exception(failure);
 }
 
 std::vector<std::string> input_files(const std::string& inputs) {
