@@ -86,8 +86,8 @@ int main() {
         out["messages"] = messages;
     }
     if (ranks->rank() == 0) {
-        for (const Index n : {80, 512})
-            out["n" + std::to_string(n)] = {{"sample_seconds", sample_seconds(n)}, {"add_seconds", add_seconds(n)}};
+        for (const auto& [name, n] : {std::pair{"n80", Index{80}}, std::pair{"n512", Index{512}}})
+            out[name] = {{"sample_seconds", sample_seconds(n)}, {"add_seconds", add_seconds(n)}};
         std::printf("%s\n", out.dump(2).c_str());
     }
     ranks->barrier();
