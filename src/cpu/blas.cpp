@@ -51,6 +51,13 @@ void single_threaded_blas() {  // globals of the library: written once, read by 
     static_cast<void>(once);
 }
 
+namespace {
+
+// before anybody multiplies: kernels of two kinds in one run would give two kinds of bits
+[[maybe_unused]] const bool chosen_at_start = (single_threaded_blas(), true);
+
+}  // namespace
+
 template <class T>
 void gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C, int threads) {
     const Index k = a == Op::none ? A.cols : A.rows;
