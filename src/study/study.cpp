@@ -490,6 +490,7 @@ void run_study(const StudyOptions& options, const Progress& progress) {
     study.ranks = ranks.size();
     std::vector<MemberState> members = study_members(config);
     const std::filesystem::path folder = options.folder / "members";
+    const Leftovers leftovers(folder);
     together(ranks, [&] {
         if (options.members) {
             const auto [first, last] = *options.members;
@@ -518,8 +519,10 @@ void run_study(const StudyOptions& options, const Progress& progress) {
     if (options.members)
         return;
     together(ranks, [&] {  // the others wait, and leave their cores to rank 0
-        if (ranks.rank() == 0)
-            analyse_study(study, members, options, progress);
+        if (ranks.rank() != 0)
+            return;
+        analyse_study(study, members, options, progress);
+        leftovers.remove();  // every member is finished
     });
 }
 
