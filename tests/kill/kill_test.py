@@ -11,7 +11,8 @@ Work lost by a kill is time: from the last moment whose work is on disk to the k
 moment is when a checkpoint was written, by the time of the file. A rank of a Gram has a file of its own. Members of a
 study do not tell who trains them: with W workers the W files written last count, which is too little only where a worker
 has finished a member since the checkpoint of another. A worker that has written nothing lost the whole run, with what it
-takes to start. Kills in `result` lose no checkpoint but the work since the last one, and for a study the analysis.
+takes to start. Kills after the training of a study or while the result is written are told apart: they lose what comes
+after the last checkpoint, such as the analysis, which has none.
 """
 import argparse
 import json
@@ -60,6 +61,8 @@ class KillTest:
     def __init__(self, o):
         self.o, self.bench = o, Bench(o.program, o.same_bits, o.launcher)
         self.random = random.Random(o.seed)
+        if o.ranks == 0:
+            self.bench.scratch.environment["SLURM_JOB_ID"] = "1"  # a line when a stage begins, as several ranks have it
         folder = self.bench.folder
         if o.kind == "gram":
             train = ["train", here.parent / "mpi/recipe.toml", "--set", "training.iterations=50", "--out", folder / "net.h5"]
@@ -106,15 +109,16 @@ class KillTest:
             check(job.wait() == 0, f"exit code {job.process.returncode}: {job.text()}")
             return True
         before = {p.name for p in case.rests()}
-        job.kill()
         killed = time.time()
+        job.kill()
         if job.process.returncode == 0:  # it ended meanwhile
             return True
         written = [t for t in case.written() if t >= job.started]
         lost = killed - (min(written) if len(written) == case.workers else job.started)
         rests = case.rests()
         self.most_rests = max(self.most_rests, len(rests))
-        self.kills.append({"aim": aim, "after": killed - job.started, "lost": lost, "wrote": bool(written),
+        late = aim == "result" or "drawing traces" in job.text()
+        self.kills.append({"aim": aim, "late": late, "after": killed - job.started, "lost": lost, "wrote": bool(written),
                            "in_write": any(p.name not in before or p.stat().st_mtime >= job.started for p in rests)
                            or bool(list(case.result.parent.glob(f".{case.result.name}*.tmp")) and aim == "result")})
         return False
@@ -135,7 +139,10 @@ class KillTest:
         self.compare()
 
     def report(self):
-        lost = [k["lost"] for k in self.kills if k["wrote"]]
+        def lost(late):
+            seconds = [k["lost"] for k in self.kills if k["wrote"] and k["late"] == late]
+            return {"kills": len(seconds), "median": statistics.median(seconds), "largest": max(seconds)} if seconds else None
+
         early = [k for k in self.kills if not k["wrote"]]
         return {"kind": self.o.kind, "ranks": self.o.ranks, "seed": self.o.seed, "kills": len(self.kills),
                 "survived": len(self.kills), "results_compared": self.results, "undisturbed_seconds": self.undisturbed,
@@ -143,7 +150,7 @@ class KillTest:
                 "aims": {a: sum(k["aim"] == a for k in self.kills) for a in ("time", "checkpoint", "result")},
                 "kills_in_a_write": sum(k["in_write"] for k in self.kills), "most_temporary_files": self.most_rests,
                 "kills_before_a_first_checkpoint": len(early),
-                "lost_seconds": {"median": statistics.median(lost), "largest": max(lost)} if lost else None}
+                "lost_seconds": lost(False), "lost_seconds_after_the_last_checkpoint": lost(True)}
 
 
 def main():
