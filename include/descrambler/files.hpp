@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace descrambler {
 
@@ -27,5 +29,15 @@ void make_folder(const std::filesystem::path& path);
 // Blocks of the disk for the first `bytes` of a file that is there, whose size stays. Throws Error that names `path`
 // where there is no room; file systems that cannot reserve are left alone.
 void reserve_disk(const std::filesystem::path& temporary, const std::filesystem::path& path, std::uint64_t bytes);
+
+// Files under temporary names in a folder, as killed processes leave them: those that are there when this is made.
+class Leftovers {
+public:
+    explicit Leftovers(const std::filesystem::path& folder);
+    void remove() const;  // those that nobody has touched since
+
+private:
+    std::vector<std::pair<std::filesystem::path, std::filesystem::file_time_type>> files_;
+};
 
 }  // namespace descrambler

@@ -101,6 +101,23 @@ fs::path temporary_name(const fs::path& path) {
            ("." + name + "." + host.data() + "." + std::to_string(::getpid()) + "." + std::to_string(calls++) + ".tmp");
 }
 
+Leftovers::Leftovers(const fs::path& folder) {
+    std::error_code none;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder, none)) {
+        const std::string name = entry.path().filename().string();
+        std::error_code gone;
+        const fs::file_time_type written = entry.last_write_time(gone);
+        if (name.starts_with('.') && name.ends_with(".tmp") && !gone)
+            files_.emplace_back(entry.path(), written);
+    }
+}
+
+void Leftovers::remove() const {
+    for (const auto& [path, written] : files_)
+        if (std::error_code gone; fs::last_write_time(path, gone) == written && !gone)
+            fs::remove(path, gone);
+}
+
 // fsync that a signal may interrupt.
 int synchronise(int file) {
     int result = ::fsync(file);

@@ -491,6 +491,7 @@ void run_study(const StudyOptions& options, const Progress& progress) {
     study.ranks = ranks.size();
     std::vector<MemberState> members = study_members(config);
     const std::filesystem::path folder = options.folder / "members";
+    const Leftovers leftovers(folder);
     together(ranks, [&] {
         if (options.members) {
             const auto [first, last] = *options.members;
@@ -522,8 +523,10 @@ void run_study(const StudyOptions& options, const Progress& progress) {
     if (ranks.size() > 1 && options.execution.threads == 0)
         analysis.execution.threads = take_cores_of_node(ranks);
     together(ranks, [&] {  // the others sleep
-        if (ranks.rank() == 0)
-            analyse_study(study, members, analysis, progress);
+        if (ranks.rank() != 0)
+            return;
+        analyse_study(study, members, analysis, progress);
+        leftovers.remove();  // every member is finished
     });
 }
 

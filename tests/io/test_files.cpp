@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <csignal>
 #include <set>
 
@@ -110,6 +111,24 @@ TEST(Files, MakesFoldersUnlessSomethingIsInTheWay) {
     write_file(scratch / "file", "x");
     EXPECT_NE(test::input_error([&] { make_folder(scratch / "file"); }).find("in the way"), std::string::npos);
     EXPECT_NE(test::input_error([&] { make_folder(scratch / "file/below"); }).find("in the way"), std::string::npos);
+}
+
+TEST(Files, LeftoversAreRemovedUnlessSomebodyWritesToThem) {
+    const test::Scratch scratch("files_leftovers");
+    const fs::path left = temporary_name(scratch / "a"), touched = temporary_name(scratch / "b"),
+                   finished = temporary_name(scratch / "c");
+    for (const fs::path& path : {left, touched, finished, scratch / "a", scratch / ".hidden", scratch / "b.tmp"})
+        write_file(path, "x");
+    const Leftovers leftovers(scratch.path());
+    fs::last_write_time(touched, fs::last_write_time(touched) + std::chrono::seconds(1));
+    commit_file(finished, scratch / "c");
+    const fs::path later = temporary_name(scratch / "d");
+    write_file(later, "x");
+    leftovers.remove();
+    EXPECT_FALSE(fs::exists(left));
+    for (const fs::path& path : {touched, later, scratch / "a", scratch / "c", scratch / ".hidden", scratch / "b.tmp"})
+        EXPECT_TRUE(fs::exists(path)) << path;
+    Leftovers(scratch / "nowhere").remove();
 }
 
 }  // namespace
