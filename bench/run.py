@@ -19,6 +19,10 @@ def run(arguments, path):
 
 document = run(options, out)
 
+# rivals get the BLAS kernels that the program has chosen: OpenBLAS alone may fall back on processors it does not know
+info = subprocess.run([os.path.join(build, "descrambler"), "info", "--json"], check=True, capture_output=True, text=True).stdout
+kernels = {"OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", json.loads(info)["processor"])}
+
 def row(provider, times_us, flops_us):
     times_us = sorted(times_us)
     q = lambda p: times_us[round(p * (len(times_us) - 1))]
@@ -57,7 +61,7 @@ with tempfile.TemporaryDirectory() as folder:
                               "tikhonov", n, batch=1)
                 for form in theirs:
                     text = subprocess.run([numpy, os.path.join(here, "numpy_tikhonov.py"), str(n), "60", form], check=True,
-                                          capture_output=True, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}).stdout
+                                          capture_output=True, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **kernels}).stdout
                     theirs[form].append(statistics.median(float(line) for line in text.split()))
             flops = 8 * n ** 3
             document["cases"].append(quantiles("tikhonov", n, 1, "f64", "descrambler", ours, flops))

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string>
 
+#include "descrambler/communicator.hpp"
+
 namespace descrambler {
 
 namespace {

@@ -70,6 +70,21 @@ Kind kind_of(const std::exception_ptr& failure, std::string& message) {
     }
 }
 
+struct Place {
+    std::array<char, 256> host{};
+    cpu_set_t cores;
+};
+
+Place place() {
+    Place mine;
+    ::gethostname(mine.host.data(), mine.host.size() - 1);
+    CPU_ZERO(&mine.cores);
+    if (::sched_getaffinity(0, sizeof mine.cores, &mine.cores) != 0)  // a machine of more than 1024 cores
+        for (unsigned i = 0; i < std::min<unsigned>(std::thread::hardware_concurrency(), CPU_SETSIZE); ++i)
+            CPU_SET(i, &mine.cores);
+    return mine;
+}
+
 }  // namespace
 
 std::shared_ptr<Communicator> single_process() {
@@ -124,23 +139,15 @@ void broadcast(Communicator& ranks, int root, std::vector<double>& values) {
 }
 
 NodeShare node_share(Communicator& ranks) {
-    struct Place {
-        std::array<char, 256> host{};
-        cpu_set_t cores;
-    } mine;
-    ::gethostname(mine.host.data(), mine.host.size() - 1);
-    CPU_ZERO(&mine.cores);
-    if (::sched_getaffinity(0, sizeof mine.cores, &mine.cores) != 0)  // a machine of more than 1024 cores
-        for (unsigned i = 0; i < std::min<unsigned>(std::thread::hardware_concurrency(), CPU_SETSIZE); ++i)
-            CPU_SET(i, &mine.cores);
+    const Place mine = place();
     NodeShare share;
     share.host = mine.host.data();
     share.size = 0;
     int sharing = 0, other = 0;
-    for (const Place& place : all_gather(ranks, mine)) {
-        if (place.host == mine.host) {
+    for (const Place& there : all_gather(ranks, mine)) {
+        if (there.host == mine.host) {
             cpu_set_t both;
-            CPU_AND(&both, &place.cores, &mine.cores);
+            CPU_AND(&both, &there.cores, &mine.cores);
             sharing += CPU_COUNT(&both) > 0 ? 1 : 0;
             share.rank += other < ranks.rank() ? 1 : 0;
             ++share.size;
@@ -149,6 +156,22 @@ NodeShare node_share(Communicator& ranks) {
     }
     share.cores = std::max(1, CPU_COUNT(&mine.cores) / std::max(1, sharing));
     return share;
+}
+
+int take_cores_of_node(Communicator& ranks) {
+    const Place mine = place();
+    cpu_set_t all = mine.cores;
+    for (const Place& there : all_gather(ranks, mine))
+        if (there.host == mine.host)
+            CPU_OR(&all, &all, &there.cores);
+    if (ranks.rank() != 0)
+        return 0;
+    const int cores = std::max(1, CPU_COUNT(&all));
+    if (!CPU_EQUAL(&all, &mine.cores)) {
+#pragma omp parallel num_threads(cores)
+        ::sched_setaffinity(0, sizeof all, &all);  // where that is forbidden, threads stay where they are
+    }
+    return cores;
 }
 
 void Pause::operator()() {

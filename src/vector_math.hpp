@@ -212,7 +212,7 @@ template <class T>
     const double e = std::fma(scale, detail::expm1_reduced(a.r), scale - 1.0);  // e^2|x| - 1, accurate near zero
     return std::copysign(e / (e + 2.0), x);
 }
-// 1 / (1 + e^-x), within 2 units where it is normal.
+// 1 / (1 + e^-x), within 2.5 units where it is normal.
 [[nodiscard]] constexpr double fast_logistic(double x) {
     return 1.0 / (1.0 + fast_exp(-x));
 }

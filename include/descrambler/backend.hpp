@@ -14,10 +14,12 @@
 #include <vector>
 
 #include "descrambler/array.hpp"
-#include "descrambler/communicator.hpp"
 #include "descrambler/deer_database.hpp"
 
 namespace descrambler {
+
+class Communicator;  // communicator.hpp
+[[nodiscard]] std::shared_ptr<Communicator> single_process();
 
 enum class Op { none, transpose };
 enum class Activation { identity, tanh, logistic, softplus, relu };

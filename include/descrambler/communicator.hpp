@@ -120,6 +120,9 @@ struct NodeShare {
     int cores = 1;  // that this rank may count on: its own where ranks are bound, its share of common ones otherwise
 };
 [[nodiscard]] NodeShare node_share(Communicator& ranks);
+// Rank 0 spreads its threads over the cores of all ranks on its node, which are about to sleep. Their number there; 0
+// on the other ranks. All ranks call.
+[[nodiscard]] int take_cores_of_node(Communicator& ranks);
 
 // Sleeps a little longer at every call, up to a millisecond.
 class Pause {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "descrambler/communicator.hpp"
 #include "descrambler/train.hpp"
 
 namespace descrambler::cli {

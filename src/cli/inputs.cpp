@@ -136,9 +136,9 @@ Library stored_library(const std::string& inputs, Index width, const Execution& 
     if (ranks->size() == 1 && count <= most_stored_bytes / static_cast<Index>(sizeof(double)) / shards->features()) {
         const auto stored = std::make_shared<Matrix<double>>(width, count);
         shards->read(0, stored->view());
-        return {width, count,
-                [stored, read = library_of(*stored).read](Index first, Batch<double> X) { read(first, X); },
-                Reading::at_once};
+        Library library = library_of(*stored);
+        library.read = [stored, read = library.read](Index first, Batch<double> X) { read(first, X); };
+        return library;
     }
     if (shards->wants_all(*ranks))
         return {width, count,

@@ -1,9 +1,11 @@
 #include "cpu/blas.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
 #include "cpu/lapack.hpp"
+#include "cpu/panel_product.hpp"
 
 extern "C" void openblas_set_num_threads(int threads);
 extern "C" char* openblas_get_corename();
@@ -67,6 +69,25 @@ void gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch
 }
 
 template <class T>
+void mirror(Batch<T> G) {
+    constexpr Index side = 32;  // both blocks stay in the cache
+    for (Index j0 = 0; j0 < G.cols; j0 += side)
+        for (Index i0 = 0; i0 <= j0; i0 += side)
+            for (Index j = j0; j < std::min(j0 + side, G.cols); ++j)
+                for (Index i = i0; i < std::min(i0 + side, j); ++i)
+                    G(i, j) = G(j, i);
+}
+
+template <class T>
+void lower_gram(Batch<const T> S, T beta, Batch<T> G) {
+    constexpr Index least_columns = 64;
+    if (S.cols >= least_columns && panel_gram_serves<T>(S.rows))
+        panel_gram(S, beta, G);
+    else
+        syrk(static_cast<int>(S.rows), static_cast<int>(S.cols), S.data, beta, G.data);
+}
+
+template <class T>
 void gram(Batch<const T> S, T beta, Batch<T> G, int threads) {
     if (G.size() == 0)
         return;
@@ -77,10 +98,8 @@ void gram(Batch<const T> S, T beta, Batch<T> G, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads) if (G.batch > 1)
     for (Index i = 0; i < G.batch; ++i) {
         const Batch<T> g = G.item(i);
-        syrk(static_cast<int>(S.rows), static_cast<int>(S.cols), S.item(i).data, beta, g.data);
-        for (Index column = 1; column < g.cols; ++column)
-            for (Index row = 0; row < column; ++row)
-                g(row, column) = g(column, row);
+        lower_gram(S.item(i), beta, g);
+        mirror(g);
     }
 }
 
@@ -108,6 +127,10 @@ void dot(Batch<const T> x, Batch<const T> y, Batch<T> r, int threads) {
     }
 }
 
+template void lower_gram<float>(Batch<const float>, float, Batch<float>);
+template void lower_gram<double>(Batch<const double>, double, Batch<double>);
+template void mirror<float>(Batch<float>);
+template void mirror<double>(Batch<double>);
 template void gemm<float>(Op, Op, float, Batch<const float>, Batch<const float>, float, Batch<float>, int);
 template void gemm<double>(Op, Op, double, Batch<const double>, Batch<const double>, double, Batch<double>, int);
 template void gram<float>(Batch<const float>, float, Batch<float>, int);

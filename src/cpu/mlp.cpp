@@ -4,7 +4,9 @@
 #include <cmath>
 #include <vector>
 
+#include "cpu/blas.hpp"
 #include "cpu/lapack.hpp"
+#include "cpu/panel_product.hpp"
 #include "vector_math.hpp"
 
 namespace descrambler::cpu {
@@ -33,7 +35,10 @@ template <class T>
 void forward_item(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y) {
     if (y.size() == 0)
         return;
-    if (W.cols > 0)
+    constexpr Index most_bytes = 1 << 20, least_columns = 256;  // W in the cache, and enough to pay for its new layout
+    if (W.cols > 0 && W.size() * static_cast<Index>(sizeof(T)) <= most_bytes && x.cols >= least_columns)
+        Panels<T>(W).multiply(x, y);
+    else if (W.cols > 0)
         gemm(CblasNoTrans, CblasNoTrans, static_cast<int>(W.rows), static_cast<int>(x.cols), static_cast<int>(W.cols),
              T{1}, W.data, static_cast<int>(W.rows), x.data, static_cast<int>(x.rows), T{0}, y.data,
              static_cast<int>(W.rows));
@@ -146,11 +151,9 @@ void dense_gram(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T>
             for (Index first = 0; first < x.cols; first += block) {
                 const Batch<T> S(signals.data(), n, std::min(block, x.cols - first));
                 forward_item<T>(f, W.item(i), b.data == nullptr ? b : b.item(i), x.item(i).columns(first, S.cols), S);
-                syrk(static_cast<int>(n), static_cast<int>(S.cols), S.data, first == 0 ? beta : T{1}, g.data);
+                lower_gram<T>(S, first == 0 ? beta : T{1}, g);
             }
-            for (Index column = 1; column < n; ++column)
-                for (Index row = 0; row < column; ++row)
-                    g(row, column) = g(column, row);
+            mirror(g);
         }
     }
 }

@@ -8,6 +8,12 @@
 namespace descrambler {
 namespace {
 
+void pack_triangle(const Keep& keep, Batch<const double> A, std::span<double> to) {
+    double* at = to.data() + keep.n;
+    for (Index j = 0; j < keep.n; at += j + 1, ++j)
+        std::copy_n(A.data + j * keep.n, j + 1, at);
+}
+
 void add_columns(Batch<const double> S, std::span<double> sum) {
     for (Index j = 0; j < S.cols; ++j) {
         const double* column = S.data + j * S.rows;
@@ -25,47 +31,44 @@ Matrix<double> transposed_less(Batch<const double> S, std::span<const double> sh
 }
 
 // Sum and Gram matrix of a leaf.
-void leaf_gram(Backend<double>& on, Columns columns, Index blocks, const HostSums::Block& block,
+void leaf_gram(HostThread& thread, const Columns& columns, Index blocks, const HostSums::Block& block,
                std::span<const double> shift, const Keep& keep, std::span<double> to) {
-    Matrix<double> G(keep.n, keep.n), moved;
-    std::vector<double> sum(static_cast<std::size_t>(keep.n));
+    const Batch<double> G = thread.memory(HostThread::gram, keep.n, keep.n);
+    const auto sum = to.first(static_cast<std::size_t>(keep.n));
     for (Index k = 0; k < blocks; ++k) {
         Batch<const double> S = columns(block(k));
         if (!shift.empty()) {
-            if (moved.cols() != S.cols)
-                moved = Matrix<double>(S.rows, S.cols);
+            const Batch<double> moved = thread.memory(HostThread::moved, S.rows, S.cols);
             for (Index j = 0; j < S.cols; ++j)
                 for (Index i = 0; i < S.rows; ++i)
                     moved(i, j) = S(i, j) - shift[i];
-            S = moved.view();
+            S = moved;
         }
         add_columns(S, sum);
-        on.gram(S, k == 0 ? 0.0 : 1.0, G.view());
+        thread.on().gram(S, k == 0 ? 0.0 : 1.0, G);
     }
-    pack(keep, sum, G, to);
+    pack_triangle(keep, G, to);
 }
 
 // Sum and triangular factor of a leaf.
-void leaf_factor(Backend<double>& on, Columns columns, Index blocks, const HostSums::Block& block,
+void leaf_factor(HostThread& thread, const Columns& columns, Index blocks, const HostSums::Block& block,
                  std::span<const double> shift, const Keep& keep, std::span<double> to) {
     Matrix<double> R(0, keep.n);
-    std::vector<double> sum(static_cast<std::size_t>(keep.n));
+    const auto sum = to.first(static_cast<std::size_t>(keep.n));
     for (Index k = 0; k < blocks; ++k) {
         const Batch<const double> S = columns(block(k));
-        add_columns(S, sum);
-        R = triangle(on, R, transposed_less(S, shift));
+        if (shift.empty())  // otherwise the mean is known
+            add_columns(S, sum);
+        R = triangle(thread.on(), R, transposed_less(S, shift));
     }
-    if (!shift.empty())
-        std::ranges::fill(sum, 0.0);  // the mean is known
-    pack(keep, sum, R, to);
+    pack_triangle(keep, R.view(), to);
 }
 
 }  // namespace
 
 void pack(const Keep& keep, std::span<const double> sum, const Matrix<double>& triangle, std::span<double> to) {
-    auto at = std::ranges::copy(sum, to.begin()).out;
-    for (Index j = 0; j < keep.n; ++j)
-        at = std::copy_n(triangle.column(j).begin(), j + 1, at);
+    std::ranges::copy(sum, to.begin());
+    pack_triangle(keep, triangle.view(), to);
 }
 
 void merge(const Keep& keep, Backend<double>& on, std::span<double> left, std::span<const double> right) {
@@ -144,9 +147,9 @@ std::vector<ColumnSums> column_sums_on_host(const Library& library, Index items,
     sums.items = items;
     if (centre && keep.factor) {
         sums.size = n;
-        sums.leaf = [&](Backend<double>& on, Index item, Index blocks, const HostSums::Block& block,
+        sums.leaf = [&](HostThread& thread, Index item, Index blocks, const HostSums::Block& block,
                         std::span<double> to) {
-            const Columns columns = make(on, item);
+            const Columns columns = make(thread, item);
             for (Index k = 0; k < blocks; ++k)
                 add_columns(columns(block(k)), to);
             check_finite(to, item, not_finite);
@@ -165,18 +168,19 @@ std::vector<ColumnSums> column_sums_on_host(const Library& library, Index items,
         shifts.resize(static_cast<std::size_t>(items * n));
         Matrix<double> X(library.features, std::min(library_block, library.samples));
         together(*execution.ranks, [&] { library.read(0, X.view()); });
-        parallel_items(items, execution.threads, [&](Index item, Backend<double>& on) {
+        parallel_items(items, execution.threads, [&](Index item, Backend<double>&) {
+            HostThread thread;
             const auto shift =
                 std::span(shifts).subspan(static_cast<std::size_t>(item * n), static_cast<std::size_t>(n));
-            add_columns(make(on, item)(X.view()), shift);
+            add_columns(make(thread, item)(X.view()), shift);
             for (double& x : shift)
                 x /= static_cast<double>(X.cols());
         });
     }
     sums.size = keep.size();
-    sums.leaf = [&](Backend<double>& on, Index item, Index blocks, const HostSums::Block& block, std::span<double> to) {
+    sums.leaf = [&](HostThread& thread, Index item, Index blocks, const HostSums::Block& block, std::span<double> to) {
         const auto shift = centre ? item_of(shifts, item, n) : std::span<const double>();
-        (keep.factor ? leaf_factor : leaf_gram)(on, make(on, item), blocks, block, shift, keep, to);
+        (keep.factor ? leaf_factor : leaf_gram)(thread, make(thread, item), blocks, block, shift, keep, to);
         check_finite(to, item, not_finite);
     };
     sums.merge = [&](Backend<double>& on, std::span<double> left, std::span<const double> right) {

@@ -29,8 +29,8 @@ void merge(const Keep& keep, Backend<double>& on, std::span<double> left, std::s
 
 // S [n, count] of the inputs X of a block; valid until the next call.
 using Columns = std::function<Batch<const double>(Batch<const double> X)>;
-// of an item; everything it needs belongs to it, and to the backend
-using MakeColumns = std::function<Columns(Backend<double>& on, Index item)>;
+// of an item, in memory of the thread
+using MakeColumns = std::function<Columns(HostThread& thread, Index item)>;
 using Complaint = std::function<std::string(Index item)>;
 [[nodiscard]] std::vector<ColumnSums> column_sums_on_host(const Library& library, Index items, Index n,
                                                           const MakeColumns& make, bool centre,

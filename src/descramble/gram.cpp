@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <string>
 
 #include "column_sums.hpp"
@@ -63,52 +62,35 @@ Matrix<double> signals(Backend<double>& on, const Network& network, Index number
     return S;
 }
 
-// A network up to a tap, on the host: S of a block, layer by layer in memory of its own.
-class HostTap {
-public:
-    HostTap(Backend<double>& on, const Network& network, const TapRequest& request)
-        : on_(on), network_(network), request_(request) {
-        for (Index k = 0; k < request.layer; ++k)
-            signals_.push_back(on.allocate(layer(k).weight.rows() * library_block));
-    }
-    Batch<const double> operator()(Batch<const double> X) const {
+// A network up to a tap, on the host: S of a block, layer by layer in the thread's memory.
+Columns host_tap(HostThread& thread, const Network& network, const TapRequest& request) {
+    return [&thread, &network, request](Batch<const double> X) {
         Batch<const double> x = X;
-        for (Index k = 0; k < request_.layer; ++k) {
-            const DenseLayer& dense = layer(k);
-            const bool before = k + 1 == request_.layer && request_.tap == Tap::before;
-            const bool bias = !dense.bias.empty() && (!before || request_.include_bias);
-            const Batch<double> y = signals_[static_cast<std::size_t>(k)].view(dense.weight.rows(), X.cols);
-            on_.dense_forward(before ? Activation::identity : dense.activation, dense.weight.view(),
-                              bias ? Batch<const double>(dense.bias.data(), y.rows, 1) : Batch<const double>(), x, y);
+        for (Index k = 0; k < request.layer; ++k) {
+            const DenseLayer& dense = network.layers[static_cast<std::size_t>(k)];
+            const bool before = k + 1 == request.layer && request.tap == Tap::before;
+            const bool bias = !dense.bias.empty() && (!before || request.include_bias);
+            const Batch<double> y = thread.memory(HostThread::first_signal + k, dense.weight.rows(), X.cols);
+            thread.on().dense_forward(before ? Activation::identity : dense.activation, dense.weight.view(),
+                                      bias ? Batch<const double>(dense.bias.data(), y.rows, 1) : Batch<const double>(),
+                                      x, y);
             if (dense.renorm && !before)
-                on_.renorm_forward(y, y);
+                thread.on().renorm_forward(y, y);
             x = y;
         }
         return x;
-    }
-
-private:
-    [[nodiscard]] const DenseLayer& layer(Index k) const { return network_.layers[static_cast<std::size_t>(k)]; }
-
-    Backend<double>& on_;
-    const Network& network_;
-    TapRequest request_;
-    std::vector<Buffer<double>> signals_;
-};
-
-Columns host_tap(Backend<double>& on, const Network& network, const TapRequest& request) {
-    return [tap = std::make_shared<HostTap>(on, network, request)](Batch<const double> X) { return (*tap)(X); };
+    };
 }
 
 // The inputs themselves, and below them a row of ones that stands in for the bias; centring removes it again.
-Columns inputs_with_one(Index features) {
-    return [with_one = std::make_shared<Matrix<double>>(features + 1, library_block),
-            features](Batch<const double> X) -> Batch<const double> {
+Columns inputs_with_one(HostThread& thread) {
+    return [&thread](Batch<const double> X) -> Batch<const double> {
+        const Batch<double> with_one = thread.memory(HostThread::first_signal, X.rows + 1, X.cols);
         for (Index j = 0; j < X.cols; ++j) {
-            std::copy_n(X.data + j * features, features, with_one->column(j).begin());
-            (*with_one)(features, j) = 1;
+            std::copy_n(X.data + j * X.rows, X.rows, with_one.data + j * with_one.rows);
+            with_one(X.rows, j) = 1;
         }
-        return {with_one->data(), features + 1, X.cols};
+        return with_one;
     };
 }
 
@@ -161,7 +143,7 @@ Library library_of(const Matrix<double>& X) {
                         "library block beyond its matrix");
                 std::copy_n(X.data() + first * X.rows(), block.size(), block.data);
             },
-            Reading::at_once};
+            Reading::at_once, X.data()};
 }
 
 Matrix<double> tap_signals(Backend<double>& on, const Network& network, const TapRequest& request,
@@ -217,9 +199,9 @@ std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapReque
     const bool shared =
         request.tap == Tap::before && request.layer == 1 && tapped.weight.cols() <= 4 * tapped.weight.rows();
     if (shared) {
-        const Index d = library.features, rows = d + (request.include_bias ? 1 : 0);
-        const MakeColumns make = [&](Backend<double>&, Index) {
-            return request.include_bias ? inputs_with_one(d) : [](Batch<const double> X) { return X; };
+        const Index rows = library.features + (request.include_bias ? 1 : 0);
+        const MakeColumns make = [&](HostThread& thread, Index) {
+            return request.include_bias ? inputs_with_one(thread) : [](Batch<const double> X) { return X; };
         };
         const Complaint complaint = [](Index) { return "library: a value is not finite, expected numbers"; };
         const ColumnSums input =
@@ -253,7 +235,7 @@ std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapReque
         std::vector<ColumnSums> sums =
             device->on_host() ? column_sums_on_host(
                                     library, count, tapped.weight.rows(),
-                                    [&](Backend<double>& on, Index i) { return host_tap(on, networks[i], request); },
+                                    [&](HostThread& thread, Index i) { return host_tap(thread, networks[i], request); },
                                     request.centre, execution, streaming, complaint)
                               : device_taps(*device, networks, request, library, execution, streaming, complaint);
         parallel_items(count, execution.threads,
@@ -279,8 +261,8 @@ std::vector<std::vector<double>> tap_third_moments(std::span<const Network> netw
     HostSums sums;
     sums.items = static_cast<Index>(networks.size());
     sums.size = k;
-    sums.leaf = [&](Backend<double>& on, Index i, Index blocks, const HostSums::Block& block, std::span<double> to) {
-        const Columns columns = host_tap(on, networks[i], request);
+    sums.leaf = [&](HostThread& thread, Index i, Index blocks, const HostSums::Block& block, std::span<double> to) {
+        const Columns columns = host_tap(thread, networks[i], request);
         for (Index b = 0; b < blocks; ++b) {
             const Batch<const double> signal = columns(block(b));
             Matrix<double> S(signal.rows, signal.cols);
@@ -288,7 +270,7 @@ std::vector<std::vector<double>> tap_third_moments(std::span<const Network> netw
             require(static_cast<Index>(means[i].size()) == S.rows() && U[i].rows() == S.rows() && U[i].cols() == k,
                     "third moments: mean [n], U [n, k]");
             shift_columns(S, means[i], -1);
-            const Matrix<double> scores = multiply(on, Op::transpose, Op::none, U[i], S);
+            const Matrix<double> scores = multiply(thread.on(), Op::transpose, Op::none, U[i], S);
             for (Index column = 0; column < scores.cols(); ++column)
                 for (Index j = 0; j < k; ++j)
                     to[j] += scores(j, column) * scores(j, column) * scores(j, column);

@@ -327,7 +327,8 @@ std::vector<ColumnSums> device_taps(Backend<double>& on, std::span<const Network
 ColumnSums device_inputs(Backend<double>& on, const Library& library, Index rows, const MakeColumns& make, bool centre,
                          const Execution& execution, const Streaming& streaming, const Complaint& not_finite) {
     const Stack block = allocate(on, rows, library_block, 1);
-    const Columns columns = make(on, 0);
+    HostThread host;
+    const Columns columns = make(host, 0);
     return stream(on, library, rows, 1, centre, execution, streaming, not_finite,
                   [&](Batch<const double> X) {
                       const Batch<const double> S = columns(X);

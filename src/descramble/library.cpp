@@ -19,7 +19,7 @@ std::vector<double> sum_of(const Library& library, Index size, const Execution& 
         throw InputError("library: no samples, expected at least 1");
     HostSums sums;
     sums.size = size;
-    sums.leaf = [&](Backend<double>&, Index, Index blocks, const HostSums::Block& block, std::span<double> to) {
+    sums.leaf = [&](HostThread&, Index, Index blocks, const HostSums::Block& block, std::span<double> to) {
         for (Index k = 0; k < blocks; ++k)
             add(block(k), to);
     };
@@ -57,6 +57,7 @@ Library with_noise(const Library& library, double snr, std::uint64_t seed, const
         throw InputError("snr: " + std::to_string(snr) + " is too small, the noise is not finite");
     const std::shared_ptr<Backend<double>> on = make_cpu_backend<double>(1);
     Library noisy = library;
+    noisy.resident = nullptr;
     noisy.read = [on, seed, sigma, read = library.read](Index first, Batch<double> X) {
         read(first, X);
         draw_noise(*on, seed, stream::noise + 1, sigma, true, first, X);

@@ -1,5 +1,7 @@
 #include "library_sum.hpp"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -222,15 +224,24 @@ void add_to(std::span<double> left, std::span<const double> right) {
         left[i] += right[i];
 }
 
+Batch<double> HostThread::memory(Index number, Index rows, Index cols) {
+    Buffer<double>& held = memory_[number];
+    if (held.size() < rows * cols)
+        held = on_->allocate(rows * cols);
+    return {held.data(), rows, cols};
+}
+
 std::vector<double> sum_on_host(const Library& library, const HostSums& sums, const Execution& execution,
                                 const Streaming& streaming) {
     const int threads = threads_of(execution);
     const Index d = library.features, items = sums.items;
     LeafSums leaves;
     leaves.size = items * sums.size;
-    // One item: a leaf a thread, read block by block where any thread may read. Otherwise a wave is read first.
-    const bool fused = items == 1 && library.reading == Reading::at_once;
-    leaves.wave = fused ? 2 * threads : std::clamp<Index>((threads + items - 1) / items, 1, 16);
+    // Where the inputs lie in memory, blocks are windows of them. One item: a leaf a thread, read block by block where
+    // any thread may read. Otherwise a wave is read first.
+    const bool fused = library.resident != nullptr || (items == 1 && library.reading == Reading::at_once);
+    std::vector<HostThread> team(static_cast<std::size_t>(threads));
+    leaves.wave = fused && items == 1 ? 2 * threads : std::clamp<Index>((threads + items - 1) / items, 1, 16);
     const auto part = [&](std::vector<double>& leaf, Index item) {
         return std::span(leaf).subspan(static_cast<std::size_t>(item * sums.size), static_cast<std::size_t>(sums.size));
     };
@@ -253,18 +264,21 @@ std::vector<double> sum_on_host(const Library& library, const HostSums& sums, co
         }
         for (std::vector<double>& leaf : parts)
             leaf.resize(static_cast<std::size_t>(leaves.size));
-        parallel_items(items * count, threads, [&](Index i, Backend<double>& on) {
-            const Index leaf = i % count, samples = samples_of(first + leaf, 1);
-            Matrix<double> own(fused ? d : 0, fused ? std::min(library_block, samples) : 0);
+        parallel_items(items * count, threads, [&](Index i, Backend<double>&) {
+            HostThread& thread = team[static_cast<std::size_t>(omp_get_thread_num())];
+            const Index leaf = i % count, begin = (first + leaf) * host_leaf, samples = samples_of(first + leaf, 1);
             const HostSums::Block block = [&](Index k) -> Batch<const double> {
                 const Index at = k * library_block, width = std::min(library_block, samples - at);
+                if (library.resident != nullptr)
+                    return {library.resident + (begin + at) * d, d, width};
                 if (!fused)
                     return Batch<const double>(inputs.view()).columns(leaf * host_leaf + at, width);
-                const Batch<double> X(own.data(), d, width);
-                library.read((first + leaf) * host_leaf + at, X);
+                const Batch<double> X = thread.memory(HostThread::input, d, width);
+                library.read(begin + at, X);
                 return X;
             };
-            sums.leaf(on, i / count, blocks_of(samples), block, part(parts[static_cast<std::size_t>(leaf)], i / count));
+            sums.leaf(thread, i / count, blocks_of(samples), block,
+                      part(parts[static_cast<std::size_t>(leaf)], i / count));
         });
         return parts;
     };

@@ -2,8 +2,11 @@
 // what.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <span>
 
+#include "descrambler/communicator.hpp"
 #include "descrambler/gram.hpp"
 #include "tree_sum.hpp"
 
@@ -24,13 +27,26 @@ struct LeafSums {
 [[nodiscard]] std::vector<double> sum_library(const Library& library, const LeafSums& sums, Communicator& ranks,
                                               const Streaming& streaming);
 
+// What a thread of the host has for itself, pass after pass: a backend of one thread, and memory by number.
+class HostThread {
+public:
+    static constexpr Index input = 0, gram = 1, moved = 2, first_signal = 3;
+    [[nodiscard]] Backend<double>& on() const { return *on_; }
+    // [rows, cols], what it held before is not kept.
+    [[nodiscard]] Batch<double> memory(Index number, Index rows, Index cols);
+
+private:
+    std::unique_ptr<Backend<double>> on_ = make_cpu_backend<double>(1);
+    std::map<Index, Buffer<double>> memory_;
+};
+
 // Sums of several items (networks) that each keep `size` numbers, on the host: items and leaves are shared by threads.
 struct HostSums {
     Index items = 1, size = 0;
     // Block k of `blocks` of the leaf, [features, up to library_block].
     using Block = std::function<Batch<const double>(Index k)>;
     // Part of an item: `to` is zero.
-    std::function<void(Backend<double>& on, Index item, Index blocks, const Block& block, std::span<double> to)> leaf;
+    std::function<void(HostThread& thread, Index item, Index blocks, const Block& block, std::span<double> to)> leaf;
     std::function<void(Backend<double>& on, std::span<double> left, std::span<const double> right)> merge;
 };
 [[nodiscard]] std::vector<double> sum_on_host(const Library& library, const HostSums& sums, const Execution& execution,

@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 
+#include "descrambler/communicator.hpp"
 #include "descrambler/files.hpp"
 #include "descrambler/random.hpp"
 #include "descrambler/report.hpp"
@@ -518,10 +519,13 @@ void run_study(const StudyOptions& options, const Progress& progress) {
         train_members(members, config, options.execution, folder, progress);
     if (options.members)
         return;
-    together(ranks, [&] {  // the others wait, and leave their cores to rank 0
+    StudyOptions analysis = options;
+    if (ranks.size() > 1 && options.execution.threads == 0)
+        analysis.execution.threads = take_cores_of_node(ranks);
+    together(ranks, [&] {  // the others sleep
         if (ranks.rank() != 0)
             return;
-        analyse_study(study, members, options, progress);
+        analyse_study(study, members, analysis, progress);
         leftovers.remove();  // every member is finished
     });
 }

@@ -10,6 +10,7 @@
 #include <limits>
 #include <mutex>
 
+#include "descrambler/communicator.hpp"
 #include "descrambler/random.hpp"
 #include "study/member_queue.hpp"
 #include "study/task_data.hpp"
