@@ -1,7 +1,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include "descrambler/descramble.hpp"
 #include "descrambler/hdf5.hpp"
 #include "descrambler/version.hpp"
+#include "io/checksum.hpp"
 
 namespace descrambler::cli {
 
@@ -27,10 +27,10 @@ struct Options {
     double checkpoint_seconds = 60;
 };
 
-// FNV-1a over the bits of all weights: which networks these are, in a line of text.
+// Which networks these are, in a line of text.
 std::string digest(const std::vector<Network>& networks) {
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    const auto add = [&](double x) { hash = (hash ^ std::bit_cast<std::uint64_t>(x)) * 0x100000001b3u; };
+    Checksum sum;
+    const auto add = [&](double x) { sum.add(x); };
     for (const Network& network : networks)
         for (const DenseLayer& layer : network.layers) {
             std::ranges::for_each(layer.weight.values(), add);
@@ -38,7 +38,7 @@ std::string digest(const std::vector<Network>& networks) {
             add(static_cast<double>(layer.activation));
             add(layer.renorm ? 1 : 0);
         }
-    return std::to_string(networks.size()) + " of digest " + std::to_string(hash);
+    return std::to_string(networks.size()) + " of digest " + sum.text();
 }
 
 // What decides the bits of the sums. Threads and ranks do not.

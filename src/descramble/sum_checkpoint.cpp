@@ -1,10 +1,10 @@
 #include "sum_checkpoint.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
 
 #include "descrambler/hdf5.hpp"
+#include "io/checksum.hpp"
 #include "io/text.hpp"
 
 namespace descrambler {
@@ -17,21 +17,12 @@ public:
     using InputError::InputError;
 };
 
-// FNV-1a over the bit patterns: finds flipped bits, not adversaries.
-class Checksum {
-public:
-    void add(std::uint64_t word) { hash_ = (hash_ ^ word) * 0x100000001b3u; }
-    void add(const TreeSum::Node& node) {
-        add(static_cast<std::uint64_t>(node.level));
-        add(static_cast<std::uint64_t>(node.index));
-        for (const double x : node.value)
-            add(std::bit_cast<std::uint64_t>(x));
-    }
-    [[nodiscard]] std::string text() const { return std::to_string(hash_); }
-
-private:
-    std::uint64_t hash_ = 0xcbf29ce484222325u;
-};
+void add(Checksum& checksum, const TreeSum::Node& node) {
+    checksum.add(static_cast<std::uint64_t>(node.level));
+    checksum.add(static_cast<std::uint64_t>(node.index));
+    for (const double x : node.value)
+        checksum.add(x);
+}
 
 fs::path file_of(const fs::path& folder, int number) {
     return folder / (std::to_string(number) + ".h5");
@@ -58,7 +49,7 @@ std::vector<TreeSum::Node> read_nodes(const fs::path& path, const std::string& f
         node.level = static_cast<int>(root.number_attribute(at, "level"));
         node.index = static_cast<Index>(root.number_attribute(at, "index"));
         node.value = root.read_vector<double>(at);
-        checksum.add(node);
+        add(checksum, node);
         if (static_cast<Index>(node.value.size()) != size || node.level < 0 || node.level > 62 || node.index < 0)
             throw InputError(path.string() + ": " + at + ": expected " + std::to_string(size) + " numbers");
         nodes.push_back(std::move(node));
@@ -89,7 +80,7 @@ void write_sum_checkpoint(const fs::path& folder, int rank, const std::string& f
         root.write(name, nodes[i]->value, {"1", "sum over the leaves of a node of the tree", "number"});
         root.attribute(name, "level", static_cast<std::int64_t>(nodes[i]->level));
         root.attribute(name, "index", static_cast<std::int64_t>(nodes[i]->index));
-        checksum.add(*nodes[i]);
+        add(checksum, *nodes[i]);
     }
     root.attribute("", "fingerprint", fingerprint);
     root.attribute("", "checksum", checksum.text());

@@ -1,27 +1,25 @@
 #include "descrambler/checkpoint.hpp"
 
-#include <bit>
 #include <cmath>
 
 #include "descrambler/hdf5.hpp"
 #include "descrambler/mlp.hpp"
+#include "io/checksum.hpp"
 #include "io/text.hpp"
 
 namespace descrambler {
 
 namespace {
 
-// FNV-1a over the bit patterns: finds flipped bits, not adversaries.
-std::uint64_t checksum(const MemberState& member) {
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    const auto add = [&](std::uint64_t word) { hash = (hash ^ word) * 0x100000001b3u; };
-    add(static_cast<std::uint64_t>(member.iteration));
-    add(std::bit_cast<std::uint64_t>(member.loss_sum));
-    add(static_cast<std::uint64_t>(member.loss_terms));
+std::string checksum(const MemberState& member) {
+    Checksum sum;
+    sum.add(static_cast<std::uint64_t>(member.iteration));
+    sum.add(member.loss_sum);
+    sum.add(static_cast<std::uint64_t>(member.loss_terms));
     for (const auto* values : {&member.parameters, &member.first_moment, &member.second_moment, &member.loss})
         for (const double x : *values)
-            add(std::bit_cast<std::uint64_t>(x));
-    return hash;
+            sum.add(x);
+    return sum.text();
 }
 
 }  // namespace
@@ -61,7 +59,7 @@ void write_member(const std::filesystem::path& folder, const StudyConfig& config
     root.attribute("", "loss_terms", static_cast<std::int64_t>(member.loss_terms));
     root.attribute("", "seconds", member.seconds);
     root.attribute("", "fingerprint", member_fingerprint(config, member.plan));
-    root.attribute("", "checksum", std::to_string(checksum(member)));
+    root.attribute("", "checksum", checksum(member));
     file.commit();
 }
 
@@ -95,7 +93,7 @@ std::optional<MemberState> read_member(const std::filesystem::path& folder, cons
     if (!(iteration >= 0 && iteration <= static_cast<double>(plan.iterations)))
         throw InputError(path + ": iteration: expected 0 to " + std::to_string(plan.iterations));
     member.iteration = static_cast<Index>(iteration);
-    if (root.text_attribute("", "checksum") != std::to_string(checksum(member)))
+    if (root.text_attribute("", "checksum") != checksum(member))
         throw InputError(path + ": checksum: the content is damaged");
     return member;
 }

@@ -1,0 +1,20 @@
+// FNV-1a over the bit patterns of numbers: finds flipped bits and other content, not adversaries.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <string>
+
+namespace descrambler {
+
+class Checksum {
+public:
+    void add(std::uint64_t word) { hash_ = (hash_ ^ word) * 0x100000001b3u; }
+    void add(double x) { add(std::bit_cast<std::uint64_t>(x)); }
+    [[nodiscard]] std::string text() const { return std::to_string(hash_); }
+
+private:
+    std::uint64_t hash_ = 0xcbf29ce484222325u;
+};
+
+}  // namespace descrambler
