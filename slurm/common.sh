@@ -28,6 +28,9 @@ log "start job=$SLURM_JOB_ID${SLURM_ARRAY_TASK_ID:+ task=$SLURM_ARRAY_TASK_ID} r
 # A signal asks the job step for a checkpoint. Bash runs a trap only while it waits, hence the loop in job_step. srun passes
 # USR1 on to every rank; on TERM it would end the step itself, so both go on as USR1, which the program takes alike.
 step='' stop=''
+# The id of one task of an array may be that of the whole array: Slurm would requeue all of it.
+job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID:-}}
+job=${job:-$SLURM_JOB_ID}
 ask_to_stop() {
     log "got $1: asking for a checkpoint"
     stop=$1
@@ -63,14 +66,14 @@ finish() {
     [ "$code" -eq 85 ] || exit "$code"
     # Only a running job asks for its requeue: a cancelled one wants to end, and after preemption or the loss of a node Slurm
     # has done it.
-    if ! scontrol --oneliner show job "$SLURM_JOB_ID" | grep -q 'JobState=RUNNING'; then
+    if ! scontrol --oneliner show job "$job" | grep -q 'JobState=RUNNING'; then
         log "checkpointed; the job is no longer running, no requeue"
     elif [ "${SLURM_RESTART_COUNT:-0}" -ge "$most" ]; then
         log "checkpointed; no requeue after $most restarts (DESCRAMBLER_RESTARTS); submit again to go on"
     else
         trap '' TERM
         log "checkpointed, requeue"
-        scontrol requeue "$SLURM_JOB_ID" || log "requeue refused; submit again to go on"
+        scontrol requeue "$job" || log "requeue refused; submit again to go on"
     fi
     exit 85
 }

@@ -97,6 +97,7 @@ void agree(Communicator& ranks, std::exception_ptr mine) {
             std::rethrow_exception(mine);
         return;
     }
+    ranks.agreed_ = false;  // whatever was under way before has been dealt with
     std::string message;
     const Kind kind = kind_of(mine, message);
     const std::string word = static_cast<char>('0' + static_cast<int>(kind)) + message;

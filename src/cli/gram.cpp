@@ -41,14 +41,21 @@ std::string digest(const std::vector<Network>& networks) {
     return std::to_string(networks.size()) + " of digest " + sum.text();
 }
 
+// "cuda (NVIDIA H100)" of "cuda:1 (NVIDIA H100)": the ranks of a node have a device each.
+std::string kind_of(const std::string& device) {
+    const std::size_t colon = device.find(':');
+    return colon == device.npos ? device : device.substr(0, colon) + device.substr(device.find(' ', colon));
+}
+
 // What decides the bits of the sums. Threads and ranks do not.
-std::string fingerprint(const Options& o, const Ensemble& ensemble, const std::string& device) {
+std::string fingerprint(const Options& o, const Ensemble& ensemble, const Library& library, const std::string& device) {
     const auto yes_or_no = [](bool value) { return value ? "yes" : "no"; };
     return "networks = " + digest(ensemble.networks) + "\ninputs = " + o.inputs +
            "\nseed = " + std::to_string(seed_of(ensemble, o.common)) +
            "\nsnr = " + (o.snr ? digits(*o.snr, 17) : "none") + "\nlayer = " + std::to_string(o.layer) +
            "\ntap = " + o.tap + "\ninclude_bias = " + yes_or_no(o.include_bias) + "\ncentre = " + yes_or_no(o.centre) +
-           "\nfactor = " + yes_or_no(o.factor) + "\ndevice = " + device + "\n";
+           "\nfactor = " + yes_or_no(o.factor) + "\ndevice = " + kind_of(device) +
+           (library.content.empty() ? "" : "\ncontent of the inputs = " + library.content) + "\n";
 }
 
 // What this rank took, at its peak and in all.
@@ -113,13 +120,14 @@ void run(const Options& o) {
     const Library library = together(ranks, [&] { return open_library(o.inputs, ensemble, o.net, o.common, o.snr); });
     streaming.factor = o.factor;
     streaming.checkpoints = o.out + ".parts";
-    streaming.fingerprint = fingerprint(o, ensemble, device);
+    streaming.fingerprint = fingerprint(o, ensemble, library, device);
     streaming.checkpoint_seconds = o.checkpoint_seconds;
     streaming.progress = stoppable_progress(o.common);
     const TapRequest request{
         .layer = o.layer, .tap = tap_from(o.tap), .include_bias = o.include_bias, .centre = o.centre};
     together(ranks, [&] { check_tap(ensemble.networks, request, library); });  // all refuse it: one speaks
     const std::vector<TapGram> grams = tap_grams(ensemble.networks, request, library, o.common.execution(), streaming);
+    device = all_gather(ranks, device).front();  // they write the file together: all the same
     write_grams(o, ranks, grams, device, seed_of(ensemble, o.common));
     const Resources most = largest(ranks);
     if (!o.common.leads())

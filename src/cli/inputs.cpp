@@ -8,6 +8,7 @@
 #include "descrambler/library.hpp"
 #include "descrambler/random.hpp"
 #include "descrambler/shards.hpp"
+#include "io/checksum.hpp"
 
 namespace descrambler::cli {
 
@@ -128,23 +129,49 @@ Library task_library(const std::string& inputs, const Ensemble& ensemble, const 
             Reading::at_once};
 }
 
+// By some inputs of every file, the first and the last among them. Not by its time: copies are the same.
+std::string content_of(const Shards& shards) {
+    constexpr Index most = 8;
+    Index total = 0;
+    Checksum sum;
+    Matrix<double> input(shards.features(), 1);
+    for (const Shards::File& file : shards.files()) {
+        sum.add(static_cast<std::uint64_t>(file.samples));
+        const Index count = std::min(most, file.samples), step = std::max<Index>(1, file.samples / most);
+        for (Index i = 0; i < count; ++i) {
+            shards.read(file.first + (i + 1 < count ? i * step : file.samples - 1), input.view());
+            for (const double x : input.values())
+                sum.add(x);
+        }
+        total += count;
+    }
+    return "checksum " + sum.text() + " of " + std::to_string(total) + " of them";
+}
+
 // Files: kept in memory where they are small, otherwise read again in each pass.
 Library stored_library(const std::string& inputs, Index width, const Execution& execution) {
     const std::shared_ptr<Communicator>& ranks = execution.ranks;
     const auto shards = together(*ranks, [&] { return std::make_shared<const Shards>(Shards::open(inputs, width)); });
+    std::string content = together(*ranks, [&] { return ranks->rank() == 0 ? content_of(*shards) : std::string(); });
+    content = all_gather(*ranks, content).front();
     const Index count = shards->samples();
     if (ranks->size() == 1 && count <= most_stored_bytes / static_cast<Index>(sizeof(double)) / shards->features()) {
         const auto stored = std::make_shared<Matrix<double>>(width, count);
         shards->read(0, stored->view());
         Library library = library_of(*stored);
         library.read = [stored, read = library.read](Index first, Batch<double> X) { read(first, X); };
+        library.content = content;
         return library;
     }
     if (shards->wants_all(*ranks))
-        return {width, count,
+        return {width,
+                count,
                 [shards, ranks](Index first, Batch<double> X) { shards->read_together(*ranks, first, X); },
-                Reading::together};
-    return {width, count, [shards](Index first, Batch<double> X) { shards->read(first, X); }};
+                Reading::together,
+                nullptr,
+                content};
+    return {width,   count,  [shards](Index first, Batch<double> X) { shards->read(first, X); }, Reading::in_turn,
+            nullptr, content};
 }
 
 }  // namespace

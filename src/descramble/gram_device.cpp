@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <functional>
 
 #include "descrambler/dense.hpp"
@@ -203,15 +204,22 @@ Index leaves_of(const Library& library) {
 
 // body(X) for the blocks of a leaf. Where ranks read together, each leaf takes as many reads, some of nothing.
 void each_block(const Library& library, Index leaf, const std::function<void(Batch<const double>)>& body) {
+    std::exception_ptr failure;  // of this rank alone: it still takes part in what the others read
     for (Index first = leaf * device_leaf; first < (leaf + 1) * device_leaf; first += library_block) {
-        const Index count = std::clamp<Index>(library.samples - first, 0, library_block);
+        const Index count = failure ? 0 : std::clamp<Index>(library.samples - first, 0, library_block);
         if (count == 0 && library.reading != Reading::together)
-            return;
-        Matrix<double> X(library.features, count);
-        library.read(std::min(first, library.samples), X.view());
-        if (count > 0)
-            body(X.view());
+            break;
+        try {
+            Matrix<double> X(library.features, count);
+            library.read(std::min(first, library.samples), X.view());
+            if (count > 0)
+                body(X.view());
+        } catch (...) {
+            failure = failure ? failure : std::current_exception();
+        }
     }
+    if (failure)
+        std::rethrow_exception(failure);
 }
 
 // The sums of a pass over the library on the device: of_leaf(leaf) of `batch` items of `size` numbers each.

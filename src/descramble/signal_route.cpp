@@ -123,7 +123,7 @@ std::vector<Descrambling> signal_route(const Job& job) {
     const Stencil stencil = stencil_of(request, problems.front().factor.cols());
     std::vector<Network> linear;
     if (request.tap.linearised)
-        linear = linearised_at_mean(job.networks, request.tap, job.inputs, job.execution.threads);
+        linear = linearised_at_mean(job.networks, request.tap, job.inputs, job.execution);
     const std::span<const Network> tapped = request.tap.linearised ? std::span<const Network>(linear) : job.networks;
     const TapRequest tap = request.tap.linearised ? linearised_request(request.tap) : request.tap;
     const auto reader = make_cpu_backend<double>(1);

@@ -1,4 +1,4 @@
-// FNV-1a over the bit patterns of numbers: finds flipped bits and other content, not adversaries.
+// As FNV-1a, over the bit patterns of numbers: finds flipped bits and other content, not adversaries.
 #pragma once
 
 #include <bit>
@@ -9,7 +9,10 @@ namespace descrambler {
 
 class Checksum {
 public:
-    void add(std::uint64_t word) { hash_ = (hash_ ^ word) * 0x100000001b3u; }
+    void add(std::uint64_t word) {
+        hash_ = (hash_ ^ word) * 0x100000001b3u;
+        hash_ ^= hash_ >> 32;  // products carry upwards only: two flipped signs would cancel
+    }
     void add(double x) { add(std::bit_cast<std::uint64_t>(x)); }
     [[nodiscard]] std::string text() const { return std::to_string(hash_); }
 

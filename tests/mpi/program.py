@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""program.py PROGRAM SAME_BITS LAUNCHER NO_MPI REFERENCE SCENARIO: the program on several ranks, as a user meets it.
+"""program.py PROGRAM SAME_BITS LAUNCHER NO_MPI SIMT REFERENCE SCENARIO: the program on several ranks, as a user meets it.
 
-LAUNCHER: words that start ranks, their number follows; NO_MPI: a build without MPI, or "-"; REFERENCE: folder for what
+LAUNCHER: words that start ranks, their number follows; NO_MPI: a build without MPI, or "-"; SIMT: the program with the
+test device of kernels, or "-"; REFERENCE: folder for what
 one process makes of the recipe (scenario `reference`), with which the other scenarios compare. Exit code 77: skipped.
 """
 import os
@@ -23,10 +24,15 @@ class Skipped(Exception):
     pass
 
 
+def npy_head(rows):
+    head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({rows}, 64), }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode()
+
+
 class Scenarios:
-    def __init__(self, program, same_bits, launcher, no_mpi, reference):
+    def __init__(self, program, same_bits, launcher, no_mpi, simt, reference):
         self.bench = Bench(program, same_bits, launcher)
-        self.folder, self.no_mpi = self.bench.folder, no_mpi
+        self.folder, self.no_mpi, self.simt = self.bench.folder, no_mpi, simt
         self.kept = pathlib.Path(reference)
         self.net = self.kept / "study" / "study.h5"
 
@@ -136,9 +142,7 @@ class Scenarios:
         bad = self.folder / "nan.npy"
         values = [0.5] * (64 * 9000)
         values[-1] = float("nan")  # in the last rank's share
-        head = "{'descr': '<f8', 'fortran_order': False, 'shape': (9000, 64), }".ljust(117) + "\n"
-        bad.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() +
-                        struct.pack(f"<{len(values)}d", *values))
+        bad.write_bytes(npy_head(9000) + struct.pack(f"<{len(values)}d", *values))
         for arguments, about in (
                 (self.study(self.folder / "s", "--set", "training.rat=1"), "training.rat"),
                 (["study", nowhere, "--out", self.folder / "s"], "nowhere.h5"),
@@ -210,6 +214,54 @@ class Scenarios:
                 check(len(line) == 1 and ".parts/" in line[0] and all(v in line[0] for v in values), job.text())
         self.bench.run(2, self.gram(out))  # nothing was harmed
         self.same("gram.h5", out)
+
+    def other_content(self):
+        """Files of the same names and shapes as before, but one value is another."""
+        rows = 240000
+        values = struct.pack("<4d", 0.25, 0.5, 1, 2) * (16 * rows)
+
+        def write(last):
+            (self.folder / "x.npy").write_bytes(npy_head(rows) + values[:-8] + struct.pack("<d", last))
+
+        out = self.folder / "gram.h5"
+        gram = [str(self.folder / "x.npy") if w.startswith("deer:") else w for w in map(str, self.gram(out, "--snr", "10"))]
+        gram[gram.index("0.1")] = "0"
+        for first, further in ((0, 2), (2, 0)):
+            write(1)
+            job = self.bench.start(first, gram)
+            job.wait_for((self.folder, "gram.h5.parts/**/*.h5"))
+            os.kill(job.rank_pid(0) if first else job.process.pid, signal.SIGUSR1)
+            check(job.wait() == 85, job.text())
+            write(2)
+            line = self.bench.run(further, gram, code=2).own_lines()
+            check(len(line) == 1 and line[0].count("'content of the inputs = checksum") == 2, line)
+            write(1)
+            self.bench.run(further, gram)
+            out.unlink()
+
+    def devices(self):
+        """A device each for two ranks, then their checkpoints for one."""
+        if self.simt == "-":
+            raise Skipped("no test device in this build")
+        self.bench.scratch.environment["DESCRAMBLER_SIMT_DEVICES"] = "2"
+
+        def gram(out):
+            return ["gram", self.net, "--inputs", "noise:500000", "--layer", "2", "--tap", "after", "--device", "cuda",
+                    "--threads", "1", "--checkpoint-seconds", "0", "--out", out]
+
+        one, two = self.folder / "one.h5", self.folder / "two.h5"
+        self.bench.run(0, gram(one), program=self.simt)
+        text = self.bench.run(2, ["info", "--device", "cuda"], program=self.simt).text()
+        check("device cuda:0 (test" in text and "device cuda:1 (test" in text, text)
+        job = self.bench.start(2, gram(two), program=self.simt)
+        job.wait_for((self.folder, "two.h5.parts/1.h5"))
+        os.kill(job.rank_pid(1), signal.SIGUSR1)
+        check(job.wait() == 85, job.text())
+        self.bench.run(1, gram(two), program=self.simt)
+        self.bench.same(one, two)
+        two.unlink()
+        self.bench.run(2, gram(two), program=self.simt)
+        self.bench.same(one, two)
 
     def damaged_checkpoint(self):
         for name, damage in (("cut", lambda content: content[:700]),
