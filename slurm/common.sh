@@ -20,6 +20,9 @@ elif [ -n "${DESCRAMBLER_PROFILE:-}" ]; then
 fi
 program=${DESCRAMBLER:-$home/build/descrambler}
 [ -x "$program" ] || fail "no program at $program: build it, or set DESCRAMBLER" 2
+# The id of one task of an array may be that of the whole array: Slurm would requeue all of it.
+job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID:-}}
+job=${job:-$SLURM_JOB_ID}
 threads=${SLURM_CPUS_PER_TASK:-1}
 export OMP_NUM_THREADS=$threads
 log "start job=$SLURM_JOB_ID${SLURM_ARRAY_TASK_ID:+ task=$SLURM_ARRAY_TASK_ID} restart=${SLURM_RESTART_COUNT:-0}" \
@@ -28,9 +31,6 @@ log "start job=$SLURM_JOB_ID${SLURM_ARRAY_TASK_ID:+ task=$SLURM_ARRAY_TASK_ID} r
 # A signal asks the job step for a checkpoint. Bash runs a trap only while it waits, hence the loop in job_step. srun passes
 # USR1 on to every rank; on TERM it would end the step itself, so both go on as USR1, which the program takes alike.
 step='' stop=''
-# The id of one task of an array may be that of the whole array: Slurm would requeue all of it.
-job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID:-}}
-job=${job:-$SLURM_JOB_ID}
 ask_to_stop() {
     log "got $1: asking for a checkpoint"
     stop=$1

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,7 @@ void write_member(const std::filesystem::path& folder, const StudyConfig& config
                                                      const std::string& name, const MemberPlan& plan);
 
 // Those in the folder take the place of fresh ones. A damaged file is told to warn, and its member starts afresh.
-void resume_members(std::vector<MemberState>& members, const std::filesystem::path& folder, const StudyConfig& config,
+void resume_members(std::span<MemberState> members, const std::filesystem::path& folder, const StudyConfig& config,
                     const std::function<void(const std::string&)>& warn);
 
 }  // namespace descrambler

@@ -39,7 +39,8 @@ struct Library {
     std::function<void(Index first, Batch<double> X)> read;
     Reading reading = Reading::in_turn;
     const double* resident = nullptr;  // where it lies in memory, [features, samples], if it does: spares the copies
-    std::string content{};  // tells it from another library of its name, in words; empty: the name does (generated)
+    // Tells it from another library of its name, in words; empty: the name does (generated inputs). All ranks call.
+    std::function<std::string()> content{};
 };
 inline constexpr Index library_block = 1024;                // samples that are worked on at a time
 [[nodiscard]] Library library_of(const Matrix<double>& X);  // keeps a reference: X must outlive it

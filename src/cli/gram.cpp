@@ -55,7 +55,7 @@ std::string fingerprint(const Options& o, const Ensemble& ensemble, const Librar
            "\nsnr = " + (o.snr ? digits(*o.snr, 17) : "none") + "\nlayer = " + std::to_string(o.layer) +
            "\ntap = " + o.tap + "\ninclude_bias = " + yes_or_no(o.include_bias) + "\ncentre = " + yes_or_no(o.centre) +
            "\nfactor = " + yes_or_no(o.factor) + "\ndevice = " + kind_of(device) +
-           (library.content.empty() ? "" : "\ncontent of the inputs = " + library.content) + "\n";
+           (library.content ? "\ncontent of the inputs = " + library.content() : "") + "\n";
 }
 
 // What this rank took, at its peak and in all.

@@ -152,26 +152,26 @@ std::string content_of(const Shards& shards) {
 Library stored_library(const std::string& inputs, Index width, const Execution& execution) {
     const std::shared_ptr<Communicator>& ranks = execution.ranks;
     const auto shards = together(*ranks, [&] { return std::make_shared<const Shards>(Shards::open(inputs, width)); });
-    std::string content = together(*ranks, [&] { return ranks->rank() == 0 ? content_of(*shards) : std::string(); });
-    content = all_gather(*ranks, content).front();
     const Index count = shards->samples();
+    Library library;
     if (ranks->size() == 1 && count <= most_stored_bytes / static_cast<Index>(sizeof(double)) / shards->features()) {
         const auto stored = std::make_shared<Matrix<double>>(width, count);
         shards->read(0, stored->view());
-        Library library = library_of(*stored);
+        library = library_of(*stored);
         library.read = [stored, read = library.read](Index first, Batch<double> X) { read(first, X); };
-        library.content = content;
-        return library;
+    } else if (shards->wants_all(*ranks)) {
+        library = {width, count,
+                   [shards, ranks](Index first, Batch<double> X) { shards->read_together(*ranks, first, X); },
+                   Reading::together};
+    } else {
+        library = {width, count, [shards](Index first, Batch<double> X) { shards->read(first, X); }};
     }
-    if (shards->wants_all(*ranks))
-        return {width,
-                count,
-                [shards, ranks](Index first, Batch<double> X) { shards->read_together(*ranks, first, X); },
-                Reading::together,
-                nullptr,
-                content};
-    return {width,   count,  [shards](Index first, Batch<double> X) { shards->read(first, X); }, Reading::in_turn,
-            nullptr, content};
+    library.content = [shards, ranks] {  // one rank reads for all
+        const std::string mine =
+            together(*ranks, [&] { return ranks->rank() == 0 ? content_of(*shards) : std::string(); });
+        return all_gather(*ranks, mine).front();
+    };
+    return library;
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ std::optional<MemberState> read_member(const std::filesystem::path& folder, cons
     return member;
 }
 
-void resume_members(std::vector<MemberState>& members, const std::filesystem::path& folder, const StudyConfig& config,
+void resume_members(std::span<MemberState> members, const std::filesystem::path& folder, const StudyConfig& config,
                     const std::function<void(const std::string&)>& warn) {
     for (MemberState& member : members)
         try {

@@ -167,13 +167,7 @@ private:
         MemberState& member = shop_.members[static_cast<std::size_t>(*taken)];
         if (shop_.execution.ranks->rank() != 0) {  // rank 0 has read it
             const std::lock_guard lock(shop_.disk);
-            try {
-                if (auto stored = read_member(shop_.folder, shop_.config, member.name, member.plan))
-                    member = std::move(*stored);
-            } catch (const OtherConfiguration&) {
-                throw;
-            } catch (const InputError&) {  // damaged: rank 0 has said so, and trains it from its start likewise
-            }
+            resume_members({&member, 1}, shop_.folder, shop_.config, {});  // rank 0 has told of damaged ones
         }
         held_.push_back({*taken, member.iteration});
         announced_ = false;

@@ -124,6 +124,16 @@ TEST_F(TrainTest, ALostMemberIsNamedAndTheOthersAreFinished) {
     expect_same(found, expected);
 }
 
+TEST_F(TrainTest, DamagedMembersAreTrainedFromTheirStartByWhoeverTakesThem) {
+    std::vector<MemberState> members = study_members(config);
+    if (rank == 0)
+        for (const MemberState& member : members)
+            write_file(member_path(folder, member.name), "no HDF5");
+    ranks.barrier();
+    train_members(members, config, execution(1), folder, {});
+    expect_same(members, undisturbed());
+}
+
 TEST_F(TrainTest, AFolderThatCannotBeWrittenIsToldOnAllRanks) {
     std::vector<MemberState> members = study_members(config);
     const std::filesystem::path nowhere = folder / "not_there";
