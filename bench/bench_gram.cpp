@@ -1,5 +1,5 @@
 // Gram matrices of a tap over a library, by the whole way of the command `gram`: blocks, leaves, tree, threads. Inputs
-// in memory for the sums themselves; generated inputs in a row of their own, and the generator alone in bench_deer.cpp.
+// in memory for the sums themselves; with generated inputs in rows of their own, which tell the generator's share.
 #include "bench.hpp"
 #include "descrambler/gram.hpp"
 
@@ -50,6 +50,29 @@ void tap_gram(benchmark::State& state) {
     describe(state, {"tap_gram", n, d, samples, "f64", cost::dense_gram(n, d, samples, 8), residual(network, few)});
 }
 BENCHMARK(tap_gram)->Arg(80)->Arg(512)->UseRealTime();
+
+// The same work, but every input is drawn first (f32, as the command does): what deer:N costs.
+void tap_gram_generated(benchmark::State& state) {
+    const Index n = state.range(0), samples = 65536;
+    const Network network = one_layer(n);
+    const DeerTables tables = make_deer_tables(deer_preset("pnas"));
+    const Library library{d, samples,
+                          [&](Index first, Batch<double> X) {
+                              thread_local const std::unique_ptr<Backend<float>> on = make_cpu_backend<float>(1);
+                              thread_local std::vector<float> block;
+                              block.resize(static_cast<std::size_t>(X.size()));
+                              on->deer_traces(tables, 1, stream::library, first, {.input = {block.data(), d, X.cols}});
+                              std::ranges::copy(block, X.data);
+                          },
+                          Reading::at_once};
+    Matrix<double> few(d, 3000);
+    library.read(0, few.view());
+    for (auto _ : state)
+        benchmark::DoNotOptimize(tap_gram_of(network, library).gram(0, 0));
+    describe(state,
+             {"tap_gram_generated", n, d, samples, "f64", cost::dense_gram(n, d, samples, 8), residual(network, few)});
+}
+BENCHMARK(tap_gram_generated)->Arg(80)->Arg(512)->UseRealTime();
 
 }  // namespace
 }  // namespace descrambler::bench

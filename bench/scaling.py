@@ -5,7 +5,9 @@
 
 Runs `descrambler gram` (generated inputs, n = 80) with one thread a rank for a fixed library (strong) and one that grows with the
 ranks (weak), compares the bytes a rank sends with the tree that the model walks through, and predicts 1 ... 4096 ranks
-from what descrambler_scaling_probe has measured. docs/scaling.md explains the model. Needs mpirun."""
+from what descrambler_scaling_probe has measured. docs/scaling.md explains the model. BUILD holds the program and the
+probe (./dev build); the ranks are started by the mpirun of Open MPI. One rank is always measured: the others are
+compared with it."""
 import argparse
 import json
 import math
@@ -100,8 +102,12 @@ def main():
     arguments.add_argument("--latency", type=float, help="seconds, in the place of what is measured here")
     arguments.add_argument("--bandwidth", type=float, help="bytes a second, likewise")
     options = arguments.parse_args()
-    build = pathlib.Path(options.build)
-    ranks = [int(r) for r in options.ranks.split(",")]
+    build, out = pathlib.Path(options.build), pathlib.Path(options.out)
+    for program in ("descrambler", "descrambler_scaling_probe"):
+        if not (build / program).exists():
+            sys.exit(f"no {build / program}: ./dev build makes it")
+    out.parent.mkdir(parents=True, exist_ok=True)  # now, not after the measurement
+    ranks = sorted({1, *(int(r) for r in options.ranks.split(","))})
     environment = dict(os.environ, OMP_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="descrambler-scaling-"))
 
@@ -138,11 +144,10 @@ def main():
             sent[r], peak[r] = result["sent_bytes_a_rank"], result["peak_bytes_a_rank"]
             weak[r].append(gram(r, options.samples // ranks[-1] * r)["seconds"])
     start = statistics.median(small)
-    one = statistics.median(strong[1]) if 1 in strong else None
-    generated = (one - start) / options.samples
-    # all cores at once are slower than one alone: what the model takes is the time with the node full
+    one = statistics.median(strong[1])
+    # cores at work together are slower than one alone: seconds a sample of one rank while as many others are at work
+    sample = {r: (statistics.median(strong[r]) - start) * r / options.samples for r in ranks}
     full = ranks[-1]
-    busy = (statistics.median(strong[full]) - start) * full / options.samples
 
     leaves = -(-options.samples // LEAF)
     volume = []
@@ -151,32 +156,37 @@ def main():
         predicted = max(Reduction(leaves, r).sent_bytes(k, 80) for k in range(r))
         volume.append({"ranks": r, "measured": measured, "predicted": predicted})
 
-    model = Model(busy, probe["n80"]["add_seconds"], latency, bandwidth, start, 80)
+    def model(count):
+        """With the speed of the largest measured number of ranks that is not above."""
+        return Model(sample[max(r for r in ranks if r <= count)], probe["n80"]["add_seconds"], latency, bandwidth, start, 80)
+
     predictions = []
     for exponent in range(13):
         r = 1 << exponent
-        parts = model.parts(10**9, r)
+        parts = model(r).parts(10**9, r)
         total = sum(parts.values())
         predictions.append({"ranks": r, "seconds": total, **parts,
-                            "efficiency": model.seconds(10**9, 1) / (r * total),
-                            "weak_efficiency": model.seconds(10**7, 1) / model.seconds(10**7 * r, r)})
+                            "efficiency": model(1).seconds(10**9, 1) / (r * total),
+                            "weak_efficiency": model(1).seconds(10**7, 1) / model(r).seconds(10**7 * r, r)})
     document = {
         "processor": probe["processor"], "cores": os.cpu_count(), "samples": options.samples,
         "latency_seconds": latency, "bandwidth_bytes_a_second": bandwidth, "messages": probe["messages"],
         "sums_in_memory": {k: probe[k] for k in ("n80", "n512")},
-        "start_seconds": start, "sample_seconds_alone": generated, "sample_seconds_full_node": busy,
+        "start_seconds": start, "sample_seconds": {str(r): sample[r] for r in ranks},
         "strong": [{"ranks": r, "seconds": median_and_range(strong[r]), "efficiency": one / (r * statistics.median(strong[r])),
-                    "predicted_seconds": model.seconds(options.samples, r), "peak_bytes_a_rank": peak[r]} for r in ranks],
-        "weak": [{"ranks": r, "samples": options.samples // ranks[-1] * r, "seconds": median_and_range(weak[r]),
+                    "fitted_seconds": model(r).seconds(options.samples, r), "peak_bytes_a_rank": peak[r]} for r in ranks],
+        "weak": [{"ranks": r, "samples": options.samples // full * r, "seconds": median_and_range(weak[r]),
+                  "predicted_seconds": model(r).seconds(options.samples // full * r, r),
                   "efficiency": statistics.median(weak[1]) / statistics.median(weak[r])} for r in ranks],
         "volume": volume, "predicted_1e9": predictions}
-    pathlib.Path(options.out).write_text(json.dumps(document, indent=2) + "\n")
+    out.write_text(json.dumps(document, indent=2) + "\n")
 
-    print(f"latency {1e6 * latency:.1f} us, bandwidth {bandwidth / 1e9:.2f} GB/s; a sample {1e6 * generated:.2f} us alone, "
-          f"{1e6 * busy:.2f} us with all {full} ranks; start {start:.2f} s")
+    print(f"latency {1e6 * latency:.1f} us, bandwidth {bandwidth / 1e9:.2f} GB/s; a sample {1e6 * sample[1]:.2f} us alone, "
+          f"{1e6 * sample[full]:.2f} us with {full} ranks; start {start:.2f} s")
     for kind in ("strong", "weak"):
         for row in document[kind]:
-            print(f"{kind:6} {row['ranks']:5} ranks {row['seconds']['median']:8.2f} s  efficiency {row['efficiency']:.2f}")
+            print(f"{kind:6} {row['ranks']:5} ranks {row['seconds']['median']:8.2f} s  efficiency {row['efficiency']:.2f}  "
+                  + (f"predicted {row['predicted_seconds']:.2f} s" if kind == "weak" else f"fitted {row['fitted_seconds']:.2f} s"))
     for row in volume:
         print(f"sent   {row['ranks']:5} ranks {row['measured']:.0f} bytes a rank, the model says {row['predicted']}")
     for row in predictions:

@@ -13,8 +13,10 @@ srun_options=(--cpu-bind=cores)
 gpu_options=()
 profile=${DESCRAMBLER_PROFILE:-$home/slurm/site.profile}
 if [ -f "$profile" ]; then
+    set +u  # modules and settings of a site know nothing of it
     # shellcheck source=site.profile.example
     . "$profile"
+    set -u
 elif [ -n "${DESCRAMBLER_PROFILE:-}" ]; then
     fail "DESCRAMBLER_PROFILE=$DESCRAMBLER_PROFILE: no such file" 2
 fi
@@ -44,7 +46,8 @@ job_step() {
     local code
     [ -z "$stop" ] || return 85
     # srun does not inherit --cpus-per-task any more (Slurm 22.05 and later)
-    srun "${srun_options[@]}" "${gpu_options[@]}" --kill-on-bad-exit=1 --cpus-per-task="$threads" "$@" &
+    # (an empty array is unset to bash before 4.4)
+    srun ${srun_options[@]+"${srun_options[@]}"} ${gpu_options[@]+"${gpu_options[@]}"} --kill-on-bad-exit=1 --cpus-per-task="$threads" "$@" &
     step=$!
     while kill -0 "$step" 2>/dev/null; do wait "$step"; done  # wait returns early at each trapped signal
     wait "$step"
@@ -56,12 +59,22 @@ job_step() {
     return "$code"
 }
 
-# finish CODE [RESULT]: requeue after a checkpoint (85), otherwise end with CODE. RESULT must exist after success: an srun
-# whose launch failed may end with 0 too.
+# expect RESULT: after success there must be such a file, and another one than now: an srun whose launch failed may end with
+# 0 too, and an earlier job may have left its result.
+result='' before=''
+identity() { stat -c '%i %y %s' "$1" 2>/dev/null || true; }
+expect() {
+    result=$1
+    before=$(identity "$result")
+}
+
+# finish CODE: requeue after a checkpoint (85), otherwise end with CODE.
 finish() {
-    local code=$1 result=${2:-} most=${DESCRAMBLER_RESTARTS:-100}
-    if [ "$code" -eq 0 ] && [ -n "$result" ] && [ ! -s "$result" ]; then
-        fail "the step ended with 0, but there is no $result"
+    local code=$1 most=${DESCRAMBLER_RESTARTS:-100}
+    if [ "$code" -eq 0 ] && [ -n "$result" ]; then
+        if [ ! -s "$result" ] || [ "$(identity "$result")" = "$before" ]; then
+            fail "the step ended with 0, but there is no new $result"
+        fi
     fi
     [ "$code" -eq 85 ] || exit "$code"
     # Only a running job asks for its requeue: a cancelled one wants to end, and after preemption or the loss of a node Slurm

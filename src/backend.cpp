@@ -283,6 +283,28 @@ std::unique_ptr<Backend<T>> make_backend(const Execution& execution) {
     throw InputError("--device " + device + ": expected auto, cpu, cuda or cuda:N");
 }
 
+std::string settle_device(Execution& execution) {
+    Communicator& ranks = *execution.ranks;
+    bool on_host = true;
+    const std::string mine = together(ranks, [&] {
+        const std::unique_ptr<Backend<double>> backend = make_backend<double>(execution);
+        on_host = backend->on_host();
+        const std::string name = backend->name();  // "cuda:1 (NVIDIA H100)": the ranks of a node have a device each
+        const std::size_t colon = name.find(':');
+        return colon == name.npos ? name : name.substr(0, colon) + name.substr(name.find(' ', colon));
+    });
+    const std::vector<std::string> all = all_gather(ranks, mine);
+    together(ranks, [&] {
+        for (std::size_t i = 1; i < all.size(); ++i)
+            if (all[i] != all.front())
+                throw InputError("--device " + execution.device + ": rank " + std::to_string(i) + " has " + all[i] +
+                                 ", rank 0 " + all.front() + "; expected one kind of device on all ranks");
+    });
+    if (execution.device == "auto")
+        execution.device = on_host ? "cpu" : "cuda";
+    return mine;
+}
+
 int threads_of(const Execution& execution) {
     if (execution.threads > 0)
         return execution.threads;

@@ -51,7 +51,7 @@ class Spec:
 
 calls = {}
 module = types.ModuleType("spack.package")
-for word in ("license", "version", "variant", "depends_on", "resource", "generator", "conflicts"):
+for word in ("license", "version", "variant", "depends_on", "resource", "generator", "conflicts", "requires"):
     calls[word] = set()
     setattr(module, word, lambda *values, word=word, **named: calls[word].add(values[0] if values else named["name"]))
 module.join_path = lambda *parts: "/".join(parts)

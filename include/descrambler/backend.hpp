@@ -220,6 +220,10 @@ struct Execution {
 };
 template <class T>
 [[nodiscard]] std::unique_ptr<Backend<T>> make_backend(const Execution& execution);
+// One kind of device for the whole job: "auto" becomes what every rank has found. Returns the kind, without the number
+// of the device: "cpu", "cuda (NVIDIA H100 80GB HBM3)". All ranks call. Throws InputError where the device is not there
+// and where ranks have devices of different kinds: their bits would differ, and so would the leaves of their sums.
+std::string settle_device(Execution& execution);
 // Threads of the CPU that the execution means: its number, or what the ranks of a node leave each other. All ranks
 // call.
 [[nodiscard]] int threads_of(const Execution& execution);

@@ -25,6 +25,7 @@ struct MemberState {
     double loss_sum = 0;                                          // of the interval that is not complete
     Index loss_terms = 0;
     double seconds = 0;  // its share of the wall time of all runs that trained it
+    std::string device;  // the kind that trains it (settle_device): another gives other bits; empty: none yet
     [[nodiscard]] bool finished() const { return iteration >= plan.iterations; }
 };
 
@@ -45,7 +46,8 @@ void write_member(const std::filesystem::path& folder, const StudyConfig& config
                                                      const std::string& name, const MemberPlan& plan);
 
 // Those in the folder take the place of fresh ones. A damaged file is told to warn, and its member starts afresh.
+// Throws OtherConfiguration also where one that is not finished was begun on another kind of device.
 void resume_members(std::span<MemberState> members, const std::filesystem::path& folder, const StudyConfig& config,
-                    const std::function<void(const std::string&)>& warn);
+                    const std::string& device, const std::function<void(const std::string&)>& warn);
 
 }  // namespace descrambler

@@ -44,6 +44,7 @@ class Descrambler(CMakePackage, CudaPackage):
 
     generator("ninja")
     conflicts("%gcc@:11", msg="C++20")
+    requires("%gcc", msg="OpenMP and flags of GCC 12 and later: no other compiler has been tried")
     conflicts("cuda_arch=none", when="+cuda", msg="name the architecture: cuda_arch=80 or 90")
 
     def cmake_args(self):
@@ -52,6 +53,7 @@ class Descrambler(CMakePackage, CudaPackage):
             self.define_from_variant("DESCRAMBLER_CUDA", "cuda"),
             self.define("DESCRAMBLER_ARCH", ""),  # Spack's compiler wrapper adds that of the target
             self.define("DESCRAMBLER_TESTS", False),
+            self.define("DESCRAMBLER_WERROR", False),
             self.define("KISSFFT_INCLUDE", join_path(self.stage.source_path, "third_party")),
         ]
         if self.spec.satisfies("+cuda"):

@@ -101,7 +101,7 @@ private:
 
 void Common::add_to(CLI::App& command) {
     command.add_option("--device", device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-    command.add_option("--threads", threads, "threads, 0 = all; results do not depend on it")
+    command.add_option("--threads", threads, "threads of a rank, 0 = all; results do not depend on it")
         ->check(CLI::Range(0, 4096))
         ->capture_default_str();
     command

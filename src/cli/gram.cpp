@@ -41,12 +41,6 @@ std::string digest(const std::vector<Network>& networks) {
     return std::to_string(networks.size()) + " of digest " + sum.text();
 }
 
-// "cuda (NVIDIA H100)" of "cuda:1 (NVIDIA H100)": the ranks of a node have a device each.
-std::string kind_of(const std::string& device) {
-    const std::size_t colon = device.find(':');
-    return colon == device.npos ? device : device.substr(0, colon) + device.substr(device.find(' ', colon));
-}
-
 // What decides the bits of the sums. Threads and ranks do not.
 std::string fingerprint(const Options& o, const Ensemble& ensemble, const Library& library, const std::string& device) {
     const auto yes_or_no = [](bool value) { return value ? "yes" : "no"; };
@@ -54,7 +48,7 @@ std::string fingerprint(const Options& o, const Ensemble& ensemble, const Librar
            "\nseed = " + std::to_string(seed_of(ensemble, o.common)) +
            "\nsnr = " + (o.snr ? digits(*o.snr, 17) : "none") + "\nlayer = " + std::to_string(o.layer) +
            "\ntap = " + o.tap + "\ninclude_bias = " + yes_or_no(o.include_bias) + "\ncentre = " + yes_or_no(o.centre) +
-           "\nfactor = " + yes_or_no(o.factor) + "\ndevice = " + kind_of(device) +
+           "\nfactor = " + yes_or_no(o.factor) + "\ndevice = " + device +
            (library.content ? "\ncontent of the inputs = " + library.content() : "") + "\n";
 }
 
@@ -109,26 +103,27 @@ void write_grams(const Options& o, Communicator& ranks, const std::vector<TapGra
 void run(const Options& o) {
     Communicator& ranks = *o.common.process.ranks;
     const auto start = std::chrono::steady_clock::now();
+    Execution execution = o.common.execution();
+    const std::string device = settle_device(execution);  // or refuses it
     Ensemble ensemble;
-    Streaming streaming;
-    std::string device;
     together(ranks, [&] {
-        device = make_backend<double>(o.common.execution())->name();  // or refuses it
         check_output_apart(o.out, {o.net, o.inputs});
         ensemble = open_networks(o.net, o.network);
     });
-    const Library library = together(ranks, [&] { return open_library(o.inputs, ensemble, o.net, o.common, o.snr); });
+    Streaming streaming;
     streaming.factor = o.factor;
     streaming.checkpoints = o.out + ".parts";
-    streaming.fingerprint = fingerprint(o, ensemble, library, device);
     streaming.checkpoint_seconds = o.checkpoint_seconds;
     streaming.progress = stoppable_progress(o.common);
+    const std::uint64_t seed = seed_of(ensemble, o.common);
+    const Library inputs = open_library(o.inputs, ensemble, o.net, o.common, execution);
+    streaming.fingerprint = fingerprint(o, ensemble, inputs, device);
+    const Library library = add_noise(inputs, o.inputs, o.snr, seed, execution, streaming);
     const TapRequest request{
         .layer = o.layer, .tap = tap_from(o.tap), .include_bias = o.include_bias, .centre = o.centre};
     together(ranks, [&] { check_tap(ensemble.networks, request, library); });  // all refuse it: one speaks
-    const std::vector<TapGram> grams = tap_grams(ensemble.networks, request, library, o.common.execution(), streaming);
-    device = all_gather(ranks, device).front();  // they write the file together: all the same
-    write_grams(o, ranks, grams, device, seed_of(ensemble, o.common));
+    const std::vector<TapGram> grams = tap_grams(ensemble.networks, request, library, execution, streaming);
+    write_grams(o, ranks, grams, device, seed);
     const Resources most = largest(ranks);
     if (!o.common.leads())
         return;

@@ -72,8 +72,8 @@ private:
     bool on_host_ = true;
 };
 
-Library deer_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
-                     const Common& common) {
+Library deer_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net, const Common& common,
+                     const Execution& execution) {
     const Index width = ensemble.networks.front().inputs(), count = count_of(inputs, 5);
     if (!ensemble.database)
         throw InputError("--inputs " + inputs + ": expected a network with an input recipe (/input), " + net +
@@ -82,7 +82,7 @@ Library deer_library(const std::string& inputs, const Ensemble& ensemble, const 
         throw InputError("--inputs " + inputs + ": traces have " + std::to_string(ensemble.database->times) +
                          " points, the network takes " + std::to_string(width));
     const auto tables = std::make_shared<const DeerTables>(make_deer_tables(*ensemble.database));
-    const Generator generate(common.execution());
+    const Generator generate(execution);
     const std::uint64_t seed = seed_of(ensemble, common);
     return {width, count,
             [tables, generate, seed](Index first, Batch<double> X) {
@@ -199,32 +199,41 @@ Ensemble open_networks(const std::string& net, std::optional<Index> network) {
 }
 
 Library open_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net, const Common& common,
-                     std::optional<double> snr) {
-    if (snr) {
+                     const Execution& execution) {
+    if (!inputs.starts_with("deer:") && !inputs.starts_with("noise:") && !inputs.starts_with("relaxometry:") &&
+        !inputs.starts_with("bandpass:"))
+        return stored_library(inputs, ensemble.networks.front().inputs(), execution);
+    return together(*execution.ranks, [&] {
+        if (inputs.starts_with("deer:"))
+            return deer_library(inputs, ensemble, net, common, execution);
+        if (inputs.starts_with("noise:"))
+            return noise_library(ensemble.networks.front().inputs(), count_of(inputs, 6), seed_of(ensemble, common));
+        return task_library(inputs, ensemble, net, common);
+    });
+}
+
+Library add_noise(const Library& library, const std::string& inputs, std::optional<double> snr, std::uint64_t seed,
+                  const Execution& execution, const Streaming& streaming) {
+    if (!snr)
+        return library;
+    together(*execution.ranks, [&] {
         if (!(*snr > 0 && std::isfinite(*snr)))
             throw InputError("--snr: expected a number above 0");
         if (inputs.starts_with("noise:"))
             throw InputError("--snr: expected inputs with a signal, --inputs " + inputs + " is noise alone");
-        return with_noise(open_library(inputs, ensemble, net, common), *snr, seed_of(ensemble, common),
-                          common.execution());
-    }
-    if (inputs.starts_with("deer:"))
-        return deer_library(inputs, ensemble, net, common);
-    if (inputs.starts_with("noise:"))
-        return noise_library(ensemble.networks.front().inputs(), count_of(inputs, 6), seed_of(ensemble, common));
-    if (inputs.starts_with("relaxometry:") || inputs.starts_with("bandpass:"))
-        return task_library(inputs, ensemble, net, common);
-    return stored_library(inputs, ensemble.networks.front().inputs(), common.execution());
+    });
+    return with_noise(library, *snr, seed, execution, streaming);
 }
 
 std::function<void(Index first, Batch<double> targets)> open_targets(const std::string& inputs,
-                                                                     const Ensemble& ensemble, const Common& common) {
+                                                                     const Ensemble& ensemble, const Common& common,
+                                                                     const Execution& execution) {
     if (!inputs.starts_with("deer:") || !ensemble.database ||
         ensemble.database->distances != ensemble.networks.front().outputs())
         return {};
     const auto tables = std::make_shared<const DeerTables>(make_deer_tables(*ensemble.database));
-    return [tables, generate = Generator(common.execution()), seed = seed_of(ensemble, common)](Index first,
-                                                                                                Batch<double> targets) {
+    return [tables, generate = Generator(execution), seed = seed_of(ensemble, common)](Index first,
+                                                                                       Batch<double> targets) {
         generate(targets, [&](Backend<float>& on, Batch<float> target) {
             on.deer_traces(*tables, seed, stream::library, first, {.target = target});
         });

@@ -15,10 +15,13 @@ namespace descrambler::cli {
 
 // The library that --inputs names: files (see shards.hpp; up to 256 MiB of doubles are kept in memory, more are read
 // again in each pass), deer:N, relaxometry:N, bandpass:N (the data a network was trained on) or noise:N (white,
-// standard deviation 1). It owns whatever it reads from. With snr, white noise of rms(inputs) / snr is added (--snr).
-// `net` names the file of the networks in messages. Throws InputError, and so does reading.
+// standard deviation 1). It owns whatever it reads from. `net` names the file of the networks in messages. All ranks
+// call. Throws InputError, and so does reading.
 [[nodiscard]] Library open_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
-                                   const Common& common, std::optional<double> snr = std::nullopt);
+                                   const Common& common, const Execution& execution);
+// With white noise of rms(inputs) / snr, from a pass over the library (--snr); as it is without snr. All ranks call.
+[[nodiscard]] Library add_noise(const Library& library, const std::string& inputs, std::optional<double> snr,
+                                std::uint64_t seed, const Execution& execution, const Streaming& streaming = {});
 inline constexpr const char* inputs_help =
     "library of inputs: FILE.npy, FILE.h5, FILE.h5:/dataset, 'PATTERN' of such files, @LIST of such files, deer:N, "
     "relaxometry:N, bandpass:N or noise:N";
@@ -26,7 +29,8 @@ inline constexpr const char* inputs_help =
 // The targets of the same samples, [outputs, count] a block; empty where the inputs have none (anything but deer:N).
 [[nodiscard]] std::function<void(Index first, Batch<double> targets)> open_targets(const std::string& inputs,
                                                                                    const Ensemble& ensemble,
-                                                                                   const Common& common);
+                                                                                   const Common& common,
+                                                                                   const Execution& execution);
 
 // --seed, or that of the file, or 1.
 [[nodiscard]] std::uint64_t seed_of(const Ensemble& ensemble, const Common& common);

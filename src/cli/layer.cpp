@@ -278,22 +278,23 @@ void write(const Options& o, const DescrambleRequest& request, const std::vector
 void run(const Options& o) {
     Communicator& ranks = *o.common.process.ranks;
     const bool no_inputs = o.inputs.empty();
+    Execution execution = o.common.execution();
+    (void)settle_device(execution);  // refuses one that is not there, before anything is read
     Ensemble ensemble;
     DescrambleRequest request;
     together(ranks, [&] {
-        (void)make_backend<double>(
-            o.common.execution());  // refuses a device that is not there, before anything is read
         if (no_inputs && o.criterion != "mds" && o.criterion != "mdn")
             throw InputError("--inputs: expected a library (only the criteria mds and mdn need none)");
         check_output_apart(o.out, {o.net, o.inputs});
         ensemble = open_networks(o.net, o.network);
         request = request_of(o);
     });
-    const Library library = together(
-        ranks, [&] { return no_inputs ? Library{} : open_library(o.inputs, ensemble, o.net, o.common, o.snr); });
+    Library library;
+    if (!no_inputs)
+        library = add_noise(open_library(o.inputs, ensemble, o.net, o.common, execution), o.inputs, o.snr,
+                            seed_of(ensemble, o.common), execution);
     // the ranks share the library; what follows from its sums is the same on all of them
-    const std::vector<Descrambling> results =
-        together(ranks, [&] { return descramble(ensemble.networks, library, request, o.common.execution()); });
+    const std::vector<Descrambling> results = descramble(ensemble.networks, library, request, execution);
     together(ranks, [&] {
         if (o.common.leads())
             write(o, request, results);

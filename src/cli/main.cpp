@@ -9,6 +9,7 @@
 #include "cli/commands.hpp"
 #include "descrambler/error.hpp"
 #include "descrambler/version.hpp"
+#include "mpi/launcher.hpp"
 
 namespace {
 
@@ -116,8 +117,8 @@ int main(int argc, char** argv) {
         process.ranks = make_communicator();
         process.node = node_share(*process.ranks);
         check_builds(*process.ranks);
-    } catch (const InputError& error) {
-        return process.leads() ? fail(2, error.what()) : 2;
+    } catch (const InputError& error) {  // all say the same, whether they have found each other or not
+        return process.leads() && place_started() <= 0 ? fail(2, error.what()) : 2;
     } catch (const std::exception& error) {
         return fail(1, error.what());
     }

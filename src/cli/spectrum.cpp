@@ -218,7 +218,8 @@ void print(const Options& o, const Spectrum& r, std::size_t number, Index rows, 
 
 void run(const Options& o) {
     check(o);
-    const auto on = make_backend<double>(o.common.execution());  // refuses a device that is not there
+    const Execution execution = o.common.execution();
+    const auto on = make_backend<double>(execution);  // refuses a device that is not there
     const Ensemble ensemble = open_networks(o.net, o.network);
     const Index depth = static_cast<Index>(ensemble.networks.front().layers.size());
     if (o.layer < 1 || o.layer > depth)
@@ -226,7 +227,8 @@ void run(const Options& o) {
                          std::to_string(depth));
     std::optional<Library> library;
     if (!o.inputs.empty())
-        library = open_library(o.inputs, ensemble, o.net, o.common, o.snr);
+        library = add_noise(open_library(o.inputs, ensemble, o.net, o.common, execution), o.inputs, o.snr,
+                            seed_of(ensemble, o.common), execution);
     const TapRequest tap{.layer = o.layer, .tap = tap_from(o.tap.value_or("before"))};
     const std::vector<double> base = o.kind == "jacobian" ? library_mean(*library) : std::vector<double>();
     const RandomizedSvdOptions options{.rank = o.rank,
@@ -248,7 +250,7 @@ void run(const Options& o) {
             result.reduction = reduce_link(*on, network, o.layer, o.rank);
             reduced.networks[i] = result.reduction->network;
             result.cost = reduction_cost(network, reduced.networks[i], *library,
-                                         open_targets(o.inputs, ensemble, o.common), o.common.threads);
+                                         open_targets(o.inputs, ensemble, o.common, execution), o.common.threads);
         }
         results.push_back(std::move(result));
     }

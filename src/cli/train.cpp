@@ -28,6 +28,8 @@ Command add_train(CLI::App& app, const Process& process) {
         const std::filesystem::path folder = o->out + ".members";  // checkpoints, removed when the ensemble is whole
         StudyConfig config;
         std::vector<MemberState> members;
+        Execution execution = o->common.execution();
+        const std::string device = settle_device(execution);
         together(ranks, [&] {
             config = read_config(o->config, o->set);
             if (o->common.seed)
@@ -40,9 +42,9 @@ Command add_train(CLI::App& app, const Process& process) {
                 return;
             check_output(o->out);
             make_folder(folder);
-            resume_members(members, folder, config, progress.warn);
+            resume_members(members, folder, config, device, progress.warn);
         });
-        train_members(members, config, o->common.execution(), folder, progress);
+        train_members(members, config, execution, folder, progress);
         together(ranks, [&] {
             if (!o->common.leads())
                 return;

@@ -167,14 +167,16 @@ std::vector<ColumnSums> column_sums_on_host(const Library& library, Index items,
     } else if (centre) {
         shifts.resize(static_cast<std::size_t>(items * n));
         Matrix<double> X(library.features, std::min(library_block, library.samples));
-        together(*execution.ranks, [&] { library.read(0, X.view()); });
-        parallel_items(items, execution.threads, [&](Index item, Backend<double>&) {
-            HostThread thread;
-            const auto shift =
-                std::span(shifts).subspan(static_cast<std::size_t>(item * n), static_cast<std::size_t>(n));
-            add_columns(make(thread, item)(X.view()), shift);
-            for (double& x : shift)
-                x /= static_cast<double>(X.cols());
+        together(*execution.ranks, [&] {
+            library.read(0, X.view());
+            parallel_items(items, execution.threads, [&](Index item, Backend<double>&) {
+                HostThread thread;
+                const auto shift =
+                    std::span(shifts).subspan(static_cast<std::size_t>(item * n), static_cast<std::size_t>(n));
+                add_columns(make(thread, item)(X.view()), shift);
+                for (double& x : shift)
+                    x /= static_cast<double>(X.cols());
+            });
         });
     }
     sums.size = keep.size();

@@ -87,19 +87,21 @@ std::vector<Descrambling> descramble(std::span<const Network> networks, const Li
         request.method =
             is_gram(request.criterion) || is_diagonal(request.criterion) ? Method::closed : Method::riemannian;
     const Job job{networks, library, request, execution};
-    check(job);
+    Communicator& ranks = *execution.ranks;
+    together(ranks, [&] { check(job); });
     std::vector<Descrambling> result = is_gram(request.criterion)       ? gram_route(job)
                                        : is_diagonal(request.criterion) ? diagonal_route(job)
                                                                         : signal_route(job);
     const Index layer = request.tap.layer, depth = static_cast<Index>(networks.front().layers.size());
-    parallel_items(job.count(), execution.threads, [&](Index i, Backend<double>& on) {
+    const auto rewrite = [&](Index i, Backend<double>& on) {
         Descrambling& out = result[i];
         out.samples = is_diagonal(request.criterion) ? 0 : library.samples;
         if (request.tap.tap == Tap::before)
             out.descrambled_weight = multiply(on, Op::none, Op::none, out.solution.P, job.weight(i, layer));
         else if (layer < depth)
             out.descrambled_weight = multiply(on, Op::none, Op::transpose, job.weight(i, layer + 1), out.solution.P);
-    });
+    };
+    together(ranks, [&] { parallel_items(job.count(), execution.threads, rewrite); });
     return result;
 }
 

@@ -27,7 +27,7 @@ std::vector<Descrambling> diagonal_route(const Job& job) {
     const DescrambleRequest& request = job.request;
     const bool sum = request.criterion == Criterion::mds;
     std::vector<Descrambling> result(job.networks.size());
-    parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
+    const auto solve = [&](Index i, Backend<double>& on) {
         const Matrix<double>& W = job.weight(i, request.tap.layer);
         Solution& s = result[i].solution;
         try {
@@ -66,7 +66,8 @@ std::vector<Descrambling> diagonal_route(const Job& job) {
             throw InputError(job.where(i) + ", criterion " + std::string(to_string(request.criterion)) + ": " +
                              error.what());
         }
-    });
+    };
+    together(*job.execution.ranks, [&] { parallel_items(job.count(), job.execution.threads, solve); });
     return result;
 }
 

@@ -157,12 +157,13 @@ void check_tap(std::span<const Network> networks, const TapRequest& request, con
 
 std::vector<Network> linearised_at_mean(std::span<const Network> networks, const TapRequest& request,
                                         const Library& library, const Execution& execution) {
-    check(networks, request, library);
+    Communicator& ranks = *execution.ranks;
+    together(ranks, [&] { check(networks, request, library); });
     const std::vector<double> base = library_mean(library, execution);
     Matrix<double> xbar(library.features, 1);
     std::ranges::copy(base, xbar.data());
     std::vector<Network> result(networks.size());
-    parallel_items(static_cast<Index>(networks.size()), execution.threads, [&](Index i, Backend<double>& on) {
+    const auto linearise = [&](Index i, Backend<double>& on) {
         const DenseLayer& tapped = networks[i].layers[static_cast<std::size_t>(request.layer - 1)];
         const Jacobian J = jacobian_at(on, networks[i], request.layer, request.tap == Tap::after, base);
         // formed here, row by row: one product with J serves all samples
@@ -173,7 +174,8 @@ std::vector<Network> linearised_at_mean(std::span<const Network> networks, const
         for (Index j = 0; j < Jx.rows(); ++j)
             surrogate.bias[j] -= Jx(j, 0);
         result[i].layers.push_back(std::move(surrogate));
-    });
+    };
+    together(ranks, [&] { parallel_items(std::ssize(networks), execution.threads, linearise); });
     return result;
 }
 
@@ -186,8 +188,11 @@ std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapReque
     if (request.linearised)
         return tap_grams(linearised_at_mean(networks, request, library, execution), linearised_request(request),
                          library, execution, streaming);
-    check(networks, request, library);
-    const std::unique_ptr<Backend<double>> device = make_backend<double>(execution);
+    Communicator& ranks = *execution.ranks;
+    const std::unique_ptr<Backend<double>> device = together(ranks, [&] {
+        check(networks, request, library);
+        return make_backend<double>(execution);
+    });
     const Index count = static_cast<Index>(networks.size());
     std::vector<TapGram> result(networks.size());
 
@@ -208,24 +213,26 @@ std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapReque
             device->on_host()
                 ? column_sums_on_host(library, 1, rows, make, request.centre, execution, streaming, complaint).front()
                 : device_inputs(*device, library, rows, make, request.centre, execution, streaming, complaint);
-        std::vector<Matrix<double>> factors;
-        if (!device->on_host() && streaming.factor) {
-            std::vector<Matrix<double>> weights;
-            for (const Network& network : networks)
-                weights.push_back(first_weight(network, request.include_bias));
-            factors = device_factors(*device, input.factor, weights);
-        }
-        parallel_items(count, execution.threads, [&](Index i, Backend<double>& on) {
-            const Matrix<double> W = first_weight(networks[i], request.include_bias);
-            const Complaint own = [&](Index) {
-                return name_of(request) + " of network " + std::to_string(i) +
-                       ": the Gram matrix of the signals is not finite";
-            };
-            ColumnSums sums = through(on, input, W);
-            if (!factors.empty())
-                sums.factor = std::move(factors[i]);
-            check_finite((streaming.factor ? sums.factor : sums.gram).values(), i, own);
-            result[i] = finish(on, std::move(sums));
+        together(ranks, [&] {  // every rank for itself
+            std::vector<Matrix<double>> factors;
+            if (!device->on_host() && streaming.factor) {
+                std::vector<Matrix<double>> weights;
+                for (const Network& network : networks)
+                    weights.push_back(first_weight(network, request.include_bias));
+                factors = device_factors(*device, input.factor, weights);
+            }
+            parallel_items(count, execution.threads, [&](Index i, Backend<double>& on) {
+                const Matrix<double> W = first_weight(networks[i], request.include_bias);
+                const Complaint own = [&](Index) {
+                    return name_of(request) + " of network " + std::to_string(i) +
+                           ": the Gram matrix of the signals is not finite";
+                };
+                ColumnSums sums = through(on, input, W);
+                if (!factors.empty())
+                    sums.factor = std::move(factors[i]);
+                check_finite((streaming.factor ? sums.factor : sums.gram).values(), i, own);
+                result[i] = finish(on, std::move(sums));
+            });
         });
     } else {
         const Complaint complaint = [&](Index i) {
@@ -238,8 +245,10 @@ std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapReque
                                     [&](HostThread& thread, Index i) { return host_tap(thread, networks[i], request); },
                                     request.centre, execution, streaming, complaint)
                               : device_taps(*device, networks, request, library, execution, streaming, complaint);
-        parallel_items(count, execution.threads,
-                       [&](Index i, Backend<double>& on) { result[i] = finish(on, std::move(sums[i])); });
+        together(ranks, [&] {
+            parallel_items(count, execution.threads,
+                           [&](Index i, Backend<double>& on) { result[i] = finish(on, std::move(sums[i])); });
+        });
     }
     for (TapGram& out : result)
         out.samples = library.samples;
@@ -253,9 +262,13 @@ std::vector<std::vector<double>> tap_third_moments(std::span<const Network> netw
     if (request.linearised)
         return tap_third_moments(linearised_at_mean(networks, request, library, execution), linearised_request(request),
                                  library, means, U, execution);
-    check(networks, request, library);
-    require(means.size() == networks.size() && U.size() == networks.size(), "third moments: one mean and U a network");
-    if (const std::unique_ptr<Backend<double>> device = make_backend<double>(execution); !device->on_host())
+    const std::unique_ptr<Backend<double>> device = together(*execution.ranks, [&] {
+        check(networks, request, library);
+        require(means.size() == networks.size() && U.size() == networks.size(),
+                "third moments: one mean and U a network");
+        return make_backend<double>(execution);
+    });
+    if (!device->on_host())
         return device_third_moments(*device, networks, request, library, means, U, execution);
     const Index k = U.front().cols();
     HostSums sums;

@@ -246,13 +246,16 @@ std::vector<double> sum_on_device(
     return sum_library(library, sums, *execution.ranks, streaming);
 }
 
-// columns(X): the columns of a block on the device, for every item.
+// columns(X): the columns of a block on the device, for every item. All ranks call; whatever has no room on the device
+// of one of them is told to all.
 template <class F>
 std::vector<ColumnSums> stream(Backend<double>& on, const Library& library, Index rows, Index batch, bool centre,
                                const Execution& execution, const Streaming& streaming, const Complaint& not_finite,
                                const F& columns) {
+    Communicator& ranks = *execution.ranks;
     const Keep keep{rows, streaming.factor};
-    Accumulator sums(on, keep, batch);
+    const auto held = together(ranks, [&] { return std::make_unique<Accumulator>(on, keep, batch); });
+    Accumulator& sums = *held;
     std::vector<double> shifts;
     if (centre && keep.factor) {  // the mean, in a pass of its own
         Streaming first = streaming;
@@ -273,14 +276,16 @@ std::vector<ColumnSums> stream(Backend<double>& on, const Library& library, Inde
             x /= static_cast<double>(library.samples);
     } else if (centre) {
         Matrix<double> X(library.features, std::min(library_block, library.samples));
-        library.read(0, X.view());
-        sums.add_sum(columns(X.view()));
-        shifts = sums.take_sums();
+        together(ranks, [&] {
+            library.read(0, X.view());
+            sums.add_sum(columns(X.view()));
+            shifts = sums.take_sums();
+        });
         for (double& x : shifts)
             x /= static_cast<double>(X.cols());
     }
     if (centre)
-        sums.shift(shifts);
+        together(ranks, [&] { sums.shift(shifts); });
     const auto part = [](const std::vector<double>& all, Index i, Index size) {
         return std::span(all).subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size));
     };
@@ -303,9 +308,17 @@ std::vector<ColumnSums> stream(Backend<double>& on, const Library& library, Inde
     return result;
 }
 
-// As in_parts, with one opinion of all ranks on what fits.
+// As in_parts, with one opinion of all ranks on what fits: body throws OutOfMemory on all of them or on none.
 void in_common_parts(Communicator& ranks, Index items, const std::function<void(Index first, Index count)>& body) {
-    in_parts(items, [&](Index first, Index count) { together(ranks, [&] { body(first, count); }); });
+    in_parts(items, [&](Index first, Index count) {
+        try {
+            body(first, count);
+        } catch (const OutOfMemory& error) {
+            if (ranks.size() > 1 && !ranks.agreed())
+                throw Error(error.what());  // the others go on without this rank: not to be tried again
+            throw;
+        }
+    });
 }
 
 }  // namespace
@@ -322,8 +335,11 @@ std::vector<ColumnSums> device_taps(Backend<double>& on, std::span<const Network
             if (!own.checkpoints.empty())
                 own.checkpoints /= range;
         }
-        TappedNetworks tapped(on, networks.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
-                              request);
+        const auto held = together(*execution.ranks, [&] {
+            return std::make_unique<TappedNetworks>(
+                on, networks.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)), request);
+        });
+        TappedNetworks& tapped = *held;
         const Complaint complaint = [&](Index i) { return not_finite(first + i); };
         for (ColumnSums& sums : stream(on, library, tapped.rows(), tapped.count(), request.centre, execution, own,
                                        complaint, [&](Batch<const double> X) { return tapped.signals(X); }))
@@ -334,7 +350,7 @@ std::vector<ColumnSums> device_taps(Backend<double>& on, std::span<const Network
 
 ColumnSums device_inputs(Backend<double>& on, const Library& library, Index rows, const MakeColumns& make, bool centre,
                          const Execution& execution, const Streaming& streaming, const Complaint& not_finite) {
-    const Stack block = allocate(on, rows, library_block, 1);
+    const Stack block = together(*execution.ranks, [&] { return allocate(on, rows, library_block, 1); });
     HostThread host;
     const Columns columns = make(host, 0);
     return stream(on, library, rows, 1, centre, execution, streaming, not_finite,
@@ -375,10 +391,15 @@ std::vector<std::vector<double>> device_third_moments(Backend<double>& on, std::
     std::vector<std::vector<double>> moments;
     const Index n = U.front().rows(), k = U.front().cols();
     in_common_parts(*execution.ranks, static_cast<Index>(networks.size()), [&](Index first, Index count) {
-        TappedNetworks tapped(on, networks.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
-                              request);
-        const Stack axes = upload(on, n, k, count, [&](Index i) -> const Matrix<double>& { return U[first + i]; });
-        const Stack scores = allocate(on, k, library_block, count);
+        std::unique_ptr<TappedNetworks> held;
+        Stack axes, scores;
+        together(*execution.ranks, [&] {
+            held = std::make_unique<TappedNetworks>(
+                on, networks.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)), request);
+            axes = upload(on, n, k, count, [&](Index i) -> const Matrix<double>& { return U[first + i]; });
+            scores = allocate(on, k, library_block, count);
+        });
+        TappedNetworks& tapped = *held;
         std::vector<double> offset(static_cast<std::size_t>(k * count));  // U^T mean
         for (Index i = 0; i < count; ++i)
             for (Index j = 0; j < k; ++j)

@@ -144,17 +144,22 @@ Matrix<double> conjugated(Backend<double>& on, const Matrix<double>& T, const Ma
     return multiply(on, Op::none, second, multiply(on, first, Op::none, T, A), T);
 }
 
-std::vector<Descrambling> iterated(const Job& job, const Stencil& stencil, const std::vector<GramProblem>& problems) {
-    const DescrambleRequest& request = job.request;
-    MinimiseOptions options;
-    options.method = request.method == Method::cayley ? Minimiser::cayley : Minimiser::riemannian;
-    options.evaluations = request.evaluations;
-    options.iterations = request.iterations;
-    std::vector<Scaled> scaled(problems.size());
-    std::vector<Matrix<double>> P(problems.size());
+// Where an iteration has led, a matrix a network.
+struct Iterated {
+    std::vector<Scaled> scaled;
+    std::vector<MinimiseReport> reports;
+    std::vector<Matrix<double>> P;
+    std::vector<PrincipalAxes> axes;  // with U as P has them
+};
+
+Iterated iterate(const Job& job, const MinimiseOptions& asked, const Stencil& stencil,
+                 const std::vector<GramProblem>& problems) {
+    Iterated out;
+    out.scaled.resize(problems.size());
+    out.P.resize(problems.size());
     parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
-        scaled[i] = scaled_problem(on, stencil, problems[i], options.method);
-        P[i] = conjugated(
+        out.scaled[i] = scaled_problem(on, stencil, problems[i], asked.method);
+        out.P[i] = conjugated(
             on, stencil.T,
             start_of(
                 on, job, i,
@@ -166,44 +171,51 @@ std::vector<Descrambling> iterated(const Job& job, const Stencil& stencil, const
     std::vector<double> bound(problems.size());
     for (std::size_t i = 0; i < problems.size(); ++i)
         for (Index k = 0; k < stencil.n(); ++k)
-            bound[i] += stencil.mu[k] * problems[i].axes.gamma[k] / scaled[i].unit;
+            bound[i] += stencil.mu[k] * problems[i].axes.gamma[k] / out.scaled[i].unit;
+    MinimiseOptions options = asked;
     if (options.method == Minimiser::riemannian)
         options.bound = bound;
-    const std::vector<MinimiseReport> reports = request.single_precision
-                                                    ? minimise_batch<float>(job, options, scaled, P)
-                                                    : minimise_batch<double>(job, options, scaled, P);
+    out.reports = job.request.single_precision ? minimise_batch<float>(job, options, out.scaled, out.P)
+                                               : minimise_batch<double>(job, options, out.scaled, out.P);
+    out.axes.resize(problems.size());
+    parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
+        out.P[i] = conjugated(on, stencil.T, polar(on, out.P[i]), true);
+        out.axes[i] = problems[i].axes;
+        out.axes[i].U = multiply(on, Op::transpose, Op::none, out.P[i], stencil.T);
+    });
+    return out;
+}
+
+std::vector<Descrambling> iterated(const Job& job, const Stencil& stencil, const std::vector<GramProblem>& problems) {
+    const DescrambleRequest& request = job.request;
+    MinimiseOptions options;
+    options.method = request.method == Method::cayley ? Minimiser::cayley : Minimiser::riemannian;
+    options.evaluations = request.evaluations;
+    options.iterations = request.iterations;
+    const Iterated found = together(*job.execution.ranks, [&] { return iterate(job, options, stencil, problems); });
 
     // A run that arrived is brought to the canonical signs and null block, so that it can be compared entry by entry;
     // one that did not is shown as it is.
-    std::vector<PrincipalAxes> axes(problems.size());
-    std::vector<Matrix<double>> U(problems.size());
-    std::vector<std::vector<double>> means;
-    parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
-        P[i] = conjugated(on, stencil.T, polar(on, P[i]), true);
-        axes[i] = problems[i].axes;
-        axes[i].U = multiply(on, Op::transpose, Op::none, P[i], stencil.T);
-        U[i] = axes[i].U;
-    });
-    for (const GramProblem& problem : problems)
-        means.push_back(problem.mean);
     const bool canonical = options.method == Minimiser::riemannian;
     const std::vector<std::vector<double>> signs =
-        canonical ? component_signs(job, means, U) : std::vector<std::vector<double>>(problems.size());
+        canonical ? component_signs(job, problems, found.axes) : std::vector<std::vector<double>>(problems.size());
     std::vector<Descrambling> result(problems.size());
-    parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
+    const auto describe = [&](Index i, Backend<double>& on) {
         Solution& s = result[i].solution;
-        s = canonical && reports[i].converged
-                ? closed_form(on, stencil, axes[i], problems[i].factor, job.inputs.samples, signs[i])
-                : certify(on, stencil, P[i], problems[i].axes, problems[i].factor, job.inputs.samples);
-        take_report(s, request, reports[i]);
+        const MinimiseReport& report = found.reports[i];
+        s = canonical && report.converged
+                ? closed_form(on, stencil, found.axes[i], problems[i].factor, job.inputs.samples, signs[i])
+                : certify(on, stencil, found.P[i], problems[i].axes, problems[i].factor, job.inputs.samples);
+        take_report(s, request, report);
         for (MinimiseReport::Point& point : s.history)
-            point.eta *= scaled[i].unit;
+            point.eta *= found.scaled[i].unit;
         const double close = s.eta_bound + 1e-6 * std::max(s.eta_bound, static_cast<double>(stencil.n()) * 0x1p-53 *
                                                                             stencil.mu.back() * s.gamma.front());
         const auto there =
             std::ranges::find_if(s.history, [&](const MinimiseReport::Point& point) { return point.eta <= close; });
         s.evaluations_to_gap = there == s.history.end() ? 0 : there->evaluations;
-    });
+    };
+    together(*job.execution.ranks, [&] { parallel_items(job.count(), job.execution.threads, describe); });
     return result;
 }
 
@@ -221,40 +233,50 @@ Stencil stencil_of(const DescrambleRequest& request, Index n) {
 
 std::vector<GramProblem> gram_problems(const Job& job) {
     const DescrambleRequest& request = job.request;
+    Communicator& ranks = *job.execution.ranks;
     std::vector<std::vector<TapGram>> taps{tap_grams(job.networks, request.tap, job.inputs, job.execution)};
     const Index n = taps.front().front().gram.rows();
     for (const SharedTap& shared : request.shared) {
         taps.push_back(tap_grams(job.networks, shared.tap, job.inputs, job.execution));
-        if (taps.back().front().gram.rows() != n)
-            throw InputError("shared tap of layer " + std::to_string(shared.tap.layer) + ": " +
-                             std::to_string(taps.back().front().gram.rows()) + " signals, expected " +
-                             std::to_string(n) + " as layer " + std::to_string(request.tap.layer) +
-                             ", whose P it shares");
+        together(ranks, [&] {
+            if (taps.back().front().gram.rows() != n)
+                throw InputError("shared tap of layer " + std::to_string(shared.tap.layer) + ": " +
+                                 std::to_string(taps.back().front().gram.rows()) + " signals, expected " +
+                                 std::to_string(n) + " as layer " + std::to_string(request.tap.layer) +
+                                 ", whose P it shares");
+        });
     }
-    for (Index i = 0; i < job.count(); ++i)
-        if (std::ranges::all_of(taps.front()[i].gram.values(), [](double x) { return x == 0; }))
-            throw InputError(job.where(i) + ": all signals are zero, nothing to descramble");
-    std::vector<GramProblem> problems(job.networks.size());
-    parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
-        problems[i].factor = sum_factor(on, job, i, taps);
-        problems[i].mean = std::move(taps.front()[i].mean);
-        problems[i].plain_gram = std::move(taps.front()[i].gram);
+    return together(ranks, [&] {
+        for (Index i = 0; i < job.count(); ++i)
+            if (std::ranges::all_of(taps.front()[i].gram.values(), [](double x) { return x == 0; }))
+                throw InputError(job.where(i) + ": all signals are zero, nothing to descramble");
+        std::vector<GramProblem> problems(job.networks.size());
+        parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
+            problems[i].factor = sum_factor(on, job, i, taps);
+            problems[i].mean = std::move(taps.front()[i].mean);
+            problems[i].plain_gram = std::move(taps.front()[i].gram);
+        });
+        std::vector<const Matrix<double>*> factors;
+        for (const GramProblem& problem : problems)
+            factors.push_back(&problem.factor);
+        std::vector<PrincipalAxes> axes = principal_axes(*make_backend<double>(job.execution), factors);
+        for (std::size_t i = 0; i < problems.size(); ++i)
+            problems[i].axes = std::move(axes[i]);
+        return problems;
     });
-    std::vector<const Matrix<double>*> factors;
-    for (const GramProblem& problem : problems)
-        factors.push_back(&problem.factor);
-    std::vector<PrincipalAxes> axes = principal_axes(*make_backend<double>(job.execution), factors);
-    for (std::size_t i = 0; i < problems.size(); ++i)
-        problems[i].axes = std::move(axes[i]);
-    return problems;
 }
 
-std::vector<std::vector<double>> component_signs(const Job& job, const std::vector<std::vector<double>>& means,
-                                                 const std::vector<Matrix<double>>& U) {
+std::vector<std::vector<double>> component_signs(const Job& job, const std::vector<GramProblem>& problems,
+                                                 const std::vector<PrincipalAxes>& axes) {
     const TapRequest& tap = job.request.tap;
+    std::vector<std::vector<double>> means, signs(axes.size());
+    std::vector<Matrix<double>> U;
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+        means.push_back(problems[i].mean);
+        U.push_back(axes[i].U);
+    }
     if (!(tap.tap == Tap::before && tap.layer == 1))  // deeper layers have no input axis of their own
         return tap_third_moments(job.networks, tap, job.inputs, means, U, job.execution);
-    std::vector<std::vector<double>> signs(U.size());
     parallel_items(job.count(), job.execution.threads,
                    [&](Index i, Backend<double>& on) { signs[i] = filter_moments(on, job.weight(i, 1), U[i]); });
     return signs;
@@ -276,18 +298,19 @@ Matrix<double> start_of(Backend<double>& on, const Job& job, Index network,
 
 std::vector<Descrambling> gram_route(const Job& job) {
     const DescrambleRequest& request = job.request;
+    Communicator& ranks = *job.execution.ranks;
+    const auto each = [&](const std::function<void(Index, Backend<double>&)>& body) {
+        together(ranks, [&] { parallel_items(job.count(), job.execution.threads, body); });
+    };
     std::vector<GramProblem> problems = gram_problems(job);
-    const Stencil stencil = stencil_of(request, problems.front().factor.cols());
+    const Stencil stencil = together(ranks, [&] { return stencil_of(request, problems.front().factor.cols()); });
     std::vector<Descrambling> result(problems.size());
     if (request.method == Method::closed) {
-        std::vector<std::vector<double>> means;
-        std::vector<Matrix<double>> U;
-        for (const GramProblem& problem : problems) {
-            means.push_back(problem.mean);
-            U.push_back(problem.axes.U);
-        }
-        const std::vector<std::vector<double>> signs = component_signs(job, means, U);
-        parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
+        std::vector<PrincipalAxes> axes;
+        for (const GramProblem& problem : problems)
+            axes.push_back(problem.axes);
+        const std::vector<std::vector<double>> signs = component_signs(job, problems, axes);
+        each([&](Index i, Backend<double>& on) {
             result[i].solution =
                 closed_form(on, stencil, problems[i].axes, problems[i].factor, job.inputs.samples, signs[i]);
         });
@@ -300,14 +323,14 @@ std::vector<Descrambling> gram_route(const Job& job) {
         for (SharedTap& shared : plain.shared)
             shared.tap.linearised = false;
         const std::vector<GramProblem> truth = gram_problems({job.networks, job.inputs, plain, job.execution});
-        parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
+        each([&](Index i, Backend<double>& on) {
             const Solution at =
                 certify(on, stencil, result[i].solution.P, truth[i].axes, truth[i].factor, job.inputs.samples);
             result[i].surrogate_ratio = at.eta / at.eta_bound;
         });
     }
     const bool sum = request.criterion == Criterion::joint || !request.shared.empty();
-    parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
+    each([&](Index i, Backend<double>& on) {
         result[i].gram = sum ? gram(on, transpose(problems[i].factor)) : std::move(problems[i].plain_gram);
         const Solution& s = result[i].solution;
         if (!is_finite(s.eta) || !is_finite(s.eta_bound) || !std::ranges::all_of(result[i].gram.values(), is_finite))

@@ -14,9 +14,12 @@ namespace {
 
 // Sums that add(X, to) makes of each block.
 template <class Add>
-std::vector<double> sum_of(const Library& library, Index size, const Execution& execution, const Add& add) {
-    if (library.samples < 1)
-        throw InputError("library: no samples, expected at least 1");
+std::vector<double> sum_of(const Library& library, Index size, const Execution& execution, const Streaming& streaming,
+                           const Add& add) {
+    together(*execution.ranks, [&] {
+        if (library.samples < 1)
+            throw InputError("library: no samples, expected at least 1");
+    });
     HostSums sums;
     sums.size = size;
     sums.leaf = [&](HostThread&, Index, Index blocks, const HostSums::Block& block, std::span<double> to) {
@@ -24,7 +27,7 @@ std::vector<double> sum_of(const Library& library, Index size, const Execution& 
             add(block(k), to);
     };
     sums.merge = [](Backend<double>&, std::span<double> left, std::span<const double> right) { add_to(left, right); };
-    return sum_on_host(library, sums, execution, {});
+    return sum_on_host(library, sums, execution, streaming);
 }
 
 // scale * (the noise of samples first, first + 1, ...) is added to X, or assigned.
@@ -49,12 +52,19 @@ Library noise_library(Index features, Index samples, std::uint64_t seed) {
             Reading::at_once};
 }
 
-Library with_noise(const Library& library, double snr, std::uint64_t seed, const Execution& execution) {
+Library with_noise(const Library& library, double snr, std::uint64_t seed, const Execution& execution,
+                   const Streaming& streaming) {
     if (!(snr > 0 && std::isfinite(snr)))
         throw InputError("snr: " + std::to_string(snr) + ", expected a finite number above 0");
-    const double sigma = library_rms(library, execution) / snr;
-    if (!std::isfinite(sigma))
-        throw InputError("snr: " + std::to_string(snr) + " is too small, the noise is not finite");
+    Streaming pass = streaming;
+    if (!pass.checkpoints.empty())
+        pass.checkpoints /= "rms";
+    pass.fingerprint += "pass = rms\n";
+    const double sigma = library_rms(library, execution, pass) / snr;
+    together(*execution.ranks, [&] {
+        if (!std::isfinite(sigma))
+            throw InputError("snr: " + std::to_string(snr) + " is too small, the noise is not finite");
+    });
     const std::shared_ptr<Backend<double>> on = make_cpu_backend<double>(1);
     Library noisy = library;
     noisy.resident = nullptr;
@@ -65,31 +75,34 @@ Library with_noise(const Library& library, double snr, std::uint64_t seed, const
     return noisy;
 }
 
-double library_rms(const Library& library, const Execution& execution) {
+double library_rms(const Library& library, const Execution& execution, const Streaming& streaming) {
     const std::vector<double> total =
-        sum_of(library, 1, execution, [](Batch<const double> X, std::span<double> squares) {
+        sum_of(library, 1, execution, streaming, [](Batch<const double> X, std::span<double> squares) {
             for (Index e = 0; e < X.size(); ++e)
                 squares[0] += X.data[e] * X.data[e];
         });
     const double rms =
         std::sqrt(total[0] / static_cast<double>(library.features) / static_cast<double>(library.samples));
-    if (!std::isfinite(rms))
-        throw InputError("library: its root mean square is not finite, expected numbers below 1e154");
+    together(*execution.ranks, [&] {
+        if (!std::isfinite(rms))
+            throw InputError("library: its root mean square is not finite, expected numbers below 1e154");
+    });
     return rms;
 }
 
 std::vector<double> library_mean(const Library& library, const Execution& execution) {
     std::vector<double> mean =
-        sum_of(library, library.features, execution, [](Batch<const double> X, std::span<double> sum) {
+        sum_of(library, library.features, execution, {}, [](Batch<const double> X, std::span<double> sum) {
             for (Index j = 0; j < X.cols; ++j)
                 for (Index i = 0; i < X.rows; ++i)
                     sum[i] += X(i, j);
         });
-    for (double& x : mean) {
+    for (double& x : mean)
         x /= static_cast<double>(library.samples);
-        if (!std::isfinite(x))
+    together(*execution.ranks, [&] {
+        if (!std::ranges::all_of(mean, [](double x) { return std::isfinite(x); }))
             throw InputError("library: its mean is not finite, expected numbers");
-    }
+    });
     return mean;
 }
 

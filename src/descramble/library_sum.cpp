@@ -64,7 +64,7 @@ public:
         resume();
         work();
         together(ranks_, [&] {  // a failure anywhere counts for more than the stop that it brought to the others
-            if (stopped_ && !failure_)
+            if (!failure_)
                 checkpoint();
             if (failure_)
                 std::rethrow_exception(failure_);
@@ -89,12 +89,11 @@ private:
                 if (ranks_.rank() == 0)
                     make_folder(streaming_.checkpoints);
             });
-            stored =
-                read_sum_checkpoints(ranks_, streaming_.checkpoints, fingerprint_, sums_.size, streaming_.progress);
-            for (const TreeSum::Node& node : stored.nodes)
+            stored = read_sum_checkpoints(ranks_, streaming_.checkpoints, fingerprint_, sums_.size, tree_,
+                                          streaming_.progress);
+            for (const auto& [first, node] : tree_.nodes())
                 done_ += node.last() - node.first();
-            for (TreeSum::Node& node : stored.nodes)
-                tree_.add(std::move(node));
+            kept_ = done_;
             foreign_ = std::move(stored.foreign);
         }
         mine_ = share_of(ranks_, leaves_, stored.done);
@@ -153,13 +152,15 @@ private:
             mine_.erase(mine_.begin());
     }
 
+    // A pass that is through is kept too: its sums may be what a later one starts from.
     void checkpoint() try {
-        if (!streaming_.checkpoints.empty()) {
+        if (!streaming_.checkpoints.empty() && (done_ > kept_ || !foreign_.empty())) {
             write_sum_checkpoint(streaming_.checkpoints, ranks_.rank(), fingerprint_, tree_);
             for (const std::filesystem::path& file : std::exchange(foreign_, {})) {
                 std::error_code ignored;
                 std::filesystem::remove(file, ignored);
             }
+            kept_ = done_;
         }
         written_ = Clock::now();
     } catch (...) {
@@ -206,7 +207,7 @@ private:
     TreeSum tree_;
     std::vector<Range> mine_;
     std::vector<std::filesystem::path> foreign_;
-    Index done_ = 0;  // leaves
+    Index done_ = 0, kept_ = 0;  // leaves; of them on disk
     bool stopped_ = false;
     std::exception_ptr failure_;
     Clock::time_point written_ = Clock::now();

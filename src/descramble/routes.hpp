@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "descrambler/communicator.hpp"
 #include "descrambler/descramble.hpp"
 #include "descrambler/optimiser.hpp"
 
@@ -45,10 +46,9 @@ struct GramProblem {
 };
 [[nodiscard]] std::vector<GramProblem> gram_problems(const Job& job);
 [[nodiscard]] Stencil stencil_of(const DescrambleRequest& request, Index n);
-// Signs of the columns of U, one matrix a network, by the rule of the layer.
-[[nodiscard]] std::vector<std::vector<double>> component_signs(const Job& job,
-                                                               const std::vector<std::vector<double>>& means,
-                                                               const std::vector<Matrix<double>>& U);
+// Signs of the components of a network's axes, by the rule of the layer.
+[[nodiscard]] std::vector<std::vector<double>> component_signs(const Job& job, const std::vector<GramProblem>& problems,
+                                                               const std::vector<PrincipalAxes>& axes);
 // The rotation an iteration of network i starts from, in the neurons' basis.
 [[nodiscard]] Matrix<double> start_of(Backend<double>& on, const Job& job, Index network,
                                       const std::function<Matrix<double>()>& closed);

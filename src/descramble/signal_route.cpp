@@ -12,14 +12,15 @@ constexpr double numbers_kept = 0x1p28;
 
 Matrix<double> all_signals(Backend<double>& on, const Job& job, const Network& network, const TapRequest& request) {
     Matrix<double> S;
-    for (Index first = 0; first < job.inputs.samples; first += library_block) {
-        Matrix<double> X(job.inputs.features, std::min(library_block, job.inputs.samples - first));
-        job.inputs.read(first, X.view());
-        const Matrix<double> block = tap_signals(on, network, request, X);
-        if (S.size() == 0)
-            S = Matrix<double>(block.rows(), job.inputs.samples);
-        std::ranges::copy(block.values(), S.data() + first * S.rows());
-    }
+    for (Index first = 0; first < job.inputs.samples; first += library_block)
+        together(*job.execution.ranks, [&] {
+            Matrix<double> X(job.inputs.features, std::min(library_block, job.inputs.samples - first));
+            job.inputs.read(first, X.view());
+            const Matrix<double> block = tap_signals(on, network, request, X);
+            if (S.size() == 0)
+                S = Matrix<double>(block.rows(), job.inputs.samples);
+            std::ranges::copy(block.values(), S.data() + first * S.rows());
+        });
     if (request.centre)
         for (Index i = 0; i < S.rows(); ++i) {
             double mean = 0;
@@ -113,14 +114,17 @@ void canonicalise(Backend<double>& on, Criterion criterion, const Matrix<double>
 
 std::vector<Descrambling> signal_route(const Job& job) {
     const DescrambleRequest& request = job.request;
-    const double needed = static_cast<double>(job.weight(0, request.tap.layer).rows()) *
-                          static_cast<double>(job.inputs.samples) * static_cast<double>(job.count());
-    if (needed > numbers_kept)
-        throw InputError("criterion " + std::string(to_string(request.criterion)) + ": keeps all signals, " +
-                         digits(needed) + " numbers, expected at most " + digits(numbers_kept) +
-                         "; give fewer inputs or networks");
+    Communicator& ranks = *job.execution.ranks;
+    together(ranks, [&] {
+        const double needed = static_cast<double>(job.weight(0, request.tap.layer).rows()) *
+                              static_cast<double>(job.inputs.samples) * static_cast<double>(job.count());
+        if (needed > numbers_kept)
+            throw InputError("criterion " + std::string(to_string(request.criterion)) + ": keeps all signals, " +
+                             digits(needed) + " numbers, expected at most " + digits(numbers_kept) +
+                             "; give fewer inputs or networks");
+    });
     std::vector<GramProblem> problems = gram_problems(job);
-    const Stencil stencil = stencil_of(request, problems.front().factor.cols());
+    const Stencil stencil = together(ranks, [&] { return stencil_of(request, problems.front().factor.cols()); });
     std::vector<Network> linear;
     if (request.tap.linearised)
         linear = linearised_at_mean(job.networks, request.tap, job.inputs, job.execution);
@@ -132,7 +136,7 @@ std::vector<Descrambling> signal_route(const Job& job) {
         signals.push_back(all_signals(*reader, job, network, tap));
     const OptimiserOptions options = optimiser_options(request);
     std::vector<Descrambling> result(problems.size());
-    parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
+    const auto solve = [&](Index i, Backend<double>& on) {
         const GramProblem& problem = problems[i];
         const std::vector<Objective> stages = objectives_of(request, stencil, signals[i]);
         const Objective& objective = stages.back();
@@ -164,7 +168,8 @@ std::vector<Descrambling> signal_route(const Job& job) {
         s.eta_bound = s.gap = s.offdiagonal = std::numeric_limits<double>::quiet_NaN();
         take_report(s, request, found.report);
         result[i].gram = std::move(problems[i].plain_gram);
-    });
+    };
+    together(ranks, [&] { parallel_items(job.count(), job.execution.threads, solve); });
     return result;
 }
 

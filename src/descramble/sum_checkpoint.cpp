@@ -36,32 +36,46 @@ int number_of(const fs::path& path) {
     return error == std::errc() && end == stem.data() + stem.size() && path.extension() == ".h5" ? number : -1;
 }
 
-std::vector<TreeSum::Node> read_nodes(const fs::path& path, const std::string& fingerprint, Index size) {
+// A node that a file holds, and where.
+struct Stored {
+    fs::path file;
+    std::string name;
+    int level = 0;
+    Index index = 0;
+};
+
+TreeSum::Node read_node(const Hdf5Group& root, const Stored& stored) {
+    return {stored.level, stored.index, root.read_vector<double>(stored.name)};
+}
+
+// The nodes of a sound file; one at a time is in memory.
+std::vector<Stored> read_contents(const fs::path& path, const std::string& fingerprint, Index size) {
     const Hdf5File file = Hdf5File::open(path.string());
     const Hdf5Group& root = file.root();
     if (const std::string found = root.text_attribute("", "fingerprint"); found != fingerprint)
         throw OtherSum(path.string() + ": belongs to another sum: " + first_difference(found, fingerprint, "this one"));
-    std::vector<TreeSum::Node> nodes;
+    std::vector<Stored> contents;
     Checksum checksum;
     for (const std::string& name : root.group("nodes").names()) {
-        TreeSum::Node node;
         const std::string at = "nodes/" + name;
-        node.level = static_cast<int>(root.number_attribute(at, "level"));
-        node.index = static_cast<Index>(root.number_attribute(at, "index"));
-        node.value = root.read_vector<double>(at);
+        const Stored stored{path, at, static_cast<int>(root.number_attribute(at, "level")),
+                            static_cast<Index>(root.number_attribute(at, "index"))};
+        const TreeSum::Node node = read_node(root, stored);
         add(checksum, node);
         if (static_cast<Index>(node.value.size()) != size || node.level < 0 || node.level > 62 || node.index < 0)
             throw InputError(path.string() + ": " + at + ": expected " + std::to_string(size) + " numbers");
-        nodes.push_back(std::move(node));
+        contents.push_back(stored);
     }
     if (root.text_attribute("", "checksum") != checksum.text())
         throw InputError(path.string() + ": checksum: the content is damaged");
-    return nodes;
+    return contents;
 }
 
+// A node by its leaves: whose it is, and its place among what that rank has found.
 struct Range {
     Index first = 0, last = 0;
     int rank = 0;
+    std::size_t at = 0;
 };
 
 }  // namespace
@@ -88,8 +102,9 @@ void write_sum_checkpoint(const fs::path& folder, int rank, const std::string& f
 }
 
 StoredSum read_sum_checkpoints(Communicator& ranks, const fs::path& folder, const std::string& fingerprint, Index size,
-                               const Progress& progress) {
+                               TreeSum& sum, const Progress& progress) {
     StoredSum stored;
+    std::vector<Stored> found;
     std::string damage;
     together(ranks, [&] {
         std::error_code none;
@@ -98,8 +113,8 @@ StoredSum read_sum_checkpoints(Communicator& ranks, const fs::path& folder, cons
             if (number < 0 || number % ranks.size() != ranks.rank())  // a rank alone reads and removes a file
                 continue;
             try {
-                for (TreeSum::Node& node : read_nodes(entry.path(), fingerprint, size))
-                    stored.nodes.push_back(std::move(node));
+                for (Stored& node : read_contents(entry.path(), fingerprint, size))
+                    found.push_back(std::move(node));
             } catch (const OtherSum&) {
                 throw;
             } catch (const InputError& error) {
@@ -116,35 +131,30 @@ StoredSum read_sum_checkpoints(Communicator& ranks, const fs::path& folder, cons
     // A kill between the writing of one file and the removal of another leaves leaves twice, with the same bits: nodes
     // of a tree lie inside each other or apart, and the larger ones win.
     std::vector<Index> mine;
-    for (const TreeSum::Node& node : stored.nodes)
-        mine.insert(mine.end(), {node.first(), node.last()});
+    for (const Stored& node : found)
+        mine.insert(mine.end(), {node.index << node.level, (node.index + 1) << node.level});
     std::vector<Range> ranges;
     const std::vector<Communicator::Bytes> all = ranks.all_gather(std::as_bytes(std::span(mine)));
     for (std::size_t rank = 0; rank < all.size(); ++rank) {
         std::vector<Index> pairs(all[rank].size() / sizeof(Index));
         std::memcpy(pairs.data(), all[rank].data(), all[rank].size());
         for (std::size_t i = 0; i < pairs.size(); i += 2)
-            ranges.push_back({pairs[i], pairs[i + 1], static_cast<int>(rank)});
+            ranges.push_back({pairs[i], pairs[i + 1], static_cast<int>(rank), i / 2});
     }
     std::ranges::stable_sort(ranges, [](const Range& a, const Range& b) {
         return a.first != b.first ? a.first < b.first : a.last > b.last;
     });
-    std::vector<TreeSum::Node> kept;
-    Index covered = 0;
-    for (const Range& range : ranges) {
-        if (range.first < covered)
-            continue;
-        covered = range.last;
-        stored.done.emplace_back(range.first, range.last);
-        if (range.rank != ranks.rank())
-            continue;
-        const auto node = std::ranges::find_if(stored.nodes, [&](const TreeSum::Node& n) {
-            return !n.value.empty() && n.first() == range.first && n.last() == range.last;
-        });
-        kept.push_back(std::move(*node));
-        node->value.clear();
-    }
-    stored.nodes = std::move(kept);
+    together(ranks, [&] {
+        Index covered = 0;
+        for (const Range& range : ranges) {
+            if (range.first < covered)
+                continue;
+            covered = range.last;
+            stored.done.emplace_back(range.first, range.last);
+            if (range.rank == ranks.rank())
+                sum.add(read_node(Hdf5File::open(found[range.at].file.string()).root(), found[range.at]));
+        }
+    });
     return stored;
 }
 

@@ -17,15 +17,15 @@ void write_sum_checkpoint(const std::filesystem::path& folder, int rank, const s
                           const TreeSum& sum);
 
 struct StoredSum {
-    std::vector<TreeSum::Node> nodes;            // that this rank goes on with
-    std::vector<std::filesystem::path> foreign;  // files that they came from besides its own; of no use once it has
+    std::vector<std::filesystem::path> foreign;  // files that the sum came from besides its own; of no use once it has
                                                  // written its own again
     std::vector<std::pair<Index, Index>> done;   // leaves first .. last - 1 that some rank has, in order
 };
-// What the folder holds, dealt out to the ranks, no leaf twice; `size` numbers a node. A damaged file is told to warn,
-// and its leaves are summed again. Throws InputError that shows both values if a file belongs to another sum. All
-// ranks call.
+// What the folder holds, dealt out to the ranks, no leaf twice: the share of this rank goes into `sum`, node by node.
+// `size` numbers a node. A damaged file is told to warn, and its leaves are summed again. Throws InputError that shows
+// both values if a file belongs to another sum. All ranks call.
 [[nodiscard]] StoredSum read_sum_checkpoints(Communicator& ranks, const std::filesystem::path& folder,
-                                             const std::string& fingerprint, Index size, const Progress& progress);
+                                             const std::string& fingerprint, Index size, TreeSum& sum,
+                                             const Progress& progress);
 
 }  // namespace descrambler

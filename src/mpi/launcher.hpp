@@ -25,6 +25,14 @@ namespace descrambler {
     return 1;
 }
 
+// This process among those; -1: not known.
+[[nodiscard]] inline int place_started() {
+    for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"})
+        if (const int number = number_in_environment(name); number >= 0)
+            return number;
+    return -1;
+}
+
 // A process manager waits for MPI_Init.
 [[nodiscard]] inline bool launched() {
     for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE", "PMI_FD"})

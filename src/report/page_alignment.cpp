@@ -91,27 +91,34 @@ std::string sameness(const Summary& summary, const Relations& relations) {
 
 // Is that evidence of learning?
 std::string learning(const Summary& summary) {
-    const auto median = [&](const char* comparison) -> std::optional<double> {
+    const auto s_of = [&](const char* comparison) -> MaybeRange {
         const auto kind = summary.alignment.find(comparison);
         if (kind == summary.alignment.end())
             return {};
         const auto s = kind->second.find("s");
-        return s == kind->second.end() || !s->second ? std::nullopt : std::optional(s->second->median);
+        return s == kind->second.end() ? std::nullopt : s->second;
     };
-    const std::optional<double> trained = median("descrambled"), shuffled = median("shuffled"),
-                                against = median("against_shuffled");
+    const auto text = [](const Range& s) {
+        return number(s.median) + " (" + number(s.min) + " to " + number(s.max) + ")";
+    };
+    const MaybeRange trained = s_of("descrambled"), shuffled = s_of("shuffled"), against = s_of("against_shuffled");
     std::string out = "Agreement inside an ensemble is no evidence of learning by itself. ";
     if (!trained || !shuffled || !against)
         return out + "The controls that would decide are missing: at least two networks trained on shuffled targets.";
     out +=
         "Networks trained on shuffled targets, which cannot learn more than the mean, agree among themselves with s "
         "= " +
-        number(*shuffled) + " (trained: " + number(*trained) +
-        "). What counts is the trained against the shuffled: s = " + number(*against) + ". ";
-    if (*against >= std::min(*trained, *shuffled))
+        text(*shuffled) + ", the trained with " + text(*trained) +
+        " (median and range over the pairs). What counts is the trained against the shuffled: s = " + text(*against) +
+        ". ";
+    if (against->median >= std::min(trained->median, shuffled->median))
         return out +
-               "Trained networks are as close to the shuffled ones as either kind is to its own: nothing here "
+               "Trained networks are as close to the shuffled ones as one of the kinds is to its own: nothing here "
                "shows learning.";
+    if (against->max >= std::min(trained->min, shuffled->min))
+        return out +
+               "In the median each kind is closer to its own, but the ranges overlap: there are trained networks as "
+               "close to a shuffled one as to one of their own kind, so it is not decided by these pairs.";
     return out +
            "Each kind is closer to its own than to the other, so training on the true targets led to a first "
            "layer that shuffled targets do not lead to; the agreement inside either kind shows only that training "

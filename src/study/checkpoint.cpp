@@ -58,6 +58,7 @@ void write_member(const std::filesystem::path& folder, const StudyConfig& config
     root.attribute("", "loss_sum", member.loss_sum);
     root.attribute("", "loss_terms", static_cast<std::int64_t>(member.loss_terms));
     root.attribute("", "seconds", member.seconds);
+    root.attribute("", "device", member.device);
     root.attribute("", "fingerprint", member_fingerprint(config, member.plan));
     root.attribute("", "checksum", checksum(member));
     file.commit();
@@ -85,6 +86,7 @@ std::optional<MemberState> read_member(const std::filesystem::path& folder, cons
     member.loss_sum = root.number_attribute("", "loss_sum");
     member.loss_terms = static_cast<Index>(root.number_attribute("", "loss_terms"));
     member.seconds = root.number_attribute("", "seconds");
+    member.device = root.text_attribute("", "device");
     const auto count = static_cast<std::size_t>(parameter_count(network_layers(config)));
     if (member.parameters.size() != count || member.first_moment.size() != count ||
         member.second_moment.size() != count)
@@ -99,11 +101,16 @@ std::optional<MemberState> read_member(const std::filesystem::path& folder, cons
 }
 
 void resume_members(std::span<MemberState> members, const std::filesystem::path& folder, const StudyConfig& config,
-                    const std::function<void(const std::string&)>& warn) {
+                    const std::string& device, const std::function<void(const std::string&)>& warn) {
     for (MemberState& member : members)
         try {
-            if (auto stored = read_member(folder, config, member.name, member.plan))
-                member = std::move(*stored);
+            auto stored = read_member(folder, config, member.name, member.plan);
+            if (!stored)
+                continue;
+            if (!stored->finished() && stored->device != device)
+                throw OtherConfiguration(member_path(folder, member.name).string() + ": begun on " + stored->device +
+                                         ", expected to go on there, not on " + device);
+            member = std::move(*stored);
         } catch (const OtherConfiguration&) {
             throw;
         } catch (const InputError& error) {

@@ -483,12 +483,14 @@ void analyse_study(StudyData& study, const std::vector<MemberState>& members, co
 
 }  // namespace
 
-void run_study(const StudyOptions& options, const Progress& progress) {
+void run_study(const StudyOptions& asked, const Progress& progress) {
+    StudyOptions options = asked;
     const StudyConfig& config = options.config;
     Communicator& ranks = *options.execution.ranks;
     StudyData study;
     study.config = config;
     study.ranks = ranks.size();
+    study.device = settle_device(options.execution);  // or refuses it
     std::vector<MemberState> members = study_members(config);
     const std::filesystem::path folder = options.folder / "members";
     const Leftovers leftovers(folder);
@@ -502,7 +504,6 @@ void run_study(const StudyOptions& options, const Progress& progress) {
             members.erase(members.begin() + last, members.end());
             members.erase(members.begin(), members.begin() + first);
         }
-        study.device = make_backend<float>(options.execution)->name();  // or refuses it
         if (ranks.rank() != 0)
             return;
         if (!options.resume && !options.reduce_only && !options.members && holds_a_study(options.folder))
@@ -513,19 +514,20 @@ void run_study(const StudyOptions& options, const Progress& progress) {
             return;
         }
         make_folder(folder);
-        resume_members(members, folder, config, progress.warn);
+        resume_members(members, folder, config, study.device, progress.warn);
     });
     if (!options.reduce_only)
         train_members(members, config, options.execution, folder, progress);
     if (options.members)
         return;
-    StudyOptions analysis = options;
-    if (ranks.size() > 1 && options.execution.threads == 0)
-        analysis.execution.threads = take_cores_of_node(ranks);
+    if (ranks.size() > 1) {  // the analysis has the threads of all ranks on its node
+        const int threads = options.execution.threads * node_share(ranks).size, cores = take_cores_of_node(ranks);
+        options.execution.threads = threads == 0 ? cores : std::min(cores, threads);
+    }
     together(ranks, [&] {  // the others sleep
         if (ranks.rank() != 0)
             return;
-        analyse_study(study, members, analysis, progress);
+        analyse_study(study, members, options, progress);
         leftovers.remove();  // every member is finished
     });
 }

@@ -114,6 +114,7 @@ struct Workshop {
     std::vector<MemberState>& members;
     const StudyConfig& config;
     const Execution& execution;
+    const std::string& device;  // its kind
     const std::filesystem::path& folder;
     const Progress& progress;
     MemberQueue& queue;
@@ -149,7 +150,7 @@ public:
                 round();
                 pause = Pause();
             } else if (!shop_.queue.closed()) {
-                announce();
+                announce(shop_.width);
                 pause();
             } else if (speaks_ && shop_.working > 1) {  // somebody has to hear of a stop
                 pause();
@@ -167,14 +168,15 @@ private:
         MemberState& member = shop_.members[static_cast<std::size_t>(*taken)];
         if (shop_.execution.ranks->rank() != 0) {  // rank 0 has read it
             const std::lock_guard lock(shop_.disk);
-            resume_members({&member, 1}, shop_.folder, shop_.config, {});  // rank 0 has told of damaged ones
+            resume_members({&member, 1}, shop_.folder, shop_.config, shop_.device, {});  // rank 0 has told of damage
         }
+        member.device = shop_.device;
         held_.push_back({*taken, member.iteration});
         announced_ = false;
         return true;
     }
-    void announce() {  // once for every member
-        if (!announced_)
+    void announce(Index members) {  // once until they come
+        for (; !announced_ && members > 0; --members)
             shop_.queue.want();
         announced_ = true;
     }
@@ -205,7 +207,7 @@ private:
             }
         }
         if (last + 2 * steps_ >= first_end)  // the next member can be on its way meanwhile
-            announce();
+            announce(shop_.width + 1 - std::ssize(held_));
         const Clock::time_point start = Clock::now();
         std::vector<Index> failed;
         train_together(*on_, shop_.config, data_, together, behind, last, [&](std::size_t i, const std::string& why) {
@@ -265,8 +267,7 @@ private:
 };
 
 template <class T>
-void train_here(Workshop& shop, bool on_host) {
-    const TrainingData<T> data(shop.config);
+void train_here(Workshop& shop, const TrainingData<T>& data, bool on_host) {
     std::exception_ptr failure;
     std::mutex guard;
 #pragma omp parallel num_threads(shop.workers)
@@ -291,9 +292,12 @@ void train_here(Workshop& shop, bool on_host) {
 }
 
 template <class T>
-void train_all(std::vector<MemberState>& members, const StudyConfig& config, const Execution& execution,
+void train_all(std::vector<MemberState>& members, const StudyConfig& config, Execution execution,
                const std::filesystem::path& folder, const Progress& progress) {
     Communicator& ranks = *execution.ranks;
+    const std::string device = settle_device(execution);
+    const bool on_host = execution.device == "cpu";
+    const int threads = threads_of(execution);
     require(ranks.size() == 1 || !folder.empty(), "ranks exchange members through a folder");
     // rank 0 knows what is on disk
     std::vector<double> done;
@@ -315,14 +319,15 @@ void train_all(std::vector<MemberState>& members, const StudyConfig& config, con
     MemberQueue queue(ranks, order);
     if (ranks.rank() == 0)
         queue.advance(finished);
-    Workshop shop{members, config, execution, folder, progress, queue};
+    Workshop shop{members, config, execution, device, folder, progress, queue};
     shop.total = total;
-    const bool on_host = together(ranks, [&] { return make_backend<T>(execution)->on_host(); });
     if (on_host)
-        shop.workers = static_cast<int>(std::clamp<Index>(std::ssize(order), 1, threads_of(execution)));
+        shop.workers = static_cast<int>(std::clamp<Index>(std::ssize(order), 1, threads));
     else  // a device takes its share at once
         shop.width = std::max<Index>(1, (std::ssize(order) + ranks.size() - 1) / ranks.size());
-    together(ranks, [&] { train_here<T>(shop, on_host); });
+    std::optional<TrainingData<T>> data;
+    together(ranks, [&] { data.emplace(config); });
+    together(ranks, [&] { train_here<T>(shop, *data, on_host); });
     together(ranks, [&] {
         if (ranks.rank() != 0)
             return;

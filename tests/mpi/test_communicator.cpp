@@ -170,6 +170,14 @@ TEST_F(CommunicatorTest, AFailureIsThrownOnAllRanksWithItsType) {
         }
 }
 
+// What one rank alone throws later must not pass for something that all know of.
+TEST_F(CommunicatorTest, AFailureThatWasDealtWithIsForgotten) {
+    EXPECT_THROW(together(ranks, [] { throw Stopped("all"); }), Stopped);
+    EXPECT_EQ(ranks.agreed(), size > 1);
+    together(ranks, [] {});
+    EXPECT_FALSE(ranks.agreed());
+}
+
 TEST_F(CommunicatorTest, TheLowestRankThatFailsSpeaks) {
     for (int first = 0; first < size; ++first) {
         std::string message;

@@ -5,6 +5,7 @@
 
 #include "descramble/library_sum.hpp"
 #include "descrambler/files.hpp"
+#include "descrambler/library.hpp"
 #include "descrambler/random.hpp"
 #include "ranks.hpp"
 
@@ -153,6 +154,42 @@ TEST_F(TapGramsTest, ManyStopsCostNothing) {
     EXPECT_EQ(read_by_all(), 4 * size * host_leaf);
     expect_same(tap_grams(networks, request, library(), execution(), streaming(folder)), expected);
     EXPECT_EQ(read_by_all(), samples);
+}
+
+// A pass of its own finds the mean: when it is through it is on disk, however long the time between checkpoints.
+TEST_F(TapGramsTest, APassThatIsThroughIsKept) {
+    request.centre = true;
+    const std::vector<TapGram> expected = alone();
+    read = 0;
+    Streaming how = streaming(folder);
+    how.checkpoint_seconds = 1e9;
+    const fs::path mean = folder / "mean" / (std::to_string(rank) + ".h5");
+    how.progress.stop = [&] { return fs::exists(mean); };  // in the second pass
+    EXPECT_THROW((void)tap_grams(networks, request, library(Reading::together), execution(), how), Stopped);
+    const Index before = read_by_all() - samples;
+    EXPECT_GE(before, 0);
+    read = 0;
+    expect_same(tap_grams(networks, request, library(), execution(), streaming(folder)), expected);
+    EXPECT_EQ(read_by_all(), samples - before);
+    EXPECT_TRUE(warnings.empty());
+}
+
+TEST_F(TapGramsTest, ThePassBeforeNoiseIsAddedGoesOnWhereItStopped) {
+    const auto first_sample = [&](const Library& noisy) {
+        Matrix<double> X(features, 1);
+        noisy.read(0, X.view());
+        return X;
+    };
+    const Matrix<double> expected = first_sample(with_noise(library(), 20, 5));
+    read = 0;
+    Streaming how = streaming(folder);
+    int asked = 0;
+    how.progress.stop = [&] { return rank == size - 1 && ++asked >= 1; };
+    EXPECT_THROW((void)with_noise(library(Reading::together), 20, 5, execution(), how), Stopped);
+    EXPECT_GT(read_by_all(), 0);
+    const Library noisy = with_noise(library(), 20, 5, execution(), streaming(folder));
+    EXPECT_EQ(read_by_all(), samples);
+    EXPECT_TRUE(first_sample(noisy) == expected);
 }
 
 TEST_F(TapGramsTest, AnotherNumberOfRanksGoesOn) {

@@ -39,7 +39,7 @@ protected:
     [[nodiscard]] std::vector<MemberState> stored(const std::filesystem::path& at) const {
         std::vector<MemberState> members = study_members(config);
         if (rank == 0)
-            resume_members(members, at, config, [](const std::string& text) { ADD_FAILURE() << text; });
+            resume_members(members, at, config, "cpu", [](const std::string& text) { ADD_FAILURE() << text; });
         return members;
     }
     void expect_same(const std::vector<MemberState>& members, const std::vector<MemberState>& expected) const {
@@ -104,6 +104,7 @@ TEST_F(TrainTest, ALostMemberIsNamedAndTheOthersAreFinished) {
         MemberState& bad = members[lost];
         std::ranges::fill(bad.parameters, std::numeric_limits<double>::infinity());
         bad.iteration = 5;
+        bad.device = "cpu";
         write_member(folder, config, bad);
     }
     ranks.barrier();

@@ -246,21 +246,27 @@ TEST_F(Report, AnswersWhetherNetworksAreTheSame) {
 }
 
 TEST(ReportOfNoLearning, IsNotCalledLearning) {
-    const auto answer = [](double against, double share) {
+    const auto answer = [](double against, double most, double share) {
         const Scratch scratch("report_same");
         write_fake_study(scratch.path(), {.without = {"tikhonov", "examples", "layers", "analysis", "training"}});
         auto summary = nlohmann::ordered_json::parse(read_file(scratch / "summary.json"));
-        summary["alignment"]["against_shuffled"]["s"]["median"] = against;
+        summary["alignment"]["against_shuffled"]["s"] = {{"median", against}, {"min", 0.1}, {"max", most}};
+        for (const char* kind : {"descrambled", "shuffled"})
+            summary["alignment"][kind]["s"] = {{"median", 0.9}, {"min", 0.6}, {"max", 0.95}};
         summary["alignment"]["same_function"]["within_trained"]["s"] = share;
         write_file(scratch / "summary.json", summary.dump());
         write_report(scratch.path());
         return read_file(scratch / "report.html");
     };
-    const std::string close = answer(0.98, 1);
+    const std::string close = answer(0.98, 0.99, 1);
     EXPECT_TRUE(contains(close, "nothing here shows learning"));
     EXPECT_TRUE(contains(close, "the interpretation is the same for every network"));
-    const std::string far = answer(0.2, 0.01);
+    const std::string far = answer(0.2, 0.5, 0.01);
     EXPECT_FALSE(contains(far, "nothing here shows learning"));
+    EXPECT_TRUE(contains(far, "the shuffled: s = 0.2 (0.1 to 0.5). Each kind is closer to its own"));
+    const std::string between = answer(0.2, 0.7, 0.01);
+    EXPECT_TRUE(contains(between, "the ranges overlap"));
+    EXPECT_FALSE(contains(between, "Each kind is closer to its own"));
     EXPECT_TRUE(contains(far, "the networks are alike but not the same"));
 }
 

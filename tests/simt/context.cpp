@@ -253,10 +253,13 @@ std::string option(int device) {
 
 }  // namespace
 
-// As many as a test wants; they share one memory.
+// As many as a test wants, or none; they share one memory.
 int device_count() {
     const char* const text = std::getenv("DESCRAMBLER_SIMT_DEVICES");
-    return text == nullptr ? 1 : std::max(1, std::atoi(text));
+    const int count = text == nullptr ? 1 : std::max(0, std::atoi(text));
+    if (count == 0)
+        throw InputError("--device cuda: no test device");
+    return count;
 }
 
 Context::Context(int device) : device_(device), name_("cuda:" + std::to_string(device) + " (test device)") {

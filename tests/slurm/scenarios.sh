@@ -81,6 +81,36 @@ array() {
     check same_study out
 }
 
+# The last task to start has the id of the array: told to stop, it alone is requeued.
+last_task() {
+    pause_at 'out/members/shuffled_000.h5'
+    array=$(DESCRAMBLER=$here/paused submit --array=0-1%1 slurm/study-array.sbatch "$config" out)
+    until_paused
+    check is "$job" "$array"
+    check scancel --batch --signal=USR1 "$job"
+    until_true 120 says "study-array-${array}_1.out" 'restart=1'
+    until_true 120 ended "${array}_1"
+    for task in 0 1; do
+        check in_state "${array}_$task" COMPLETED
+        check is "$(field "${array}_$task" Restarts)" $task
+    done
+}
+
+# Which part a task is must not depend on which others were submitted.
+parts() {
+    array=$(submit --array=1,3 slurm/study-array.sbatch "$config" out)
+    until_true 60 ended "${array}_3"
+    until_true 60 ended "${array}_1"
+    for task in 1 3; do
+        check in_state "${array}_$task" FAILED
+        check says "study-array-${array}_$task.out" 'DESCRAMBLER_PARTS'
+    done
+    check [ ! -e out ]
+    array=$(DESCRAMBLER_PARTS=3 submit --array=3 slurm/study-array.sbatch "$config" out)
+    until_true 60 ended "${array}_3"
+    check says "study-array-${array}_3.out" 'task 3, expected less than 3'
+}
+
 # USR1, as --signal sends it: checkpoint, requeue, the same bits.
 signal() {
     paused_study out
@@ -221,12 +251,14 @@ ranks() {
     # shellcheck disable=SC2016  # for the shell of the step
     printf '#!/bin/sh\necho "rank $SLURM_PROCID on $SLURMD_NODENAME cpus $SLURM_CPUS_PER_TASK threads $OMP_NUM_THREADS gpu $CUDA_VISIBLE_DEVICES: $*"\nscontrol -o show step $SLURM_JOB_ID.0\n' >tell
     chmod +x tell
-    { cat "$DESCRAMBLER_PROFILE"; echo 'gpu_options=(--gpus-per-task=1)'; } >profile
+    # a profile as sites have them: it reads what is not set
+    { cat "$DESCRAMBLER_PROFILE"; echo "gpu_options=(--gpus-per-task=1); site=\$NOT_SET_HERE"; } >profile
+    mkdir out && echo 'of an earlier job' >out/study.h5
     export DESCRAMBLER=$PWD/tell DESCRAMBLER_PROFILE=$PWD/profile
     job=$(submit --nodes=2 --ntasks-per-node=2 --gpus-per-node=2 slurm/study.sbatch "$config" out --seed 5)
     until_true 60 ended "$job"
     check in_state "$job" FAILED
-    check says "study-$job.out" 'ended with 0, but there is no out/study.h5'
+    check says "study-$job.out" 'ended with 0, but there is no new out/study.h5'
     for rank in 0 1 2 3; do
         check says "study-$job.out" "rank $rank on n$((rank / 2 + 1)) cpus 1 threads 1 gpu $((rank % 2)): study .* --threads 1 .*--seed 5"
     done

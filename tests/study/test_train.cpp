@@ -291,12 +291,38 @@ TEST_F(CheckpointTest, ADamagedMemberIsToldAndTrainedAgainToTheSameBits) {
     write_file(member_path(folder.path(), "001"), "no HDF5");
     std::vector<MemberState> members = study_members(config);
     std::vector<std::string> warnings;
-    resume_members(members, folder.path(), config, [&](const std::string& text) { warnings.push_back(text); });
+    resume_members(members, folder.path(), config, "cpu", [&](const std::string& text) { warnings.push_back(text); });
     ASSERT_EQ(warnings.size(), 1u);
     EXPECT_NE(warnings[0].find("001.h5"), std::string::npos) << warnings[0];
     EXPECT_EQ(members[1].iteration, 0);
     train_members(members, config, {"cpu", 2}, folder.path(), {});
     expect_same(members, undisturbed);
+}
+
+TEST_F(CheckpointTest, AMemberGoesOnOnlyOnTheKindOfDeviceThatBeganIt) {
+    interrupt_after(2);
+    std::vector<MemberState> members = load();
+    EXPECT_EQ(members[0].device, "cpu");
+    ASSERT_FALSE(members[0].finished());
+    const auto resume = [&] {
+        members = study_members(config);
+        resume_members(members, folder.path(), config, "cpu", {});
+    };
+    members[0].device = "cuda (another)";
+    write_member(folder.path(), config, members[0]);
+    try {
+        resume();
+        FAIL() << "accepted";
+    } catch (const OtherConfiguration& error) {
+        const std::string text = error.what();
+        EXPECT_NE(text.find("000.h5: begun on cuda (another), expected"), std::string::npos) << text;
+        EXPECT_NE(text.find("not on cpu"), std::string::npos) << text;
+    }
+    MemberState finished = undisturbed[0];
+    finished.device = "cuda (another)";
+    write_member(folder.path(), config, finished);
+    resume();  // what is finished serves everywhere
+    EXPECT_TRUE(members[0].finished());
 }
 
 TEST_F(CheckpointTest, AMemberThatDivergesIsNamedAndDoesNotStopTheOthers) {
