@@ -151,7 +151,7 @@ def main():
 
     leaves = -(-options.samples // LEAF)
     volume = []
-    for r in ranks + [3, 4]:
+    for r in sorted({*ranks, 3, 4}):
         measured = sent[r] if r in sent else gram(r, options.samples)["sent_bytes_a_rank"]
         predicted = max(Reduction(leaves, r).sent_bytes(k, 80) for k in range(r))
         volume.append({"ranks": r, "measured": measured, "predicted": predicted})

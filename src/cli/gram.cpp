@@ -41,15 +41,19 @@ std::string digest(const std::vector<Network>& networks) {
     return std::to_string(networks.size()) + " of digest " + sum.text();
 }
 
-// What decides the bits of the sums. Threads and ranks do not.
-std::string fingerprint(const Options& o, const Ensemble& ensemble, const Library& library, const std::string& device) {
+// What decides the bits of sums over the inputs themselves. Threads and ranks do not.
+std::string fingerprint_of_inputs(const Options& o, std::uint64_t seed, const Library& inputs,
+                                  const std::string& device) {
+    return "inputs = " + o.inputs + "\nseed = " + std::to_string(seed) + "\ndevice = " + device +
+           (inputs.content ? "\ncontent of the inputs = " + inputs.content() : "") + "\n";
+}
+// And of those at the tap.
+std::string fingerprint(const Options& o, const Ensemble& ensemble, const std::string& inputs) {
     const auto yes_or_no = [](bool value) { return value ? "yes" : "no"; };
-    return "networks = " + digest(ensemble.networks) + "\ninputs = " + o.inputs +
-           "\nseed = " + std::to_string(seed_of(ensemble, o.common)) +
-           "\nsnr = " + (o.snr ? digits(*o.snr, 17) : "none") + "\nlayer = " + std::to_string(o.layer) +
+    return "networks = " + digest(ensemble.networks) + "\n" + inputs +
+           "snr = " + (o.snr ? digits(*o.snr, 17) : "none") + "\nlayer = " + std::to_string(o.layer) +
            "\ntap = " + o.tap + "\ninclude_bias = " + yes_or_no(o.include_bias) + "\ncentre = " + yes_or_no(o.centre) +
-           "\nfactor = " + yes_or_no(o.factor) + "\ndevice = " + device +
-           (library.content ? "\ncontent of the inputs = " + library.content() : "") + "\n";
+           "\nfactor = " + yes_or_no(o.factor) + "\n";
 }
 
 // What this rank took, at its peak and in all.
@@ -117,11 +121,12 @@ void run(const Options& o) {
     streaming.progress = stoppable_progress(o.common);
     const std::uint64_t seed = seed_of(ensemble, o.common);
     const Library inputs = open_library(o.inputs, ensemble, o.net, o.common, execution);
-    streaming.fingerprint = fingerprint(o, ensemble, inputs, device);
-    const Library library = add_noise(inputs, o.inputs, o.snr, seed, execution, streaming);
     const TapRequest request{
         .layer = o.layer, .tap = tap_from(o.tap), .include_bias = o.include_bias, .centre = o.centre};
-    together(ranks, [&] { check_tap(ensemble.networks, request, library); });  // all refuse it: one speaks
+    together(ranks, [&] { check_tap(ensemble.networks, request, inputs); });  // all refuse it: one speaks
+    streaming.fingerprint = fingerprint_of_inputs(o, seed, inputs, device);
+    const Library library = add_noise(inputs, o.inputs, o.snr, seed, execution, streaming);
+    streaming.fingerprint = fingerprint(o, ensemble, streaming.fingerprint);
     const std::vector<TapGram> grams = tap_grams(ensemble.networks, request, library, execution, streaming);
     write_grams(o, ranks, grams, device, seed);
     const Resources most = largest(ranks);

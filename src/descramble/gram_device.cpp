@@ -214,6 +214,8 @@ void each_block(const Library& library, Index leaf, const std::function<void(Bat
             library.read(std::min(first, library.samples), X.view());
             if (count > 0)
                 body(X.view());
+        } catch (const std::bad_alloc&) {
+            throw;  // it may not have read with the others: nothing can be agreed on any more
         } catch (...) {
             failure = failure ? failure : std::current_exception();
         }
@@ -256,6 +258,9 @@ std::vector<ColumnSums> stream(Backend<double>& on, const Library& library, Inde
     const Keep keep{rows, streaming.factor};
     const auto held = together(ranks, [&] { return std::make_unique<Accumulator>(on, keep, batch); });
     Accumulator& sums = *held;
+    const auto part = [](const std::vector<double>& all, Index i, Index size) {
+        return std::span(all).subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size));
+    };
     std::vector<double> shifts;
     if (centre && keep.factor) {  // the mean, in a pass of its own
         Streaming first = streaming;
@@ -269,7 +274,10 @@ std::vector<ColumnSums> stream(Backend<double>& on, const Library& library, Inde
                     sums.add_sum(columns(X));
                     sums.end_block();
                 });
-                return sums.take_sums();
+                std::vector<double> taken = sums.take_sums();
+                for (Index i = 0; i < batch; ++i)
+                    check_finite(part(taken, i, rows), i, not_finite);
+                return taken;
             },
             [](Backend<double>&, std::span<double> left, std::span<const double> right) { add_to(left, right); });
         for (double& x : shifts)
@@ -286,9 +294,6 @@ std::vector<ColumnSums> stream(Backend<double>& on, const Library& library, Inde
     }
     if (centre)
         together(ranks, [&] { sums.shift(shifts); });
-    const auto part = [](const std::vector<double>& all, Index i, Index size) {
-        return std::span(all).subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size));
-    };
     const std::vector<double> total = sum_on_device(
         library, batch, keep.size(), execution, streaming,
         [&](Index leaf) {

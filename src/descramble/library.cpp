@@ -15,7 +15,7 @@ namespace {
 // Sums that add(X, to) makes of each block.
 template <class Add>
 std::vector<double> sum_of(const Library& library, Index size, const Execution& execution, const Streaming& streaming,
-                           const Add& add) {
+                           const char* not_finite, const Add& add) {
     together(*execution.ranks, [&] {
         if (library.samples < 1)
             throw InputError("library: no samples, expected at least 1");
@@ -25,6 +25,8 @@ std::vector<double> sum_of(const Library& library, Index size, const Execution& 
     sums.leaf = [&](HostThread&, Index, Index blocks, const HostSums::Block& block, std::span<double> to) {
         for (Index k = 0; k < blocks; ++k)
             add(block(k), to);
+        if (!std::ranges::all_of(to, [](double x) { return std::isfinite(x); }))  // such a sum is not worth keeping
+            throw InputError(not_finite);
     };
     sums.merge = [](Backend<double>&, std::span<double> left, std::span<const double> right) { add_to(left, right); };
     return sum_on_host(library, sums, execution, streaming);
@@ -76,8 +78,9 @@ Library with_noise(const Library& library, double snr, std::uint64_t seed, const
 }
 
 double library_rms(const Library& library, const Execution& execution, const Streaming& streaming) {
+    constexpr const char* not_finite = "library: its root mean square is not finite, expected numbers below 1e154";
     const std::vector<double> total =
-        sum_of(library, 1, execution, streaming, [](Batch<const double> X, std::span<double> squares) {
+        sum_of(library, 1, execution, streaming, not_finite, [](Batch<const double> X, std::span<double> squares) {
             for (Index e = 0; e < X.size(); ++e)
                 squares[0] += X.data[e] * X.data[e];
         });
@@ -85,14 +88,15 @@ double library_rms(const Library& library, const Execution& execution, const Str
         std::sqrt(total[0] / static_cast<double>(library.features) / static_cast<double>(library.samples));
     together(*execution.ranks, [&] {
         if (!std::isfinite(rms))
-            throw InputError("library: its root mean square is not finite, expected numbers below 1e154");
+            throw InputError(not_finite);
     });
     return rms;
 }
 
 std::vector<double> library_mean(const Library& library, const Execution& execution) {
+    constexpr const char* not_finite = "library: its mean is not finite, expected numbers";
     std::vector<double> mean =
-        sum_of(library, library.features, execution, {}, [](Batch<const double> X, std::span<double> sum) {
+        sum_of(library, library.features, execution, {}, not_finite, [](Batch<const double> X, std::span<double> sum) {
             for (Index j = 0; j < X.cols; ++j)
                 for (Index i = 0; i < X.rows; ++i)
                     sum[i] += X(i, j);
@@ -101,7 +105,7 @@ std::vector<double> library_mean(const Library& library, const Execution& execut
         x /= static_cast<double>(library.samples);
     together(*execution.ranks, [&] {
         if (!std::ranges::all_of(mean, [](double x) { return std::isfinite(x); }))
-            throw InputError("library: its mean is not finite, expected numbers");
+            throw InputError(not_finite);
     });
     return mean;
 }

@@ -143,6 +143,11 @@ private:
             std::vector<std::vector<double>> parts = sums_.leaves(next.first, count);
             for (Index i = 0; i < count; ++i)
                 tree_.add({0, next.first + i, std::move(parts[static_cast<std::size_t>(i)])});
+        } catch (const std::bad_alloc&) {
+            if (library_.reading == Reading::together)
+                throw;  // it may not have read with the others: nothing can be agreed on any more
+            failure_ = std::current_exception();
+            return;
         } catch (...) {
             failure_ = std::current_exception();
             return;

@@ -12,15 +12,16 @@ constexpr double numbers_kept = 0x1p28;
 
 Matrix<double> all_signals(Backend<double>& on, const Job& job, const Network& network, const TapRequest& request) {
     Matrix<double> S;
-    for (Index first = 0; first < job.inputs.samples; first += library_block)
+    for (Index first = 0; first < job.inputs.samples; first += library_block) {
+        Matrix<double> X(job.inputs.features, std::min(library_block, job.inputs.samples - first));
         together(*job.execution.ranks, [&] {
-            Matrix<double> X(job.inputs.features, std::min(library_block, job.inputs.samples - first));
             job.inputs.read(first, X.view());
             const Matrix<double> block = tap_signals(on, network, request, X);
             if (S.size() == 0)
                 S = Matrix<double>(block.rows(), job.inputs.samples);
             std::ranges::copy(block.values(), S.data() + first * S.rows());
         });
+    }
     if (request.centre)
         for (Index i = 0; i < S.rows(); ++i) {
             double mean = 0;

@@ -86,7 +86,8 @@ std::optional<MemberState> read_member(const std::filesystem::path& folder, cons
     member.loss_sum = root.number_attribute("", "loss_sum");
     member.loss_terms = static_cast<Index>(root.number_attribute("", "loss_terms"));
     member.seconds = root.number_attribute("", "seconds");
-    member.device = root.text_attribute("", "device");
+    if (root.has_attribute("", "device"))
+        member.device = root.text_attribute("", "device");
     const auto count = static_cast<std::size_t>(parameter_count(network_layers(config)));
     if (member.parameters.size() != count || member.first_moment.size() != count ||
         member.second_moment.size() != count)
@@ -107,7 +108,7 @@ void resume_members(std::span<MemberState> members, const std::filesystem::path&
             auto stored = read_member(folder, config, member.name, member.plan);
             if (!stored)
                 continue;
-            if (!stored->finished() && stored->device != device)
+            if (!stored->finished() && !stored->device.empty() && stored->device != device)
                 throw OtherConfiguration(member_path(folder, member.name).string() + ": begun on " + stored->device +
                                          ", expected to go on there, not on " + device);
             member = std::move(*stored);

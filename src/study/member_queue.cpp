@@ -69,13 +69,13 @@ MemberQueue::MemberQueue(Communicator& ranks, const std::vector<Index>& order) :
         working_.insert(other);
 }
 
-std::optional<Index> MemberQueue::take() {
+std::optional<Index> MemberQueue::take(bool announced) {
     const std::lock_guard lock(mutex_);
     if (waiting_.empty() || stop_)
         return std::nullopt;
     const Index member = waiting_.front();
     waiting_.pop_front();
-    wanted_ = std::max(0, wanted_ - 1);
+    wanted_ -= announced ? 1 : 0;
     if (ranks_.rank() == 0)
         closed_ = waiting_.empty();
     return member;

@@ -23,7 +23,8 @@ public:
     MemberQueue(Communicator& ranks, const std::vector<Index>& order);
 
     // From any thread.
-    [[nodiscard]] std::optional<Index> take();  // nothing yet, or nothing any more: see closed()
+    // announced: by a want() of the worker that takes. Nothing yet, or nothing any more: see closed().
+    [[nodiscard]] std::optional<Index> take(bool announced);
     void want();                                // one member more will be taken soon
     void advance(double iterations);
     void fail(Index member, const std::string& why);  // it will not be trained further

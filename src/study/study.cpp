@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <map>
 #include <numeric>
 
 #include "descrambler/communicator.hpp"
@@ -40,6 +41,22 @@ void load_finished_members(std::vector<MemberState>& members, const StudyOptions
         }
     if (!lacking.empty())
         throw Error("members not ready" + lacking);
+}
+
+// Members that were finished on several kinds of device are each as good as the others, but no run on one kind gives
+// their bits.
+void warn_of_mixed_devices(const std::vector<MemberState>& members, const std::string& device,
+                           const Progress& progress) {
+    std::map<std::string, Index> kinds;
+    for (const MemberState& member : members)
+        ++kinds[member.device.empty() ? device : member.device];
+    if (kinds.size() < 2 || !progress.warn)
+        return;
+    std::string list;
+    for (const auto& [kind, count] : kinds)
+        list += (list.empty() ? "" : ", ") + std::to_string(count) + " on " + kind;
+    progress.warn("members trained on devices of different kinds (" + list +
+                  "): a run on one of them gives other last digits");
 }
 
 void group_members(StudyData& study, const std::vector<MemberState>& members) {
@@ -511,10 +528,12 @@ void run_study(const StudyOptions& asked, const Progress& progress) {
                              ": expected an empty folder, it holds a study; --resume goes on with it");
         if (options.reduce_only) {
             load_finished_members(members, options, folder);
+            warn_of_mixed_devices(members, members.front().device, progress);
             return;
         }
         make_folder(folder);
         resume_members(members, folder, config, study.device, progress.warn);
+        warn_of_mixed_devices(members, study.device, progress);
     });
     if (!options.reduce_only)
         train_members(members, config, options.execution, folder, progress);

@@ -162,9 +162,10 @@ public:
 
 private:
     bool take() {
-        const std::optional<Index> taken = shop_.queue.take();
+        const std::optional<Index> taken = shop_.queue.take(announced_ > 0);
         if (!taken)
             return false;
+        announced_ -= announced_ > 0 ? 1 : 0;
         MemberState& member = shop_.members[static_cast<std::size_t>(*taken)];
         if (shop_.execution.ranks->rank() != 0) {  // rank 0 has read it
             const std::lock_guard lock(shop_.disk);
@@ -172,13 +173,11 @@ private:
         }
         member.device = shop_.device;
         held_.push_back({*taken, member.iteration});
-        announced_ = false;
         return true;
     }
-    void announce(Index members) {  // once until they come
-        for (; !announced_ && members > 0; --members)
+    void announce(Index members) {  // that many in all, those that have not come yet among them
+        for (; announced_ < members; ++announced_)
             shop_.queue.want();
-        announced_ = true;
     }
     void speak() {
         if (shop_.progress.stop && shop_.progress.stop())
@@ -261,8 +260,8 @@ private:
     bool speaks_;
     std::unique_ptr<Backend<T>> on_;
     std::vector<Held> held_;
-    Index steps_ = 16;  // of a round; the bits do not depend on them
-    bool announced_ = false;
+    Index steps_ = 16;     // of a round; the bits do not depend on them
+    Index announced_ = 0;  // wanted and not yet taken
     Clock::time_point written_ = Clock::now();
 };
 

@@ -110,13 +110,16 @@ TEST(FrequencyResponse, ARotationKeepsTheGainAndMovesTheRows) {
     const auto on = make_cpu_backend<double>(1);
     Network network = filter_network(10, 20);
     const Index n = network.layers[0].weight.rows();
+    for (Index j = 0; j < points; ++j)  // rows of one length have the same share of low links under every rotation
+        for (Index i = 0; i < n; ++i)
+            network.layers[0].weight(i, j) *= static_cast<double>(1 + i);
     const Matrix<double> traces = random_matrix(points, 4, 1);
     const Matrix<double> P = svd(*on, random_matrix(n, n, 9)).U;
     const ResponseReading plain = read_response(*on, network, band, traces, identity(n)),
                           turned = read_response(*on, network, band, traces, P);
     EXPECT_EQ(plain.weight_gain, turned.weight_gain);
     EXPECT_EQ(plain.low_link_raw, plain.low_link);
-    EXPECT_NE(turned.low_link_raw, turned.low_link);
+    EXPECT_GT(std::abs(turned.low_link_raw - turned.low_link), 1e-3);
     for (Index k = 0; k < turned.spectrum.cols(); ++k) {
         double before = 0, after = 0;
         for (Index i = 0; i < n; ++i) {

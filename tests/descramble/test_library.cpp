@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "data.hpp"
 #include "fixtures.hpp"
 
 namespace descrambler {
@@ -115,6 +116,18 @@ TEST(Library, RefusesRatiosAndLibrariesThatDoNotFit) {
     X(1, 1) = std::nan("");
     EXPECT_THROW((void)library_rms(library_of(X)), InputError);
     EXPECT_THROW((void)library_mean(library_of(X)), InputError);
+}
+
+TEST(Library, KeepsNoSumThatIsNotFinite) {
+    const test::Scratch folder("rms");
+    Matrix<double> X = normal(3, 10, 9);
+    const double expected = library_rms(library_of(X)), good = X(1, 1);
+    Streaming streaming;
+    streaming.checkpoints = folder / "parts";
+    X(1, 1) = 1e200;
+    EXPECT_THROW((void)library_rms(library_of(X), {"cpu"}, streaming), InputError);
+    X(1, 1) = good;  // put right: nothing stands in the way
+    EXPECT_EQ(library_rms(library_of(X), {"cpu"}, streaming), expected);
 }
 
 }  // namespace

@@ -189,6 +189,10 @@ class Scenarios:
             check(len(job.own_lines()) == 1 and about in job.own_lines()[0], f"{arguments}: {job.text()}")
             check(not out.exists() and not (self.folder / "s").exists(), f"{arguments}: something is left")
 
+        # what can be refused is refused before a pass over the library leaves checkpoints
+        job = self.bench.run(2, ["gram", self.net, "--inputs", "deer:1000", "--snr", "10", "--layer", "7", "--out", out], code=2)
+        check("layer 7" in job.own_lines()[0] and not list(self.folder.glob("out.h5.parts/*/*")), job.text())
+
     def other_builds(self):
         """Ranks of two programs: the build id of the second differs in one bit."""
         program = pathlib.Path(self.bench.program).read_bytes()

@@ -28,7 +28,7 @@ protected:
                 queue.serve();
             if (queue.stopping())
                 return taken;
-            if (const std::optional<Index> member = queue.take()) {
+            if (const std::optional<Index> member = queue.take(announced)) {
                 announced = false;
                 taken.push_back(*member);
                 work(*member);
@@ -102,6 +102,27 @@ TEST_F(MemberQueueTest, MoreRanksThanMembersAndNoMembersAtAll) {
     }
 }
 
+// A worker that lost its member takes one that another has asked for: the other still gets one.
+TEST_F(MemberQueueTest, WhoHasAskedGetsAMemberWhoeverTookTheFirst) {
+    MemberQueue queue(ranks, first(2 * size));
+    if (rank != 0) {
+        const auto take = [&](bool announced) {
+            std::optional<Index> member;
+            Pause pause;
+            const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);  // only ends what hangs
+            for (; !member && std::chrono::steady_clock::now() < end; pause()) {
+                queue.serve();
+                member = queue.take(announced);
+            }
+            return member;
+        };
+        queue.want();
+        EXPECT_TRUE(take(false));
+        EXPECT_TRUE(take(true));
+    }
+    queue.leave();
+}
+
 TEST_F(MemberQueueTest, AStopOnAnyRankReachesAll) {
     for (int stopping = 0; stopping < size; ++stopping) {
         constexpr Index many = 1'000'000;  // nobody gets through them
@@ -114,7 +135,7 @@ TEST_F(MemberQueueTest, AStopOnAnyRankReachesAll) {
         });
         queue.leave();
         EXPECT_TRUE(queue.stopping()) << stopping;
-        EXPECT_FALSE(queue.take()) << stopping;
+        EXPECT_FALSE(queue.take(false)) << stopping;
         const std::vector<Index> all = gathered(mine);
         EXPECT_LT(std::ssize(all), many);
         EXPECT_TRUE(std::ranges::adjacent_find(all) == all.end()) << "taken twice";

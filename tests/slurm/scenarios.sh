@@ -83,7 +83,7 @@ array() {
 
 # The last task to start has the id of the array: told to stop, it alone is requeued.
 last_task() {
-    pause_at 'out/members/shuffled_000.h5'
+    pause_at 'out/members/002.h5'
     array=$(DESCRAMBLER=$here/paused submit --array=0-1%1 slurm/study-array.sbatch "$config" out)
     until_paused
     check is "$job" "$array"
