@@ -25,7 +25,7 @@ public:
     // From any thread.
     // announced: by a want() of the worker that takes. Nothing yet, or nothing any more: see closed().
     [[nodiscard]] std::optional<Index> take(bool announced);
-    void want();                                // one member more will be taken soon
+    void want();  // one member more will be taken soon
     void advance(double iterations);
     void fail(Index member, const std::string& why);  // it will not be trained further
     void stop();                                      // all ranks shall write their checkpoints and leave
