@@ -129,6 +129,7 @@ template <class T>
 class Panels {
 public:
     explicit Panels(Batch<const T> W) : n_(W.rows), d_(W.cols) {
+        values_.reserve(static_cast<std::size_t>((n_ + vector_lanes<T> - 1) / vector_lanes<T> * vector_lanes<T> * d_));
         detail::for_panels<T>(n_, [&](Index first, Index vectors) {
             panels_.push_back({first, std::min(vectors * vector_lanes<T>, n_ - first), vectors, std::ssize(values_)});
             values_.resize(values_.size() + static_cast<std::size_t>(vectors * vector_lanes<T> * d_));
