@@ -292,6 +292,31 @@ class Scenarios:
         self.bench.run(2, gram(two), program=self.simt)
         self.bench.same(one, two)
 
+    def members_of_two_devices(self):
+        """Finished members serve on any device, and it is told; one that is not finished goes on where it was begun."""
+        if self.simt == "-":
+            raise Skipped("no test device in this build")
+        few = []
+        for key in ("training.iterations=12", "controls.iterations=6", "training.batch_size=8"):
+            few += ["--set", key]
+        told = "members trained on devices of different kinds (3 on cpu, 3 on cuda (test device))"
+        out = self.folder / "study"
+        self.bench.run(0, self.study(out, *few, "--members", "0:3", "--device", "cpu"), program=self.simt)
+        self.bench.run(0, self.study(out, *few, "--members", "3:6", "--device", "cuda"), program=self.simt)
+        job = self.bench.run(2, self.study(out, *few, "--reduce-only", "--device", "cpu"))
+        check(len(job.own_lines()) == 1 and told in job.own_lines()[0], job.text())
+        (out / "study.h5").unlink()
+        job = self.bench.run(2, self.study(out, *few, "--resume", "--device", "cpu"))
+        check(len(job.own_lines()) == 1 and told in job.own_lines()[0], job.text())
+
+        out = self.folder / "unfinished"
+        job = self.bench.start(2, self.study(out, "--device", "cpu"))
+        job.wait_for((out, "members/*.h5"))
+        os.kill(job.rank_pid(0), signal.SIGUSR1)
+        check(job.wait() == 85, job.text())
+        line = self.bench.run(2, self.study(out, "--resume", "--device", "cuda"), code=2, program=self.simt).own_lines()
+        check(len(line) == 1 and "begun on cpu, expected to go on there, not on cuda (test device)" in line[0], line)
+
     def bad_value_on_a_device(self):
         """Ranks read an HDF5 file together: the one that finds the bad value reads along to the end of its leaf."""
         if self.simt == "-":
