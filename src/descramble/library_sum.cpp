@@ -106,11 +106,13 @@ private:
         Pause pause;
         for (;;) {
             const bool busy = !mine_.empty() && !failure_;
+            const Clock::time_point start = Clock::now();
             if (busy || lockstep)
                 wave();
             else
                 pause();
-            if (busy && !streaming_.checkpoints.empty() && seconds_since(written_) >= streaming_.checkpoint_seconds)
+            if (busy && !streaming_.checkpoints.empty() &&  // before another wave
+                seconds_since(written_) + seconds_since(start) >= streaming_.checkpoint_seconds)
                 checkpoint();
             const bool stop = failure_ || (streaming_.progress.stop && streaming_.progress.stop());
             if (!pending && (lockstep || mine_.empty() || stop || seconds_since(asked) > 0.2)) {

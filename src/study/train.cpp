@@ -224,7 +224,7 @@ private:
         if (last == behind + steps_)
             steps_ = std::clamp<Index>(static_cast<Index>(0.5 * static_cast<double>(steps_) / std::max(seconds, 1e-3)),
                                        1, std::min<Index>(4 * steps_, 100000));
-        const bool due = seconds_since(written_) >= shop_.config.checkpoint_seconds;
+        const bool due = seconds_since(written_) + seconds >= shop_.config.checkpoint_seconds;  // before another round
         for (std::size_t i = 0; i < held_.size();) {
             const bool lost = std::ranges::find(failed, held_[i].member) != failed.end();
             if (due || lost || member(i).finished())
