@@ -104,10 +104,10 @@ class Scenarios:
         """The study of a hundred networks, every count as shipped, in a reduced recipe: 40 iterations in place of 30000, a
         small library. Page and summary hold what the whole one has."""
         out = self.folder / "hundred"
-        change = []
-        for key in ("training.iterations=40", "controls.iterations=40", "training.batch_size=32", "analysis.library=256",
-                    "analysis.validation=20", "analysis.tikhonov=2", "analysis.chart_iterations=5", "analysis.bootstrap=2"):
-            change += ["--set", key]
+        few = {"training": {"iterations": 40, "batch_size": 32}, "controls": {"iterations": 40},
+               "analysis": {"library": 256, "validation": 20, "tikhonov": 2, "chart_iterations": 5, "bootstrap": 2}}
+        change = [word for section, keys in few.items() for key, value in keys.items()
+                  for word in ("--set", f"{section}.{key}={value}")]
         self.bench.run(2, ["study", here.parent.parent / "examples" / "deernet100.toml", "--out", out, *change])
         summary = json.loads((out / "summary.json").read_text())
         check(len(list((out / "members").glob("*.h5"))) == 113, "expected the files of 100 + 10 + 3 members")
