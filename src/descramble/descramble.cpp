@@ -87,8 +87,7 @@ std::vector<Descrambling> descramble(std::span<const Network> networks, const Li
         request.method =
             is_gram(request.criterion) || is_diagonal(request.criterion) ? Method::closed : Method::riemannian;
     const Job job{networks, library, request, execution};
-    Communicator& ranks = *execution.ranks;
-    together(ranks, [&] { check(job); });
+    together(*execution.ranks, [&] { check(job); });
     std::vector<Descrambling> result = is_gram(request.criterion)       ? gram_route(job)
                                        : is_diagonal(request.criterion) ? diagonal_route(job)
                                                                         : signal_route(job);
@@ -101,7 +100,7 @@ std::vector<Descrambling> descramble(std::span<const Network> networks, const Li
         else if (layer < depth)
             out.descrambled_weight = multiply(on, Op::none, Op::transpose, job.weight(i, layer + 1), out.solution.P);
     };
-    together(ranks, [&] { parallel_items(job.count(), execution.threads, rewrite); });
+    job.each(rewrite);
     return result;
 }
 

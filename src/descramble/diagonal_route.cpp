@@ -67,7 +67,7 @@ std::vector<Descrambling> diagonal_route(const Job& job) {
                              error.what());
         }
     };
-    together(*job.execution.ranks, [&] { parallel_items(job.count(), job.execution.threads, solve); });
+    job.each(solve);
     return result;
 }
 

@@ -215,7 +215,7 @@ std::vector<Descrambling> iterated(const Job& job, const Stencil& stencil, const
             std::ranges::find_if(s.history, [&](const MinimiseReport::Point& point) { return point.eta <= close; });
         s.evaluations_to_gap = there == s.history.end() ? 0 : there->evaluations;
     };
-    together(*job.execution.ranks, [&] { parallel_items(job.count(), job.execution.threads, describe); });
+    job.each(describe);
     return result;
 }
 
@@ -299,9 +299,6 @@ Matrix<double> start_of(Backend<double>& on, const Job& job, Index network,
 std::vector<Descrambling> gram_route(const Job& job) {
     const DescrambleRequest& request = job.request;
     Communicator& ranks = *job.execution.ranks;
-    const auto each = [&](const std::function<void(Index, Backend<double>&)>& body) {
-        together(ranks, [&] { parallel_items(job.count(), job.execution.threads, body); });
-    };
     std::vector<GramProblem> problems = gram_problems(job);
     const Stencil stencil = together(ranks, [&] { return stencil_of(request, problems.front().factor.cols()); });
     std::vector<Descrambling> result(problems.size());
@@ -310,7 +307,7 @@ std::vector<Descrambling> gram_route(const Job& job) {
         for (const GramProblem& problem : problems)
             axes.push_back(problem.axes);
         const std::vector<std::vector<double>> signs = component_signs(job, problems, axes);
-        each([&](Index i, Backend<double>& on) {
+        job.each([&](Index i, Backend<double>& on) {
             result[i].solution =
                 closed_form(on, stencil, problems[i].axes, problems[i].factor, job.inputs.samples, signs[i]);
         });
@@ -323,14 +320,14 @@ std::vector<Descrambling> gram_route(const Job& job) {
         for (SharedTap& shared : plain.shared)
             shared.tap.linearised = false;
         const std::vector<GramProblem> truth = gram_problems({job.networks, job.inputs, plain, job.execution});
-        each([&](Index i, Backend<double>& on) {
+        job.each([&](Index i, Backend<double>& on) {
             const Solution at =
                 certify(on, stencil, result[i].solution.P, truth[i].axes, truth[i].factor, job.inputs.samples);
             result[i].surrogate_ratio = at.eta / at.eta_bound;
         });
     }
     const bool sum = request.criterion == Criterion::joint || !request.shared.empty();
-    each([&](Index i, Backend<double>& on) {
+    job.each([&](Index i, Backend<double>& on) {
         result[i].gram = sum ? gram(on, transpose(problems[i].factor)) : std::move(problems[i].plain_gram);
         const Solution& s = result[i].solution;
         if (!is_finite(s.eta) || !is_finite(s.eta_bound) || !std::ranges::all_of(result[i].gram.values(), is_finite))

@@ -21,6 +21,10 @@ struct Job {
     [[nodiscard]] const Matrix<double>& weight(Index network, Index layer) const {
         return networks[network].layers[layer - 1].weight;
     }
+    // body(network, backend) for every network, on every rank alike: what fails on one is thrown on all.
+    void each(const std::function<void(Index network, Backend<double>& on)>& body) const {
+        together(*execution.ranks, [&] { parallel_items(count(), execution.threads, body); });
+    }
     [[nodiscard]] std::string where(Index network) const {
         return "layer " + std::to_string(request.tap.layer) + " of network " + std::to_string(network);
     }

@@ -170,7 +170,7 @@ std::vector<Descrambling> signal_route(const Job& job) {
         take_report(s, request, found.report);
         result[i].gram = std::move(problems[i].plain_gram);
     };
-    together(ranks, [&] { parallel_items(job.count(), job.execution.threads, solve); });
+    job.each(solve);
     return result;
 }
 
