@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "descrambler/cost.hpp"
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 #include "descrambler/random.hpp"
 
 namespace descrambler::bench {

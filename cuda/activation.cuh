@@ -3,9 +3,9 @@
 
 #include <cmath>
 
+#include "core/vector_math.hpp"
 #include "descrambler/backend.hpp"
 #include "simt.hpp"
-#include "vector_math.hpp"
 
 namespace descrambler::cuda {
 

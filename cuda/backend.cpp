@@ -1,16 +1,16 @@
 // The CUDA backend: each primitive is a free function in the file of its family.
 #include "descrambler/backend.hpp"
 
-#include "blas.hpp"
+#include "algebra.hpp"
 #include "cayley.hpp"
 #include "deer.hpp"
+#include "dense.hpp"
 #include "factor.hpp"
 #include "gram.hpp"
 #include "minimise.hpp"
-#include "mlp.hpp"
 #include "random.hpp"
 #include "randomized_svd.hpp"
-#include "train.hpp"
+#include "training.hpp"
 #include "vendor.hpp"
 
 namespace descrambler {

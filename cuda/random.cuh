@@ -3,8 +3,8 @@
 
 #include <cmath>
 
+#include "core/vector_math.hpp"
 #include "descrambler/random.hpp"
-#include "vector_math.hpp"
 
 namespace descrambler::cuda {
 

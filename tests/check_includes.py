@@ -1,55 +1,71 @@
 #!/usr/bin/env python3
-"""Data flows one way: io -> model -> descramble -> analysis -> report; study and cli see every stage, every stage may use
-the core. Reads the include lines and fails on an edge backwards; also fails on a public header without a source of the
-same stem, and on a macro in the headers."""
+"""Data flows one way: a room may use those before it in `order` and no other. Reads the include lines of src/, include/,
+cuda/ and bench/ and fails on an edge backwards; also fails on a public header without a source of the same stem, and on
+a macro in a header."""
 import pathlib
 import re
 import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
-order = ["core", "io", "model", "descramble", "analysis", "report", "study", "cli"]
-core = {"array", "backend", "cost", "communicator", "dense", "error", "progress", "random", "version"}
-# types that the border speaks of; their functions belong to the model
-vocabulary = {"deer_database"}
+order = ["core", "mpi", "backend", "cpu", "cuda", "linalg", "io", "tasks", "model", "train", "descramble", "analysis",
+         "report", "predict", "study", "verify", "cli", "bench"]
+# public headers that have no source of their stem, or one in another room
+header_room = {"array": "core", "error": "core", "progress": "core", "random": "core", "version": "core",
+               "backend": "backend", "cost": "backend"}
+# only the backends know the kernels; only the program knows the launcher
+private = {"cpu": {"cpu", "bench"}, "cuda": {"cuda", "bench"}, "mpi": {"mpi", "cli"}}
 
-stage_of = {stem: "core" for stem in core}
-sources = {}
-for path in sorted((root / "src").rglob("*.cpp")):
-    folder = path.parent.name
-    sources.setdefault(path.stem, []).append(folder)
-    if folder in order and folder != "cli" and (root / "include/descrambler" / (path.stem + ".hpp")).exists():
-        stage_of.setdefault(path.stem, folder)
+# edges that are still to go
+owed = {("backend", "descrambler/deer_database.hpp"), ("cpu", "descrambler/deer_database.hpp"),
+        ("train", "study/config.hpp"), ("train", "study/task_data.hpp")}
 
 problems = []
-header_only = {"array", "error", "cost", "progress", "version"}
-for header in sorted((root / "include/descrambler").glob("*.hpp")):
-    if header.stem not in header_only and header.stem not in sources:
+for path in sorted((root / "src").rglob("*.cpp")):
+    room = path.relative_to(root / "src").parts[0]
+    if room not in ("cpu", "cli") and (root / f"include/descrambler/{path.stem}.hpp").exists():
+        header_room.setdefault(path.stem, room)
+public = sorted((root / "include/descrambler").rglob("*.hpp"))
+for header in public:
+    if header.stem not in header_room:
         problems.append(f"{header.relative_to(root)}: no source of the same stem")
-    stage_of.setdefault(header.stem, "core")
 
-def rank(stage):
-    return order.index(stage)
 
-def check(path, stage):
+def room_of(included):
+    """The room of an include line, or None for what is not ours or lies in the same folder."""
+    if included.startswith("descrambler/"):
+        parts = pathlib.PurePath(included).parts
+        return "backend" if len(parts) > 2 else header_room.get(pathlib.PurePath(included).stem)
+    first = included.split("/")[0]
+    return first if "/" in included and first in order else None
+
+
+def check(path, room):
     for number, line in enumerate(path.read_text().splitlines(), 1):
-        if path.suffix == ".hpp" and re.match(r"\s*#\s*define\b", line):
-            problems.append(f"{path.relative_to(root)}:{number}: a macro")
-        match = re.match(r'\s*#\s*include\s+"(?:descrambler/)?([\w/]+)\.hpp"', line)
-        if not match:
+        where = f"{path.relative_to(root)}:{number}"
+        if path.suffix in (".hpp", ".cuh") and re.match(r"\s*#\s*define\b", line):
+            problems.append(f"{where}: a macro")
+        match = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
+        target = room_of(match.group(1)) if match else None
+        if target is None or (room, match.group(1)) in owed:
             continue
-        parts = match.group(1).split("/")
-        if parts[-1] in vocabulary:
-            continue
-        target = (parts[0] if len(parts) > 1 else stage_of.get(parts[-1], "core"))
-        target = "core" if target in {"cpu", "mpi"} else target
-        if rank(target) > rank(stage):
-            problems.append(f"{path.relative_to(root)}:{number}: {stage} includes {match.group(1)} of the later stage {target}")
+        if order.index(target) > order.index(room):
+            problems.append(f"{where}: {room} includes {match.group(1)} of the later room {target}")
+        elif target in private and room not in private[target]:
+            problems.append(f"{where}: {room} includes {match.group(1)}, which belongs to {target} alone")
 
-for header in sorted((root / "include/descrambler").glob("*.hpp")):
-    check(header, stage_of[header.stem])
+
+for header in public:
+    check(header, header_room.get(header.stem, "core"))
+for folder, room in (("cuda", "cuda"), ("bench", "bench")):
+    for path in sorted((root / folder).rglob("*")):
+        if path.suffix in (".cpp", ".hpp", ".cu", ".cuh"):
+            check(path, room)
 for path in sorted((root / "src").rglob("*.[ch]pp")):
-    folder = path.parent.name
-    check(path, folder if folder in order else "core")
+    room = path.relative_to(root / "src").parts[0]
+    if room in order:
+        check(path, room)
+    else:
+        problems.append(f"src/{room}: a room that is not in the order")
 
 print("\n".join(problems) if problems else "includes: every edge points forward")
 sys.exit(1 if problems else 0)

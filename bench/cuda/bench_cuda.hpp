@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "descrambler/cost.hpp"
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 #include "rivals.hpp"
 
 namespace descrambler::bench {

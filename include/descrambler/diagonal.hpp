@@ -10,7 +10,7 @@
 // has a value that is not finite, is zero, or is too large or small for its squares.
 #pragma once
 
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 
 namespace descrambler {
 

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 
 namespace descrambler {
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 
 namespace descrambler {
 

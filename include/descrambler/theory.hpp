@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 #include "descrambler/random.hpp"
 
 namespace descrambler {

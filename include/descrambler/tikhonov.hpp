@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "descrambler/deer_database.hpp"
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 
 namespace descrambler {
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "descrambler/communicator.hpp"
-#include "descrambler/train.hpp"
+#include "train/train.hpp"
 
 namespace descrambler::cli {
 

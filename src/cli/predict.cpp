@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
-#include "descrambler/predict.hpp"
+#include "predict/predict.hpp"
 
 namespace descrambler::cli {
 

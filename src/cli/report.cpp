@@ -1,4 +1,4 @@
-#include "descrambler/report.hpp"
+#include "report/report.hpp"
 
 #include <cstdio>
 

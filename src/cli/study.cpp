@@ -2,7 +2,7 @@
 
 #include "cli/commands.hpp"
 #include "descrambler/files.hpp"
-#include "descrambler/study.hpp"
+#include "study/study.hpp"
 
 namespace descrambler::cli {
 

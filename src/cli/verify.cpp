@@ -1,4 +1,4 @@
-#include "descrambler/verify.hpp"
+#include "verify/verify.hpp"
 
 #include <cstdio>
 #include <nlohmann/json.hpp>

@@ -6,16 +6,16 @@
 #include <algorithm>
 #include <new>
 
-#include "cpu/blas.hpp"
+#include "cpu/algebra.hpp"
 #include "cpu/cayley.hpp"
 #include "cpu/deer.hpp"
+#include "cpu/dense.hpp"
 #include "cpu/factor.hpp"
-#include "cpu/fft.hpp"
+#include "cpu/fourier.hpp"
 #include "cpu/minimise.hpp"
-#include "cpu/mlp.hpp"
 #include "cpu/random.hpp"
 #include "cpu/randomized_svd.hpp"
-#include "cpu/train.hpp"
+#include "cpu/training.hpp"
 
 namespace descrambler {
 

@@ -6,10 +6,10 @@
 #include <numbers>
 #include <type_traits>
 
+#include "core/vector_math.hpp"
 #include "cpu/lapack.hpp"
 #include "cpu/random.hpp"
 #include "descrambler/random.hpp"
-#include "vector_math.hpp"
 
 namespace descrambler::cpu {
 namespace {

@@ -20,7 +20,7 @@
 
 #include "cpu/cayley.hpp"
 #include "cpu/lapack.hpp"
-#include "lbfgs.hpp"
+#include "core/lbfgs.hpp"
 
 namespace descrambler::cpu {
 

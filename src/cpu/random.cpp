@@ -5,8 +5,8 @@
 #include <numbers>
 #include <type_traits>
 
+#include "core/vector_math.hpp"
 #include "descrambler/random.hpp"
-#include "vector_math.hpp"
 
 namespace descrambler {
 

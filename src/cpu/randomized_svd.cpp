@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "cpu/blas.hpp"
+#include "cpu/algebra.hpp"
 #include "cpu/factor.hpp"
 #include "cpu/random.hpp"
 #include "descrambler/random.hpp"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "routes.hpp"
+#include "descramble/routes.hpp"
 
 namespace descrambler {
 namespace {

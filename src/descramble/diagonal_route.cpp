@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "descramble/routes.hpp"
 #include "descrambler/diagonal.hpp"
-#include "routes.hpp"
 
 namespace descrambler {
 namespace {

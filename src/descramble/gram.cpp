@@ -4,11 +4,11 @@
 #include <cmath>
 #include <string>
 
-#include "column_sums.hpp"
-#include "descrambler/dense.hpp"
+#include "descramble/sums/column_sums.hpp"
+#include "descramble/sums/gram_device.hpp"
 #include "descrambler/jacobian.hpp"
 #include "descrambler/library.hpp"
-#include "gram_device.hpp"
+#include "descrambler/matrix.hpp"
 
 namespace descrambler {
 namespace {

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "descramble/routes.hpp"
 #include "descrambler/random.hpp"
-#include "routes.hpp"
 
 namespace descrambler {
 namespace {

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "descramble/sums/library_sum.hpp"
 #include "descrambler/random.hpp"
-#include "library_sum.hpp"
 
 namespace descrambler {
 

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "lbfgs.hpp"
+#include "core/lbfgs.hpp"
 
 namespace descrambler {
 namespace {

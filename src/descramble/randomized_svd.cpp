@@ -9,7 +9,7 @@
 #include <numbers>
 #include <string>
 
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 #include "descrambler/random.hpp"
 
 namespace descrambler {

@@ -8,7 +8,7 @@
 #include <numeric>
 #include <string>
 
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 
 namespace descrambler {
 

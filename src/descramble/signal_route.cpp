@@ -2,7 +2,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "routes.hpp"
+#include "descramble/routes.hpp"
 
 namespace descrambler {
 namespace {

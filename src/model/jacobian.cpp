@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string>
 
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 
 namespace descrambler {
 

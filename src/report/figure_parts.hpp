@@ -4,7 +4,7 @@
 #include <array>
 #include <functional>
 
-#include "figures.hpp"
+#include "report/figures.hpp"
 
 namespace descrambler {
 

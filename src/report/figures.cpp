@@ -1,11 +1,11 @@
-#include "figures.hpp"
+#include "report/figures.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "descrambler/error.hpp"
-#include "figure_parts.hpp"
+#include "report/figure_parts.hpp"
 
 namespace descrambler {
 

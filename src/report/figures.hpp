@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "descrambler/hdf5.hpp"
-#include "gnuplot.hpp"
-#include "summary.hpp"
+#include "report/gnuplot.hpp"
+#include "report/summary.hpp"
 
 namespace descrambler {
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "descrambler/error.hpp"
-#include "figure_parts.hpp"
+#include "report/figure_parts.hpp"
 
 namespace descrambler {
 

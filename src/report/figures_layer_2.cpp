@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "figure_parts.hpp"
+#include "report/figure_parts.hpp"
 
 namespace descrambler {
 

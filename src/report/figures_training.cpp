@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "descrambler/error.hpp"
-#include "figure_parts.hpp"
+#include "report/figure_parts.hpp"
 
 namespace descrambler {
 

@@ -1,10 +1,10 @@
-#include "page.hpp"
+#include "report/page.hpp"
 
 #include <algorithm>
 #include <array>
 #include <map>
 
-#include "page_parts.hpp"
+#include "report/page_parts.hpp"
 
 namespace descrambler {
 

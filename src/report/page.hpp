@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "figures.hpp"
-#include "summary.hpp"
+#include "report/figures.hpp"
+#include "report/summary.hpp"
 
 namespace descrambler {
 

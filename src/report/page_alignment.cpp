@@ -1,7 +1,7 @@
 // What the comparison of networks says in plain words, and the numbers behind it.
 #include <algorithm>
 
-#include "page_parts.hpp"
+#include "report/page_parts.hpp"
 
 namespace descrambler::page {
 

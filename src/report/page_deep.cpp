@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <array>
 
-#include "page_parts.hpp"
+#include "report/page_parts.hpp"
 
 namespace descrambler::page {
 

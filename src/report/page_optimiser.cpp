@@ -1,5 +1,5 @@
 // What the published optimiser reaches, in words and numbers.
-#include "page_parts.hpp"
+#include "report/page_parts.hpp"
 
 namespace descrambler::page {
 

@@ -1,7 +1,7 @@
 // The parts that the pages of all tasks are made of. Strings come back marked up unless said otherwise.
 #pragma once
 
-#include "page.hpp"
+#include "report/page.hpp"
 
 namespace descrambler {
 

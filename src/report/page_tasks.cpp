@@ -1,7 +1,7 @@
 // The pages of the tasks other than DEER: the same parts, and what is their own between training and findings.
 #include <array>
 
-#include "page_parts.hpp"
+#include "report/page_parts.hpp"
 
 namespace descrambler {
 

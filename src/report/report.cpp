@@ -1,4 +1,4 @@
-#include "descrambler/report.hpp"
+#include "report/report.hpp"
 
 #include <cmath>
 #include <filesystem>
@@ -7,10 +7,10 @@
 #include "descrambler/error.hpp"
 #include "descrambler/files.hpp"
 #include "descrambler/hdf5.hpp"
-#include "figures.hpp"
-#include "gnuplot.hpp"
-#include "page.hpp"
-#include "summary.hpp"
+#include "report/figures.hpp"
+#include "report/gnuplot.hpp"
+#include "report/page.hpp"
+#include "report/summary.hpp"
 
 namespace descrambler {
 

@@ -1,10 +1,10 @@
-#include "summary.hpp"
+#include "report/summary.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include "descrambler/error.hpp"
 #include "descrambler/files.hpp"
-#include "gnuplot.hpp"
+#include "report/gnuplot.hpp"
 
 namespace descrambler {
 

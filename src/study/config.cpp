@@ -1,4 +1,4 @@
-#include "descrambler/config.hpp"
+#include "study/config.hpp"
 
 #include <toml++/toml.h>
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include "descrambler/study.hpp"
+#include "study/study.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -11,7 +11,7 @@
 #include "descrambler/communicator.hpp"
 #include "descrambler/files.hpp"
 #include "descrambler/random.hpp"
-#include "descrambler/report.hpp"
+#include "report/report.hpp"
 #include "study/study_data.hpp"
 #include "study/study_steps.hpp"
 #include "study/task_data.hpp"

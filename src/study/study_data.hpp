@@ -6,19 +6,19 @@
 #include <string>
 #include <vector>
 
+#include "analysis/bandpass/frequency_response.hpp"
+#include "analysis/deer/deep_findings.hpp"
+#include "analysis/deer/findings.hpp"
+#include "analysis/relaxometry/biexponential.hpp"
 #include "descrambler/alignment.hpp"
-#include "descrambler/biexponential.hpp"
 #include "descrambler/clustering.hpp"
-#include "descrambler/config.hpp"
-#include "descrambler/deep_findings.hpp"
 #include "descrambler/deer_database.hpp"
 #include "descrambler/descramble.hpp"
 #include "descrambler/filters.hpp"
-#include "descrambler/findings.hpp"
-#include "descrambler/frequency_response.hpp"
 #include "descrambler/mlp.hpp"
 #include "descrambler/tikhonov.hpp"
-#include "descrambler/train.hpp"
+#include "study/config.hpp"
+#include "train/train.hpp"
 
 namespace descrambler {
 

@@ -1,7 +1,7 @@
 // Networks with more than one hidden layer, layer by layer, with every control beside the ensemble.
 #include <algorithm>
 
-#include "descrambler/deep_findings.hpp"
+#include "analysis/deer/deep_findings.hpp"
 #include "study/study_data.hpp"
 
 namespace descrambler {

@@ -4,8 +4,8 @@
 #include <functional>
 #include <optional>
 
-#include "descrambler/config.hpp"
 #include "descrambler/random.hpp"
+#include "study/config.hpp"
 
 namespace descrambler {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "descrambler/findings.hpp"
+#include "analysis/deer/findings.hpp"
 #include "descrambler/relaxometry.hpp"
 
 namespace descrambler {

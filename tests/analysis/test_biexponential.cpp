@@ -1,4 +1,4 @@
-#include "descrambler/biexponential.hpp"
+#include "analysis/relaxometry/biexponential.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
-#include "descrambler/deep_findings.hpp"
+#include "analysis/deer/deep_findings.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <numeric>
 
-#include "analysis/findings_parts.hpp"
+#include "analysis/deer/findings_parts.hpp"
 #include "descramble/fixtures.hpp"
 
 namespace descrambler {

@@ -1,4 +1,4 @@
-#include "descrambler/findings.hpp"
+#include "analysis/deer/findings.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "analysis/findings_parts.hpp"
+#include "analysis/deer/findings_parts.hpp"
 #include "descrambler/descramble.hpp"
 #include "descrambler/filters.hpp"
 #include "descrambler/random.hpp"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "descrambler/findings.hpp"
+#include "analysis/deer/findings.hpp"
 
 namespace descrambler {
 namespace {

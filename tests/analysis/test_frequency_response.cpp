@@ -1,4 +1,4 @@
-#include "descrambler/frequency_response.hpp"
+#include "analysis/bandpass/frequency_response.hpp"
 
 #include <gtest/gtest.h>
 

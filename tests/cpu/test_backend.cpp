@@ -7,7 +7,7 @@
 #include <limits>
 #include <numbers>
 
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 #include "descrambler/random.hpp"
 
 namespace descrambler {

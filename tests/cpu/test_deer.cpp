@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "cpu/blas.hpp"
+#include "cpu/algebra.hpp"
 #include "cpu/random.hpp"
 #include "descrambler/deer_kernel.hpp"
 #include "descrambler/random.hpp"

@@ -7,7 +7,7 @@
 #include <limits>
 #include <ostream>
 
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 #include "descrambler/random.hpp"
 
 namespace descrambler {

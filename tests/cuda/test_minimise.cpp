@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "cuda/device.hpp"
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 
 namespace descrambler {
 namespace {

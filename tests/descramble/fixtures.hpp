@@ -7,7 +7,7 @@
 #include <string>
 
 #include "data.hpp"
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 #include "descrambler/npy.hpp"
 #include "descrambler/random.hpp"
 

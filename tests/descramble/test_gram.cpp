@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "descramble/library_sum.hpp"
+#include "descramble/sums/library_sum.hpp"
 #include "fixtures.hpp"
 
 namespace descrambler {

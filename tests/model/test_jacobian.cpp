@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "descrambler/dense.hpp"
+#include "descrambler/matrix.hpp"
 #include "descrambler/random.hpp"
 
 namespace descrambler {

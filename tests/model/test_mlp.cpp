@@ -6,9 +6,9 @@
 #include <cmath>
 
 #include "data.hpp"
-#include "descrambler/dense.hpp"
 #include "descrambler/ensemble.hpp"
 #include "descrambler/hdf5.hpp"
+#include "descrambler/matrix.hpp"
 #include "descrambler/random.hpp"
 
 namespace descrambler {

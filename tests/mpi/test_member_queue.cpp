@@ -1,4 +1,4 @@
-#include "study/member_queue.hpp"
+#include "train/member_queue.hpp"
 
 #include <algorithm>
 #include <numeric>

@@ -3,7 +3,7 @@
 #include <functional>
 #include <mutex>
 
-#include "descramble/library_sum.hpp"
+#include "descramble/sums/library_sum.hpp"
 #include "descrambler/files.hpp"
 #include "descrambler/library.hpp"
 #include "descrambler/random.hpp"

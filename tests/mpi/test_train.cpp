@@ -1,4 +1,4 @@
-#include "descrambler/train.hpp"
+#include "train/train.hpp"
 
 #include <limits>
 

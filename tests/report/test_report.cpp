@@ -1,5 +1,5 @@
 // The report of a study of invented numbers: complete, well formed, reproducible, and clear about what is absent.
-#include "descrambler/report.hpp"
+#include "report/report.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 // In place of cuBLAS, cuSOLVER and cuFFT: the CPU backend, on device memory.
 #include "vendor.hpp"
 
-#include "cpu/blas.hpp"
+#include "cpu/algebra.hpp"
 #include "cpu/factor.hpp"
-#include "cpu/fft.hpp"
+#include "cpu/fourier.hpp"
 #include "engine.hpp"
 
 namespace descrambler::cuda {

@@ -1,4 +1,4 @@
-#include "descrambler/config.hpp"
+#include "study/config.hpp"
 
 #include <gtest/gtest.h>
 

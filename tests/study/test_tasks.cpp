@@ -9,7 +9,7 @@
 #include "descrambler/ensemble.hpp"
 #include "descrambler/files.hpp"
 #include "descrambler/hdf5.hpp"
-#include "descrambler/study.hpp"
+#include "study/study.hpp"
 
 namespace descrambler {
 namespace {

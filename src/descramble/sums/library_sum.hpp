@@ -1,0 +1,58 @@
+// Sums over the samples of a library: shared by the ranks, interrupted and resumed, the same bits whoever computes
+// what.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+
+#include "descramble/sums/tree_sum.hpp"
+#include "descrambler/communicator.hpp"
+#include "descrambler/gram.hpp"
+
+namespace descrambler {
+
+inline constexpr Index host_leaf = 4 * library_block;     // samples of a leaf, where the host sums
+inline constexpr Index device_leaf = 64 * library_block;  // and where a device does
+
+struct LeafSums {
+    Index size = 0;  // numbers of a leaf, and of the total
+    Index samples = host_leaf;
+    Index wave = 1;  // leaves at a time
+    // Of the leaves first .. first + count - 1. count may be 0 where ranks have to read together.
+    std::function<std::vector<std::vector<double>>(Index first, Index count)> leaves;
+    TreeSum::Merge merge;
+};
+// The total, on all ranks, which have to call this in the same order.
+[[nodiscard]] std::vector<double> sum_library(const Library& library, const LeafSums& sums, Communicator& ranks,
+                                              const Streaming& streaming);
+
+// What a thread of the host has for itself, pass after pass: a backend of one thread, and memory by number.
+class HostThread {
+public:
+    static constexpr Index input = 0, gram = 1, moved = 2, first_signal = 3;
+    [[nodiscard]] Backend<double>& on() const { return *on_; }
+    // [rows, cols], what it held before is not kept.
+    [[nodiscard]] Batch<double> memory(Index number, Index rows, Index cols);
+
+private:
+    std::unique_ptr<Backend<double>> on_ = make_cpu_backend<double>(1);
+    std::map<Index, Buffer<double>> memory_;
+};
+
+// Sums of several items (networks) that each keep `size` numbers, on the host: items and leaves are shared by threads.
+struct HostSums {
+    Index items = 1, size = 0;
+    // Block k of `blocks` of the leaf, [features, up to library_block].
+    using Block = std::function<Batch<const double>(Index k)>;
+    // Part of an item: `to` is zero.
+    std::function<void(HostThread& thread, Index item, Index blocks, const Block& block, std::span<double> to)> leaf;
+    std::function<void(Backend<double>& on, std::span<double> left, std::span<const double> right)> merge;
+};
+[[nodiscard]] std::vector<double> sum_on_host(const Library& library, const HostSums& sums, const Execution& execution,
+                                              const Streaming& streaming);
+
+// left += right
+void add_to(std::span<double> left, std::span<const double> right);
+
+}  // namespace descrambler

@@ -1,0 +1,31 @@
+// Checkpoints of a sum over a library: a folder with a file a rank, each a few nodes of the tree of tree_sum.hpp. They
+// may be read by any number of ranks.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "descramble/sums/tree_sum.hpp"
+#include "descrambler/communicator.hpp"
+#include "descrambler/progress.hpp"
+
+namespace descrambler {
+
+// The file of this rank, whole or not at all.
+void write_sum_checkpoint(const std::filesystem::path& folder, int rank, const std::string& fingerprint,
+                          const TreeSum& sum);
+
+struct StoredSum {
+    std::vector<std::filesystem::path> foreign;  // files that the sum came from besides its own; of no use once it has
+                                                 // written its own again
+    std::vector<std::pair<Index, Index>> done;   // leaves first .. last - 1 that some rank has, in order
+};
+// What the folder holds, dealt out to the ranks, no leaf twice: the share of this rank goes into `sum`, node by node.
+// `size` numbers a node. A damaged file is told to warn, and its leaves are summed again. Throws InputError that shows
+// both values if a file belongs to another sum. All ranks call.
+[[nodiscard]] StoredSum read_sum_checkpoints(Communicator& ranks, const std::filesystem::path& folder,
+                                             const std::string& fingerprint, Index size, TreeSum& sum,
+                                             const Progress& progress);
+
+}  // namespace descrambler

@@ -1,0 +1,412 @@
+#include "train/train.hpp"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <mutex>
+
+#include "descrambler/communicator.hpp"
+#include "descrambler/random.hpp"
+#include "study/task_data.hpp"
+#include "train/member_queue.hpp"
+
+namespace descrambler {
+
+namespace {
+
+std::string numbered(const std::string& prefix, Index i) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%03td", i);
+    return prefix + text;
+}
+
+// Trains members that stand at the same iteration from `first` to `last`. One whose loss is not finite stays as it was;
+// it is told to failed(member, why).
+template <class T>
+void train_together(Backend<T>& on, const StudyConfig& config, const TrainingData<T>& data,
+                    std::span<MemberState* const> members, Index first, Index last,
+                    const std::function<void(std::size_t, const std::string&)>& failed) {
+    const std::vector<Layer> layers = network_layers(config);
+    const Index count = parameter_count(layers), batch = static_cast<Index>(members.size()), steps = last - first;
+    const Buffer<T> w = on.allocate(count * batch), m = on.allocate(count * batch), v = on.allocate(count * batch),
+                    loss = on.allocate(steps * batch);
+    std::vector<T> host(static_cast<std::size_t>(count * batch));
+    const auto send = [&](std::vector<double> MemberState::*field, const Buffer<T>& to) {
+        for (Index i = 0; i < batch; ++i)
+            std::transform((members[i]->*field).begin(), (members[i]->*field).end(), host.begin() + i * count,
+                           [](double x) { return static_cast<T>(x); });
+        on.upload(host.data(), to.view(count, 1, batch));
+    };
+    send(&MemberState::parameters, w);
+    send(&MemberState::first_moment, m);
+    send(&MemberState::second_moment, v);
+
+    std::vector<MemberPlan> plans;
+    for (const MemberState* member : members)
+        plans.push_back(member->plan);
+    TrainPlan<T> plan;
+    plan.layers = layers;
+    plan.batch_size = config.batch_size;
+    plan.rate = config.rate;
+    plan.rate_floor = config.rate_floor;
+    plan.seed = config.seed;
+    plan.loss = config.loss;
+    plan.deer = data.deer();
+    plan.samples = data.samples(config.seed);
+    on.train(plan, plans, first, last, w.view(count, 1, batch), m.view(count, 1, batch), v.view(count, 1, batch),
+             loss.view(steps, 1, batch));
+
+    std::vector<T> losses(static_cast<std::size_t>(steps * batch));
+    on.download(loss.view(steps, 1, batch), losses.data());
+    const auto loss_of = [&](Index i, Index iteration) {
+        return static_cast<double>(losses[static_cast<std::size_t>(i * steps + iteration - first)]);
+    };
+    std::vector<bool> sound(members.size(), true);
+    for (Index i = 0; i < batch; ++i)
+        for (Index iteration = first; iteration < std::min(last, members[i]->plan.iterations) && sound[i]; ++iteration)
+            if (!std::isfinite(loss_of(i, iteration))) {
+                sound[i] = false;
+                failed(static_cast<std::size_t>(i), "the loss is not finite at iteration " + std::to_string(iteration) +
+                                                        "; a smaller training.rate may help");
+            }
+    const auto fetch = [&](std::vector<double> MemberState::*field, const Buffer<T>& from) {
+        on.download(from.view(count, 1, batch), host.data());
+        for (Index i = 0; i < batch; ++i)
+            if (sound[i])
+                std::transform(host.begin() + i * count, host.begin() + (i + 1) * count, (members[i]->*field).begin(),
+                               [](T x) { return static_cast<double>(x); });
+    };
+    fetch(&MemberState::parameters, w);
+    fetch(&MemberState::first_moment, m);
+    fetch(&MemberState::second_moment, v);
+    const Index interval = loss_interval(config);
+    for (Index i = 0; i < batch; ++i) {
+        if (!sound[i])
+            continue;
+        MemberState& member = *members[i];
+        const Index end = std::min(last, member.plan.iterations);
+        for (Index iteration = first; iteration < end; ++iteration) {
+            member.loss_sum += loss_of(i, iteration);
+            ++member.loss_terms;
+            if ((iteration + 1) % interval == 0 || iteration + 1 == member.plan.iterations) {
+                member.loss.push_back(member.loss_sum / static_cast<double>(member.loss_terms));
+                member.loss_sum = 0;
+                member.loss_terms = 0;
+            }
+        }
+        member.iteration = std::max(member.iteration, end);
+    }
+}
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// What the workers of a rank share.
+struct Workshop {
+    std::vector<MemberState>& members;
+    const StudyConfig& config;
+    const Execution& execution;
+    const std::string& device;  // its kind
+    const std::filesystem::path& folder;
+    const Progress& progress;
+    MemberQueue& queue;
+    int workers = 1;    // here
+    Index width = 1;    // members that a worker trains at a time
+    double total = 0;   // iterations of all members of the job
+    std::mutex disk{};  // HDF5 serves one thread at a time
+    std::atomic<int> working{0};
+};
+
+// One worker: a core of the host with a member, or a device with many. It takes members from the queue, trains those
+// that are furthest behind in rounds of half a second, and writes them every checkpoint_seconds, when they are finished
+// and when all have to stop.
+template <class T>
+class Worker {
+public:
+    // speaks: it is on the main thread, which alone talks to the other ranks.
+    Worker(Workshop& shop, const TrainingData<T>& data, bool speaks, std::unique_ptr<Backend<T>> on)
+        : shop_(shop), data_(data), speaks_(speaks), on_(std::move(on)) {}
+
+    void run() {
+        Pause pause;
+        for (;;) {
+            while (std::ssize(held_) < shop_.width && take()) {
+            }
+            if (speaks_)
+                speak();
+            if (shop_.queue.stopping()) {
+                write();
+                return;
+            }
+            if (!held_.empty()) {
+                round();
+                pause = Pause();
+            } else if (!shop_.queue.closed()) {
+                announce(shop_.width);
+                pause();
+            } else if (speaks_ && shop_.working > 1) {  // somebody has to hear of a stop
+                pause();
+            } else {
+                return;
+            }
+        }
+    }
+
+private:
+    bool take() {
+        const std::optional<Index> taken = shop_.queue.take(announced_ > 0);
+        if (!taken)
+            return false;
+        announced_ -= announced_ > 0 ? 1 : 0;
+        MemberState& member = shop_.members[static_cast<std::size_t>(*taken)];
+        if (shop_.execution.ranks->rank() != 0) {  // rank 0 has read it
+            const std::lock_guard lock(shop_.disk);
+            resume_members({&member, 1}, shop_.folder, shop_.config, shop_.device, {});  // rank 0 has told of damage
+        }
+        member.device = shop_.device;
+        held_.push_back({*taken, member.iteration});
+        return true;
+    }
+    void announce(Index members) {  // that many in all, those that have not come yet among them
+        for (; announced_ < members; ++announced_)
+            shop_.queue.want();
+    }
+    void speak() {
+        if (shop_.progress.stop && shop_.progress.stop())
+            shop_.queue.stop();
+        shop_.queue.serve();
+        if (shop_.execution.ranks->rank() == 0)
+            shop_.progress("training", shop_.queue.iterations(), shop_.total);
+    }
+    MemberState& member(std::size_t i) { return shop_.members[static_cast<std::size_t>(held_[i].member)]; }
+
+    void round() {
+        Index behind = member(0).iteration;
+        for (std::size_t i = 1; i < held_.size(); ++i)
+            behind = std::min(behind, member(i).iteration);
+        Index last = behind + steps_, first_end = std::numeric_limits<Index>::max();
+        std::vector<MemberState*> together;
+        std::vector<Index> numbers;
+        for (std::size_t i = 0; i < held_.size(); ++i) {
+            MemberState& one = member(i);
+            first_end = std::min(first_end, one.plan.iterations);
+            if (one.iteration > behind) {  // those in front wait to be caught up with
+                last = std::min(last, one.iteration);
+            } else {
+                together.push_back(&one);
+                numbers.push_back(held_[i].member);
+            }
+        }
+        if (last + 2 * steps_ >= first_end)  // the next member can be on its way meanwhile
+            announce(shop_.width + 1 - std::ssize(held_));
+        const Clock::time_point start = Clock::now();
+        std::vector<Index> failed;
+        train_together(*on_, shop_.config, data_, together, behind, last, [&](std::size_t i, const std::string& why) {
+            shop_.queue.fail(numbers[i], why);
+            failed.push_back(numbers[i]);
+        });
+        const double seconds = seconds_since(start);
+        double advanced = 0;
+        for (MemberState* one : together) {
+            advanced += static_cast<double>(one->iteration - behind);
+            one->seconds +=
+                seconds / static_cast<double>(std::ssize(together) * shop_.workers * shop_.execution.ranks->size());
+        }
+        shop_.queue.advance(advanced);
+        if (last == behind + steps_)
+            steps_ = std::clamp<Index>(static_cast<Index>(0.5 * static_cast<double>(steps_) / std::max(seconds, 1e-3)),
+                                       1, std::min<Index>(4 * steps_, 100000));
+        const bool due = seconds_since(written_) + seconds >= shop_.config.checkpoint_seconds;  // before another round
+        for (std::size_t i = 0; i < held_.size();) {
+            const bool lost = std::ranges::find(failed, held_[i].member) != failed.end();
+            if (due || lost || member(i).finished())
+                write(held_[i]);
+            if (lost || member(i).finished())
+                held_.erase(held_.begin() + static_cast<Index>(i));
+            else
+                ++i;
+        }
+        if (due)
+            written_ = Clock::now();
+    }
+
+    struct Held {
+        Index member = 0;
+        Index on_disk = 0;  // iterations, in its file
+    };
+    void write(Held& held) {
+        const MemberState& one = shop_.members[static_cast<std::size_t>(held.member)];
+        if (shop_.folder.empty() || held.on_disk == one.iteration)
+            return;
+        const std::lock_guard lock(shop_.disk);
+        write_member(shop_.folder, shop_.config, one);
+        held.on_disk = one.iteration;
+    }
+    void write() {
+        for (Held& held : held_)
+            write(held);
+    }
+
+    Workshop& shop_;
+    const TrainingData<T>& data_;
+    bool speaks_;
+    std::unique_ptr<Backend<T>> on_;
+    std::vector<Held> held_;
+    Index steps_ = 16;     // of a round; the bits do not depend on them
+    Index announced_ = 0;  // wanted and not yet taken
+    Clock::time_point written_ = Clock::now();
+};
+
+template <class T>
+void train_here(Workshop& shop, const TrainingData<T>& data, bool on_host) {
+    std::exception_ptr failure;
+    std::mutex guard;
+#pragma omp parallel num_threads(shop.workers)
+    {
+#pragma omp single
+        shop.working = omp_get_num_threads();
+        try {
+            Worker<T>(shop, data, omp_get_thread_num() == 0,
+                      on_host ? make_cpu_backend<T>(1) : make_backend<T>(shop.execution))
+                .run();
+        } catch (...) {
+            const std::lock_guard lock(guard);
+            if (!failure)
+                failure = std::current_exception();
+            shop.queue.stop();  // the others write what they have
+        }
+        --shop.working;
+    }
+    shop.queue.leave();
+    if (failure)
+        std::rethrow_exception(failure);
+}
+
+template <class T>
+void train_all(std::vector<MemberState>& members, const StudyConfig& config, Execution execution,
+               const std::filesystem::path& folder, const Progress& progress) {
+    Communicator& ranks = *execution.ranks;
+    const std::string device = settle_device(execution);
+    const bool on_host = execution.device == "cpu";
+    const int threads = threads_of(execution);
+    require(ranks.size() == 1 || !folder.empty(), "ranks exchange members through a folder");
+    // rank 0 knows what is on disk
+    std::vector<double> done;
+    for (const MemberState& member : members)
+        done.push_back(static_cast<double>(member.iteration));
+    broadcast(ranks, 0, done);
+    std::vector<Index> order;
+    double total = 0, finished = 0;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        const auto length = static_cast<double>(members[i].plan.iterations);
+        total += length;
+        finished += std::min(done[i], length);
+        if (done[i] < length)
+            order.push_back(static_cast<Index>(i));
+    }
+    const auto left = [&](Index i) { return static_cast<double>(members[i].plan.iterations) - done[i]; };
+    std::ranges::stable_sort(order, [&](Index a, Index b) { return left(a) > left(b); });  // short ones fill the end
+
+    MemberQueue queue(ranks, order);
+    if (ranks.rank() == 0)
+        queue.advance(finished);
+    Workshop shop{members, config, execution, device, folder, progress, queue};
+    shop.total = total;
+    if (on_host)
+        shop.workers = static_cast<int>(std::clamp<Index>(std::ssize(order), 1, threads));
+    else  // a device takes its share at once
+        shop.width = std::max<Index>(1, (std::ssize(order) + ranks.size() - 1) / ranks.size());
+    std::optional<TrainingData<T>> data;
+    together(ranks, [&] { data.emplace(config); });
+    together(ranks, [&] { train_here<T>(shop, *data, on_host); });
+    together(ranks, [&] {
+        if (ranks.rank() != 0)
+            return;
+        if (progress.report)
+            progress("training", queue.iterations(), total);
+        if (queue.stopping())
+            throw Stopped("stopped after a checkpoint");
+        std::string lost;
+        for (const auto& [member, why] : queue.failures())
+            lost +=
+                (lost.empty() ? "member " : "; member ") + members[static_cast<std::size_t>(member)].name + ": " + why;
+        if (!lost.empty())
+            throw Error(lost);
+        for (MemberState& member : members)  // what the others have trained
+            if (!member.finished()) {
+                auto stored = read_member(folder, config, member.name, member.plan);
+                if (!stored || !stored->finished())
+                    throw Error("member " + member.name +
+                                ": its file is not what another rank has written; expected a "
+                                "folder that all ranks share: " +
+                                folder.string());
+                member = std::move(*stored);
+            }
+    });
+}
+
+}  // namespace
+
+std::vector<MemberState> study_members(const StudyConfig& config) {
+    std::vector<MemberState> members;
+    const std::vector<Layer> layers = network_layers(config);
+    const auto add = [&](const std::string& name, MemberPlan plan) {
+        MemberState member;
+        member.name = name;
+        member.plan = plan;
+        member.parameters =
+            config.precision == "f32"
+                ? pack<double>(unpack(
+                      layers, initial_parameters<float>(layers, config.seed, plan.member, config.initial).data()))
+                : initial_parameters<double>(layers, config.seed, plan.member, config.initial);
+        member.first_moment.resize(member.parameters.size());
+        member.second_moment.resize(member.parameters.size());
+        members.push_back(std::move(member));
+    };
+    const Index control = std::min(config.iterations, config.control_iterations);
+    const Index conditions = condition_count(config);
+    // networks of one condition stand side by side; names count through, numbers say the condition
+    const auto add_all = [&](const std::string& prefix, Index count, MemberPlan plan, std::uint64_t kind) {
+        for (Index c = 0; c < conditions; ++c)
+            for (Index i = 0; i < count; ++i) {
+                plan.member = kind + member_number(c, i);
+                add(numbered(prefix, c * count + i), plan);
+            }
+    };
+    add_all("", config.networks, {0, config.iterations, config.decay, false}, 0);
+    add_all("shuffled_", config.shuffled, {0, control, config.decay, true}, stream::control);
+    add_all("no_decay_", config.no_decay, {0, control, 0.0, false}, 2 * stream::control);
+    return members;
+}
+
+Index loss_interval(const StudyConfig& config) {
+    return std::max<Index>(1, config.iterations / 200);
+}
+
+void train_members(std::vector<MemberState>& members, const StudyConfig& config, const Execution& execution,
+                   const std::filesystem::path& folder, const Progress& progress) {
+    if (config.precision == "f32")
+        train_all<float>(members, config, execution, folder, progress);
+    else
+        train_all<double>(members, config, execution, folder, progress);
+}
+
+Network network_of(const StudyConfig& config, const MemberState& member) {
+    return unpack(network_layers(config), member.parameters.data());
+}
+
+Network untrained_network(const StudyConfig& config, std::uint64_t member) {
+    const std::vector<Layer> layers = network_layers(config);
+    return unpack(layers,
+                  initial_parameters<float>(layers, config.seed, 3 * stream::control + member, config.initial).data());
+}
+
+}  // namespace descrambler
