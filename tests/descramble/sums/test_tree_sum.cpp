@@ -6,9 +6,9 @@
 #include <random>
 
 #include "data.hpp"
+#include "descramble/fixtures.hpp"
 #include "descramble/sums/sum_checkpoint.hpp"
 #include "descrambler/files.hpp"
-#include "fixtures.hpp"
 
 namespace descrambler {
 namespace {
