@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # ./dev where another package manager is at work, where there is no right to install, and where there is no apt: with
-# shellcheck disable=SC2016  # what stand-ins expand when they run
 # stand-ins for apt-get and its like, in a copy of ./dev alone.
 set -euo pipefail
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -11,9 +10,11 @@ mkdir "$scratch/bin" "$scratch/few"
 
 stand_in() { printf '#!/bin/bash\n%s\n' "$2" >"$scratch/bin/$1" && chmod +x "$scratch/bin/$1"; }
 stand_in dpkg-query 'exit 1'  # nothing is installed
+# shellcheck disable=SC2016  # what stand-ins expand when they run
 stand_in id 'echo "${TEST_USER:-0}"'
 stand_in sudo 'exit 1'
 stand_in sleep 'true'
+# shellcheck disable=SC2016  # what stand-ins expand when they run
 stand_in apt-get 'echo "$*" >>"$TEST_LOG"
 count=$(wc -l <"$TEST_LOG")
 case $TEST_APT in
