@@ -32,8 +32,8 @@ template <class T>
     return {x.data + first * x.stride, x.rows, x.cols, count, x.stride};
 }
 
-// f(0_c), f(1_c), ... f(N - 1_c): a loop that is unrolled whatever its length, so that registers are indexed at compile
-// time.
+// f(0_c), f(1_c), ... f(N - 1_c): a loop that is unrolled whatever its length,
+// so that registers are indexed at compile time.
 template <int N, class F>
 __device__ __forceinline__ void each_constant(F&& f) {
     [&]<int... i>(std::integer_sequence<int, i...>) {

@@ -3,8 +3,8 @@
 //             rows of T^T A in block f of equal mu (fourier2: {cos_f, sin_f}; dct: one; diff2: {1, linear}, then one)
 //   s_octave  the same over octaves of frequency,  s_nuc the same over all of O(n);  s <= s_octave <= s_nuc
 //   fft_correlation  Pearson correlation of folded |FFT2|
-// The link runs down the rows. W_{K+1} P^T of a tap `after` has it along the columns: compare the transposed
-// (link_rows).
+// The link runs down the rows. W_{K+1} P^T of a tap `after` has it along the columns:
+// compare the transposed (link_rows).
 #pragma once
 
 #include "descrambler/descramble.hpp"
@@ -27,8 +27,8 @@ enum class Scores { all, fine };  // fine: s and fft_correlation; the other two,
                                                    const std::vector<Matrix<double>>& b, int threads,
                                                    Scores scores = Scores::all);
 
-// The descrambled weight with the link down its rows: P W_K before, P W_{K+1}^T after [n, d]. Empty after the last
-// layer.
+// The descrambled weight with the link down its rows: P W_K before, P W_{K+1}^T after [n, d].
+// Empty after the last layer.
 [[nodiscard]] Matrix<double> link_rows(const Descrambling& descrambling, Tap tap);
 
 }  // namespace descrambler

@@ -20,8 +20,8 @@ struct Dendrogram {
     std::vector<Merge> merges;  // [n - 1], heights do not decrease
     std::vector<Index> order;   // [n] the leaves from left to right
 };
-// distance [n, n], n >= 1, symmetric (the lower triangle is read), finite. Time n^3, memory n^2. Throws
-// std::invalid_argument.
+// distance [n, n], n >= 1, symmetric (the lower triangle is read), finite. Time n^3,
+// memory n^2. Throws std::invalid_argument.
 [[nodiscard]] Dendrogram average_linkage(const Matrix<double>& distance);
 
 // Labels [n] of the clusters whose merges are not above `height`: from 0, by their first item.

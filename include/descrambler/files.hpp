@@ -14,8 +14,8 @@ namespace descrambler {
 // Temporary name in the same folder, fsync, rename, fsync of the folder. Throws Error (disk full, no permission, PATH
 // is a folder or a device), and then leaves nothing behind and an old file intact.
 void write_file(const std::filesystem::path& path, std::string_view content);
-// The name under which a file is written before it is renamed: hidden, in the same folder, unique to host, process
-// and call.
+// The name under which a file is written before it is renamed: hidden, in the same folder,
+// unique to host, process and call.
 [[nodiscard]] std::filesystem::path temporary_name(const std::filesystem::path& path);
 // fsync, rename, fsync of the folder; of a file or a whole folder. Throws Error; what happens to the temporary then is
 // up to the caller.

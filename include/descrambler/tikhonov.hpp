@@ -44,8 +44,8 @@ struct TikhonovFit {
     double lambda = 0;
     bool lambda_interior = false;  // not at either end of the grid
 };
-// trace [times], unscaled (v(0) = 1 without noise). Throws std::invalid_argument for a wrong length or a non-finite
-// value.
+// trace [times], unscaled (v(0) = 1 without noise). Throws std::invalid_argument for a
+// wrong length or a non-finite value.
 [[nodiscard]] TikhonovFit tikhonov_fit(Backend<double>& on, const DeerTables& tables, const std::vector<double>& trace);
 
 struct TikhonovPeer {

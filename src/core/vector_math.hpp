@@ -2,8 +2,8 @@
 // vector code. Every multiply-add is an explicit fma: vector lanes, remainders and scalar code give the same bits.
 // The float polynomials are minimax fits with coefficients rounded to float one after another; the errors stated
 // (in units of the last place of the result) are measured over the whole range. NaN gives NaN. Of the double
-// versions log and softplus are std::. constexpr for the sake of nvcc, which then compiles them for a device without an
-// attribute.
+// versions log and softplus are std::. All are constexpr for the sake of nvcc, which then compiles them for a device
+// without an attribute.
 #pragma once
 
 #include <bit>

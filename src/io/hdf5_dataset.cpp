@@ -247,8 +247,8 @@ Hdf5Rows Hdf5Group::rows(const std::string& name) const {
         impl_->bad_input(name, "expected numbers");
     if (set.shape.size() != 2)
         impl_->bad_input(name, "expected 2 dimensions, found " + std::to_string(set.shape.size()));
-    if (set.compressed) {  // neighbouring windows share chunks; nothing else holds the data set open, so that this
-                           // counts
+    if (set.compressed) {
+        // Neighbouring windows share chunks. Nothing else holds the data set open, so these properties count.
         const Hid access = H5Pcreate(H5P_DATASET_ACCESS);
         H5Pset_chunk_cache(access, chunk_cache_slots, chunk_cache_bytes, 1);  // 1: chunks that were read whole go first
         set.id = Hid();

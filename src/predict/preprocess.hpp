@@ -39,8 +39,8 @@ struct PreparedTrace {
 // [times] on the networks' scale: boxed (x - min) / (max - min), clean x / amplitude.
 [[nodiscard]] std::vector<double> network_input(const PreparedTrace& prepared, const DeerDatabase& database);
 
-// r (T / span)^(1/3) in nm, T the length of the trace: w(r) t depends on t / r^3 only, so one network serves any
-// length.
+// r (T / span)^(1/3) in nm, T the length of the trace: w(r) t depends on t / r^3 only,
+// so one network serves any length.
 [[nodiscard]] std::vector<double> distance_axis(const PreparedTrace& prepared, const DeerTables& tables);
 
 }  // namespace descrambler

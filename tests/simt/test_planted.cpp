@@ -12,8 +12,8 @@ namespace {
 
 constexpr const char* tools[] = {"forward", "reverse", "random", "deep", "asan", "tsan"};
 
-// Where a tool must see the fault: 'w' a wrong result, 'e' an error of the test device, 's' the sanitizer, '.' it need
-// not.
+// Where a tool must see the fault: 'w' a wrong result, 'e' an error of the test device, 's' the sanitizer,
+// '.' it need not.
 struct Fault {
     const char* name;
     std::array<char, 6> seen;  // by tools
