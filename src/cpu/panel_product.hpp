@@ -39,7 +39,7 @@ inline Vector in_register(const T* at) {
     std::memcpy(&value, at, sizeof value);
 #if defined(__AVX512F__)
     asm("" : "+v"(value));
-#elif defined(__x86_64__)
+#elif defined(__AVX__)
     asm("" : "+x"(value));
 #endif
     return value;
