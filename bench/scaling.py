@@ -93,7 +93,7 @@ def median_and_range(values):
     return {"median": statistics.median(values), "low": min(values), "high": max(values)}
 
 
-def main():
+def options_given():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("build")
     arguments.add_argument("out")
@@ -101,7 +101,39 @@ def main():
     arguments.add_argument("--ranks", default=",".join(str(r) for r in (1, 2, 4, 8, 16, 32, 64) if r <= os.cpu_count()))
     arguments.add_argument("--latency", type=float, help="seconds, in the place of what is measured here")
     arguments.add_argument("--bandwidth", type=float, help="bytes a second, likewise")
-    options = arguments.parse_args()
+    return arguments.parse_args()
+
+
+def predicted(model):
+    """A Gram matrix of 1e9 inputs on 1 to 4096 ranks, and 1e7 a rank beside it; model(r) is that of r ranks."""
+    predictions = []
+    for exponent in range(13):
+        r = 1 << exponent
+        parts = model(r).parts(10**9, r)
+        total = sum(parts.values())
+        predictions.append({"ranks": r, "seconds": total, **parts,
+                            "efficiency": model(1).seconds(10**9, 1) / (r * total),
+                            "weak_efficiency": model(1).seconds(10**7, 1) / model(r).seconds(10**7 * r, r)})
+    return predictions
+
+
+def tell(document):
+    sample, full = document["sample_seconds"], str(document["strong"][-1]["ranks"])
+    print(f"latency {1e6 * document['latency_seconds']:.1f} us, bandwidth {document['bandwidth_bytes_a_second'] / 1e9:.2f} GB/s; "
+          f"a sample {1e6 * sample['1']:.2f} us alone, {1e6 * sample[full]:.2f} us with {full} ranks; start {document['start_seconds']:.2f} s")
+    for kind in ("strong", "weak"):
+        for row in document[kind]:
+            print(f"{kind:6} {row['ranks']:5} ranks {row['seconds']['median']:8.2f} s  efficiency {row['efficiency']:.2f}  "
+                  + (f"predicted {row['predicted_seconds']:.2f} s" if kind == "weak" else f"fitted {row['fitted_seconds']:.2f} s"))
+    for row in document["volume"]:
+        print(f"sent   {row['ranks']:5} ranks {row['measured']:.0f} bytes a rank, the model says {row['predicted']}")
+    for row in document["predicted_1e9"]:
+        print(f"1e9    {row['ranks']:5} ranks {row['seconds']:10.2f} s  strong efficiency {row['efficiency']:.3f}, weak "
+              f"{row['weak_efficiency']:.3f}  (reduce {1e3 * row['reduce']:.1f} ms, broadcast {1e3 * row['broadcast']:.2f} ms)")
+
+
+def main():
+    options = options_given()
     build, out = pathlib.Path(options.build), pathlib.Path(options.out)
     for program in ("descrambler", "descrambler_scaling_probe"):
         if not (build / program).exists():
@@ -160,14 +192,6 @@ def main():
         """With the speed of the largest measured number of ranks that is not above."""
         return Model(sample[max(r for r in ranks if r <= count)], probe["n80"]["add_seconds"], latency, bandwidth, start, 80)
 
-    predictions = []
-    for exponent in range(13):
-        r = 1 << exponent
-        parts = model(r).parts(10**9, r)
-        total = sum(parts.values())
-        predictions.append({"ranks": r, "seconds": total, **parts,
-                            "efficiency": model(1).seconds(10**9, 1) / (r * total),
-                            "weak_efficiency": model(1).seconds(10**7, 1) / model(r).seconds(10**7 * r, r)})
     document = {
         "processor": probe["processor"], "cores": os.cpu_count(), "samples": options.samples,
         "latency_seconds": latency, "bandwidth_bytes_a_second": bandwidth, "messages": probe["messages"],
@@ -178,20 +202,10 @@ def main():
         "weak": [{"ranks": r, "samples": options.samples // full * r, "seconds": median_and_range(weak[r]),
                   "predicted_seconds": model(r).seconds(options.samples // full * r, r),
                   "efficiency": statistics.median(weak[1]) / statistics.median(weak[r])} for r in ranks],
-        "volume": volume, "predicted_1e9": predictions}
+        "volume": volume, "predicted_1e9": predicted(model)}
     out.write_text(json.dumps(document, indent=2) + "\n")
 
-    print(f"latency {1e6 * latency:.1f} us, bandwidth {bandwidth / 1e9:.2f} GB/s; a sample {1e6 * sample[1]:.2f} us alone, "
-          f"{1e6 * sample[full]:.2f} us with {full} ranks; start {start:.2f} s")
-    for kind in ("strong", "weak"):
-        for row in document[kind]:
-            print(f"{kind:6} {row['ranks']:5} ranks {row['seconds']['median']:8.2f} s  efficiency {row['efficiency']:.2f}  "
-                  + (f"predicted {row['predicted_seconds']:.2f} s" if kind == "weak" else f"fitted {row['fitted_seconds']:.2f} s"))
-    for row in volume:
-        print(f"sent   {row['ranks']:5} ranks {row['measured']:.0f} bytes a rank, the model says {row['predicted']}")
-    for row in predictions:
-        print(f"1e9    {row['ranks']:5} ranks {row['seconds']:10.2f} s  strong efficiency {row['efficiency']:.3f}, weak "
-              f"{row['weak_efficiency']:.3f}  (reduce {1e3 * row['reduce']:.1f} ms, broadcast {1e3 * row['broadcast']:.2f} ms)")
+    tell(document)
     wrong = [row for row in volume if row["measured"] != row["predicted"]]
     return 1 if wrong else 0
 

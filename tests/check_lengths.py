@@ -18,7 +18,6 @@ tables = {
 # still to be divided
 owed = {
     "bench/cuda/bench_dense.cpp:bench_mlp",
-    "bench/scaling.py:main",
     "src/predict/predict.cpp:predict",
     "src/study/study.cpp:analyse_study",
     "src/study/study.cpp:validate_networks",
