@@ -1,5 +1,6 @@
 // The generator of DEER traces (K7), one core.
 #include "bench.hpp"
+#include "tasks/deer_traces.hpp"
 
 namespace descrambler::bench {
 namespace {
@@ -7,12 +8,12 @@ namespace {
 template <class T>
 void deer_traces(benchmark::State& state) {
     const auto on = make_cpu_backend<T>(1);
-    const DeerTables tables = make_deer_tables(deer_preset("pnas"));
+    const DeerSource<T> source(make_deer_tables(deer_preset("pnas")));
     const Index count = 8192;
     Matrix<T> input(256, count), target(256, count);
     Index first = 0;
     for (auto _ : state) {
-        on->deer_traces(tables, 1, 1, first, {.input = input.view(), .target = target.view()});
+        source.traces(*on, 1, 1, first, {.input = input.view(), .target = target.view()});
         first += count;
     }
     describe(state, {"deer_traces", 256, 256, count, dtype<T>(),

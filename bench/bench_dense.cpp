@@ -1,15 +1,26 @@
 // The training step of an ensemble of DEER networks (K4), with and without the generator.
 #include "bench.hpp"
 #include "descrambler/mlp.hpp"
+#include "tasks/deer_traces.hpp"
 
 namespace descrambler::bench {
 namespace {
 
 constexpr Index members = 8, batch_size = 256, steps = 20;
 
+struct Stored final : SampleSource<float> {  // one batch, always
+    Matrix<float> input{256, batch_size}, target{256, batch_size};
+    Index inputs() const override { return input.rows(); }
+    Index outputs() const override { return target.rows(); }
+    void draw(Backend<float>&, std::uint64_t, std::uint64_t, Index, Batch<float> x, Batch<float> y) const override {
+        std::ranges::copy(input.values(), x.data);
+        std::ranges::copy(target.values(), y.data);
+    }
+};
+
 void train(benchmark::State& state, bool generate) {
     const auto on = make_cpu_backend<float>(threads());
-    const DeerTables tables = make_deer_tables(deer_preset("pnas"));
+    const DeerSource<float> fresh(make_deer_tables(deer_preset("pnas")));
     const std::vector<Layer> layers{{256, 80, Activation::tanh, false}, {80, 256, Activation::logistic, false}};
     const Index count = parameter_count(layers);
     std::vector<float> w, m(static_cast<std::size_t>(count * members)), v(m.size()), loss(steps * members);
@@ -20,18 +31,12 @@ void train(benchmark::State& state, bool generate) {
         plans.push_back({i, Index{1} << 30, 1e-6, false});
     }
     // the same work for everyone where data generation is left out: one stored batch, copied in
-    Matrix<float> input(256, batch_size), target(256, batch_size);
-    on->deer_traces(tables, 1, 1, 0, {.input = input.view(), .target = target.view()});
+    Stored stored;
+    fresh.draw(*on, 1, 1, 0, stored.input.view(), stored.target.view());
     TrainPlan<float> plan;
     plan.layers = layers;
     plan.batch_size = batch_size;
-    if (generate)
-        plan.deer = &tables;
-    else
-        plan.samples = [&](std::uint64_t, Index, Batch<float> x, Batch<float> y) {
-            std::copy(input.values().begin(), input.values().end(), x.data);
-            std::copy(target.values().begin(), target.values().end(), y.data);
-        };
+    plan.samples = generate ? static_cast<const SampleSource<float>*>(&fresh) : &stored;
     Index first = 0;
     for (auto _ : state) {
         on->train(plan, plans, first, first + steps, {w.data(), count, 1, members}, {m.data(), count, 1, members},

@@ -2,6 +2,7 @@
 // in memory for the sums themselves; with generated inputs in rows of their own, which tell the generator's share.
 #include "bench.hpp"
 #include "descrambler/gram.hpp"
+#include "tasks/deer_traces.hpp"
 
 namespace descrambler::bench {
 namespace {
@@ -21,7 +22,7 @@ Network one_layer(Index n) {
 TapGram tap_gram_of(const Network& network, const Library& library) {
     Streaming sums;
     sums.factor = false;
-    return tap_grams(std::span(&network, 1), {1, Tap::after}, library, threads(), sums).front();
+    return tap_grams(std::span(&network, 1), {1, Tap::after}, library, Execution::on_cpu(threads()), sums).front();
 }
 
 // |G - S S^T| / |S S^T| over one leaf, S from the network as it is defined.
@@ -55,13 +56,13 @@ BENCHMARK(tap_gram)->Arg(80)->Arg(512)->UseRealTime();
 void tap_gram_generated(benchmark::State& state) {
     const Index n = state.range(0), samples = 65536;
     const Network network = one_layer(n);
-    const DeerTables tables = make_deer_tables(deer_preset("pnas"));
+    const DeerSource<float> source(make_deer_tables(deer_preset("pnas")));
     const Library library{d, samples,
                           [&](Index first, Batch<double> X) {
                               thread_local const std::unique_ptr<Backend<float>> on = make_cpu_backend<float>(1);
                               thread_local std::vector<float> block;
                               block.resize(static_cast<std::size_t>(X.size()));
-                              on->deer_traces(tables, 1, stream::library, first, {.input = {block.data(), d, X.cols}});
+                              source.traces(*on, 1, stream::library, first, {.input = {block.data(), d, X.cols}});
                               std::ranges::copy(block, X.data);
                           },
                           Reading::at_once};

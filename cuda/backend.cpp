@@ -24,6 +24,10 @@ public:
     const char* name() const override { return on_->name().c_str(); }
     int threads() const override { return 1; }
     bool on_host() const override { return false; }
+    void deer(const DeerRanges& ranges, const T* kernel, const T* log_time, std::uint64_t seed,
+              std::span<const std::uint64_t> streams, Index first, const DeerViews<T>& out) {
+        cuda::deer(*on_, deer_streams_, ranges, kernel, log_time, seed, streams, first, out);
+    }
 
 private:
     Buffer<T> do_allocate(Index size) override {
@@ -89,20 +93,15 @@ private:
     }
     void do_train(const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index first, Index last,
                   Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss) override {
-        cuda::train(*on_, deer_, plan, members, first, last, parameters, m, v, loss);
+        cuda::train(*on_, *this, plan, members, first, last, parameters, m, v, loss);
     }
-    void do_deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t stream, Index first,
-                        const DeerSamples<T>& out) override {
-        cuda::deer_traces(*on_, deer_, tables, seed, stream, first, out);
-    }
-
     template <class U>
     static std::size_t bytes(const Batch<U>& x) {
         return static_cast<std::size_t>(x.size() * x.batch) * sizeof(U);
     }
 
     std::shared_ptr<cuda::Context> on_;
-    std::shared_ptr<cuda::DeerDevice<T>> deer_;
+    cuda::DeerStreams deer_streams_;
 };
 
 }  // namespace
@@ -115,7 +114,18 @@ template <class T>
 std::unique_ptr<Backend<T>> make_cuda_backend(int device) {
     return std::make_unique<CudaBackend<T>>(device == any_device ? local_rank() % cuda::device_count() : device);
 }
+
+template <class T>
+void deer_on_device(Backend<T>& on, const DeerRanges& ranges, const T* kernel, const T* log_time, std::uint64_t seed,
+                    std::span<const std::uint64_t> streams, Index first, const DeerViews<T>& out) {
+    dynamic_cast<CudaBackend<T>&>(on).deer(ranges, kernel, log_time, seed, streams, first, out);
+}
+
 template std::unique_ptr<Backend<float>> make_cuda_backend<float>(int);
 template std::unique_ptr<Backend<double>> make_cuda_backend<double>(int);
+template void deer_on_device<float>(Backend<float>&, const DeerRanges&, const float*, const float*, std::uint64_t,
+                                    std::span<const std::uint64_t>, Index, const DeerViews<float>&);
+template void deer_on_device<double>(Backend<double>&, const DeerRanges&, const double*, const double*, std::uint64_t,
+                                     std::span<const std::uint64_t>, Index, const DeerViews<double>&);
 
 }  // namespace descrambler

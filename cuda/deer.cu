@@ -12,52 +12,26 @@
 // A sample is one chain of operations whatever else is asked for: its bits depend on seed, stream and index alone.
 #include "deer.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
 
+#include "descrambler/backend.hpp"
 #include "product.cuh"
 #include "random.cuh"
 
 namespace descrambler::cuda {
-
-// K in the precision T, ln t. Remade when the tables change.
-template <class T>
-struct DeerDevice {
-    DeerDatabase database;
-    const double* source;  // of the kernel: which tables
-    Memory<T> kernel, log_time;
-
-    DeerDevice(Context& on, const DeerTables& tables)
-        : database(tables.database),
-          source(tables.kernel.data()),
-          kernel(on, tables.kernel.size()),
-          log_time(on, tables.kernel.rows()) {
-        const Index times = tables.kernel.rows();
-        require(times == database.times && tables.kernel.cols() == database.distances,
-                "deer_traces: tables do not fit their database");
-        std::vector<T> numbers(tables.kernel.values().begin(), tables.kernel.values().end());
-        kernel.upload(numbers.data());
-        numbers.resize(static_cast<std::size_t>(times));
-        for (std::size_t i = 0; i < numbers.size(); ++i)
-            numbers[i] = static_cast<T>(std::log(tables.time_us[i]));  // -inf at 0: exp gives the background 1
-        log_time.upload(numbers.data());
-    }
-};
 
 namespace {
 
 constexpr int threads = 256, warps = threads / 32;
 constexpr unsigned all_lanes = 0xffffffffu;
 
-// What the parameters are drawn from.
-struct DeerRanges {
-    Index times, distances;
-    int peaks_min, peaks_max;
-    double fwhm_min, fwhm_max, depth_min, depth_max, rate_min, rate_max, dimension_min, dimension_max, noise_max;
-    double first_nm, range_nm;
-    TargetScaling target;
-};
+// Philox blocks that a sample owns (deer_database.hpp).
+__host__ __device__ constexpr Index deer_blocks(Index times) {
+    return deer_words_blocks + (times + 1) / 2;
+}
 
 // Which samples: column c of a call is sample first + c % each of stream streams[c / each]; this launch makes columns
 // begin .. begin + count - 1.
@@ -88,7 +62,7 @@ struct DeerWords {
     // on (0, 1), density 2 (1 - x)
     __device__ double triangular(int w) const { return std::fabs(uniform(w) + uniform(w + 1) - 1); }
 };
-constexpr int deer_words = 4 * static_cast<int>(deer_parameter_blocks);
+constexpr int deer_words = 4 * static_cast<int>(deer_words_blocks);
 
 // In double precision, whatever T is: both precisions draw the same samples.
 template <class T>
@@ -150,7 +124,7 @@ struct Traces {
     const T* log_time;
     int times;
     bool noisy;
-    const DeerSamples<T>& out;
+    const DeerViews<T>& out;
 
     template <int width>
     __device__ __forceinline__ void group(int i, int own, const T* product) const {
@@ -161,7 +135,7 @@ struct Traces {
         if (noisy) {
             const std::uint64_t block = static_cast<std::uint64_t>(columns.first + c % columns.each) *
                                             static_cast<std::uint64_t>(deer_blocks(times)) +
-                                        static_cast<std::uint64_t>(deer_parameter_blocks + i / width);
+                                        static_cast<std::uint64_t>(deer_words_blocks + i / width);
             normal_block(philox(columns.seed, columns.streams[c / columns.each], block), numbers);
         }
         const DeerParameters<T> parameter = parameters[own];
@@ -189,7 +163,7 @@ struct Traces {
 
 constexpr std::size_t words_bytes = warps * deer_words * sizeof(std::uint32_t);
 template <class T>
-constexpr std::size_t distribution_bytes = words_bytes + warps* deer_peaks_limit * sizeof(Peak<T>);
+constexpr std::size_t distribution_bytes = words_bytes + warps* deer_most_peaks * sizeof(Peak<T>);
 
 // p [distances, count], parameters [count] of this launch; distribution and target of the call, or empty.
 template <class T>
@@ -202,8 +176,8 @@ __global__ void __launch_bounds__(threads, 3)
         return;  // the whole warp; no barrier of the block follows
     std::uint32_t* const word = dynamic_shared<std::uint32_t>() + warp * deer_words;
     Peak<T>* const peak =
-        reinterpret_cast<Peak<T>*>(dynamic_shared<unsigned char>() + words_bytes) + warp * deer_peaks_limit;
-    if (lane < deer_parameter_blocks) {
+        reinterpret_cast<Peak<T>*>(dynamic_shared<unsigned char>() + words_bytes) + warp * deer_most_peaks;
+    if (lane < deer_words_blocks) {
         const auto sample = static_cast<std::uint64_t>(columns.first + c % columns.each);
         const PhiloxBlock block =
             philox(columns.seed, columns.streams[c / columns.each],
@@ -260,13 +234,13 @@ __global__ void __launch_bounds__(threads, 3)
     const T inverse_most = 1 / most;
     T* const wanted = column_of(target, columns, c);
     for (int j = lane; j < n; j += 32)
-        wanted[j] = d.target == TargetScaling::mean ? to[j] * static_cast<T>(n) : quotient(to[j], most, inverse_most);
+        wanted[j] = d.mean_target ? to[j] * static_cast<T>(n) : quotient(to[j], most, inverse_most);
 }
 
 template <class Tile, class T = typename Tile::Number>
 __global__ void __launch_bounds__(product_threads, 2)
     trace_kernel(DeerColumns columns, Batch<const T> K, const T* p, const DeerParameters<T>* parameters,
-                 const T* log_time, bool noisy, DeerSamples<T> out) {
+                 const T* log_time, bool noisy, DeerViews<T> out) {
     static_assert(Tile::rm % vector_width<T> == 0);
     const TileOfGrid tile = tile_of_grid<Tile>(K.rows, columns.count);
     const int times = static_cast<int>(K.rows), count = static_cast<int>(columns.count);
@@ -310,102 +284,59 @@ __global__ void __launch_bounds__(threads) box_kernel(DeerColumns columns, Batch
 template <class T>
 using TraceTile = Tile<T, sizeof(T) == 4 ? 8 : 4, 4>;
 
-DeerRanges ranges_of(const DeerTables& tables) {
-    const DeerDatabase& d = tables.database;
-    return {d.times,
-            d.distances,
-            d.peaks_min,
-            d.peaks_max,
-            d.fwhm_min,
-            d.fwhm_max,
-            d.depth_min,
-            d.depth_max,
-            d.rate_min_mhz,
-            d.rate_max_mhz,
-            d.dimension_min,
-            d.dimension_max,
-            d.noise_max,
-            tables.distance_nm.front(),
-            tables.distance_nm.back() - tables.distance_nm.front(),
-            d.target};
-}
-
-// The views in `out` have one item a stream.
 template <class T>
-void generate(Context& on, std::shared_ptr<DeerDevice<T>>& device, const DeerTables& tables, std::uint64_t seed,
-              const std::uint64_t* streams, Index first, Index each, Index items, const DeerSamples<T>& out) {
-    using Shape = TraceTile<T>;
-    if (!device || device->source != tables.kernel.data() || !(device->database == tables.database))
-        device = std::make_shared<DeerDevice<T>>(on, tables);
-    const DeerDatabase& d = tables.database;
-    const Batch<const T> K(device->kernel.data(), d.times, d.distances);
-    const bool boxed = d.input == InputScaling::boxed && (out.input.data != nullptr || out.clean.data != nullptr);
-    const bool noisy = boxed || out.input.data != nullptr || out.trace.data != nullptr;
-    const bool traces =
-        noisy || out.clean.data != nullptr || out.form_factor.data != nullptr || out.background.data != nullptr;
-
-    const Index total = each * items, most = items_that_fit(on, total, deer_bytes<T>(d));
-    const bool scratch = boxed && out.input.data == nullptr;  // the range is wanted, the traces are not
-    Memory<T> p(on, most * d.distances), unseen(on, scratch ? total * d.times : 1);
-    Memory<DeerParameters<T>> parameters(on, most);
-    DeerSamples<T> wanted = out;
-    if (scratch)
-        wanted.input = unseen.view(d.times, each, items);
-    for (Index begin = 0; begin < total; begin += most) {
-        const DeerColumns columns{seed, streams, first, each, begin, std::min(most, total - begin)};
-        const dim3 warp_each(static_cast<unsigned>((columns.count + warps - 1) / warps));
-        launch(on, distribution_kernel<T>, warp_each, threads, distribution_bytes<T>, ranges_of(tables), columns,
-               p.data(), parameters.data(), out.distribution, out.target);
-        if (traces)
-            launch(on, trace_kernel<Shape, T>, grid_of_tiles<Shape>(d.times, columns.count, 1), product_threads,
-                   Shape::shared_bytes, columns, K, p.data(), parameters.data(), device->log_time.data(), noisy,
-                   wanted);
-        if (boxed)
-            launch(on, box_kernel<T>, warp_each, threads, 0, columns, wanted.input, out.clean);
-    }
+constexpr std::size_t bytes_of_sample(Index distances) {  // while it is made
+    return static_cast<std::size_t>(distances) * sizeof(T) + sizeof(DeerParameters<T>);
 }
 
 }  // namespace
 
 template <class T>
-std::size_t deer_bytes(const DeerDatabase& database) {
-    return static_cast<std::size_t>(database.distances) * sizeof(T) + sizeof(DeerParameters<T>);
-}
-
-template <class T>
-void deer_traces(Context& on, std::shared_ptr<DeerDevice<T>>& device, const DeerTables& tables, std::uint64_t seed,
-                 std::uint64_t stream, Index first, const DeerSamples<T>& out) {
-    Index count = 0;
+void deer(Context& on, DeerStreams& kept, const DeerRanges& d, const T* kernel, const T* log_time, std::uint64_t seed,
+          std::span<const std::uint64_t> streams, Index first, const DeerViews<T>& out) {
+    using Shape = TraceTile<T>;
+    Index each = 0;
     for (const Batch<T>* view :
          {&out.input, &out.target, &out.trace, &out.clean, &out.form_factor, &out.background, &out.distribution})
         if (view->data != nullptr)
-            count = view->cols;
-    if (count == 0)
+            each = view->cols;
+    const Index items = std::ssize(streams), total = each * items;
+    if (total == 0)
         return;
-    Memory<std::uint64_t> streams(on, 1);
-    streams.upload(&stream);
-    generate(on, device, tables, seed, streams.data(), first, count, 1, out);
+    if (!std::ranges::equal(kept.sent, streams)) {
+        kept.sent.assign(streams.begin(), streams.end());
+        kept.memory = std::make_unique<Memory<std::uint64_t>>(on, items);
+        kept.memory->upload(kept.sent.data());
+    }
+    const Batch<const T> K(kernel, d.times, d.distances);
+    const bool boxed = d.boxed_input && (out.input.data != nullptr || out.clean.data != nullptr);
+    const bool noisy = boxed || out.input.data != nullptr || out.trace.data != nullptr;
+    const bool traces =
+        noisy || out.clean.data != nullptr || out.form_factor.data != nullptr || out.background.data != nullptr;
+
+    const Index most = items_that_fit(on, total, bytes_of_sample<T>(d.distances));
+    const bool scratch = boxed && out.input.data == nullptr;  // the range is wanted, the traces are not
+    Memory<T> p(on, most * d.distances), unseen(on, scratch ? total * d.times : 1);
+    Memory<DeerParameters<T>> parameters(on, most);
+    DeerViews<T> wanted = out;
+    if (scratch)
+        wanted.input = unseen.view(d.times, each, items);
+    for (Index begin = 0; begin < total; begin += most) {
+        const DeerColumns columns{seed, kept.memory->data(), first, each, begin, std::min(most, total - begin)};
+        const dim3 warp_each(static_cast<unsigned>((columns.count + warps - 1) / warps));
+        launch(on, distribution_kernel<T>, warp_each, threads, distribution_bytes<T>, d, columns, p.data(),
+               parameters.data(), out.distribution, out.target);
+        if (traces)
+            launch(on, trace_kernel<Shape, T>, grid_of_tiles<Shape>(d.times, columns.count, 1), product_threads,
+                   Shape::shared_bytes, columns, K, p.data(), parameters.data(), log_time, noisy, wanted);
+        if (boxed)
+            launch(on, box_kernel<T>, warp_each, threads, 0, columns, wanted.input, out.clean);
+    }
 }
 
-template <class T>
-void deer_batch(Context& on, std::shared_ptr<DeerDevice<T>>& device, const DeerTables& tables, std::uint64_t seed,
-                const std::uint64_t* streams, Index first, Batch<T> input, Batch<T> target) {
-    DeerSamples<T> out;
-    out.input = input;
-    out.target = target;
-    if (input.cols > 0 && input.batch > 0)
-        generate(on, device, tables, seed, streams, first, input.cols, input.batch, out);
-}
-
-template std::size_t deer_bytes<float>(const DeerDatabase&);
-template std::size_t deer_bytes<double>(const DeerDatabase&);
-template void deer_traces<float>(Context&, std::shared_ptr<DeerDevice<float>>&, const DeerTables&, std::uint64_t,
-                                 std::uint64_t, Index, const DeerSamples<float>&);
-template void deer_traces<double>(Context&, std::shared_ptr<DeerDevice<double>>&, const DeerTables&, std::uint64_t,
-                                  std::uint64_t, Index, const DeerSamples<double>&);
-template void deer_batch<float>(Context&, std::shared_ptr<DeerDevice<float>>&, const DeerTables&, std::uint64_t,
-                                const std::uint64_t*, Index, Batch<float>, Batch<float>);
-template void deer_batch<double>(Context&, std::shared_ptr<DeerDevice<double>>&, const DeerTables&, std::uint64_t,
-                                 const std::uint64_t*, Index, Batch<double>, Batch<double>);
+template void deer<float>(Context&, DeerStreams&, const DeerRanges&, const float*, const float*, std::uint64_t,
+                          std::span<const std::uint64_t>, Index, const DeerViews<float>&);
+template void deer<double>(Context&, DeerStreams&, const DeerRanges&, const double*, const double*, std::uint64_t,
+                           std::span<const std::uint64_t>, Index, const DeerViews<double>&);
 
 }  // namespace descrambler::cuda

@@ -1,24 +1,23 @@
 #pragma once
 
-#include "descrambler/backend.hpp"
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "backend/deer_on_device.hpp"
 #include "runtime.hpp"
 
 namespace descrambler::cuda {
 
-// The tables of one database on the device; made anew when another database comes.
-template <class T>
-struct DeerDevice;
-template <class T>
-void deer_traces(Context& on, std::shared_ptr<DeerDevice<T>>& device, const DeerTables& tables, std::uint64_t seed,
-                 std::uint64_t stream, Index first, const DeerSamples<T>& out);
+// Numbers of streams in device memory, sent again only when they change: training asks for the same ones every step.
+struct DeerStreams {
+    std::vector<std::uint64_t> sent;
+    std::unique_ptr<Memory<std::uint64_t>> memory;
+};
 
-// Samples first, first + 1, ... of several streams: item s of the views belongs to streams[s] (device memory).
+// deer_on_device (backend/deer_on_device.hpp) on a context.
 template <class T>
-void deer_batch(Context& on, std::shared_ptr<DeerDevice<T>>& device, const DeerTables& tables, std::uint64_t seed,
-                const std::uint64_t* streams, Index first, Batch<T> input, Batch<T> target);
-
-// Device memory that a sample wants while it is made.
-template <class T>
-[[nodiscard]] std::size_t deer_bytes(const DeerDatabase& database);
+void deer(Context& on, DeerStreams& kept, const DeerRanges& ranges, const T* kernel, const T* log_time,
+          std::uint64_t seed, std::span<const std::uint64_t> streams, Index first, const DeerViews<T>& out);
 
 }  // namespace descrambler::cuda

@@ -132,8 +132,7 @@ std::size_t bytes_of_member(const TrainPlan<T>& plan) {
     Index numbers = plan.layers.front().inputs + plan.layers.back().outputs;
     for (const Layer& layer : plan.layers)
         numbers += layer.outputs * (layer.renorm ? 3 : 2);
-    const std::size_t sample = static_cast<std::size_t>(numbers) * sizeof(T) + sizeof(double) + 2 * sizeof(int) +
-                               (plan.deer != nullptr ? deer_bytes<T>(plan.deer->database) : 0);
+    const std::size_t sample = static_cast<std::size_t>(numbers) * sizeof(T) + sizeof(double) + 2 * sizeof(int);
     return sample * static_cast<std::size_t>(plan.batch_size) +
            static_cast<std::size_t>(steps_a_table + 1) * sizeof(AdamRate<T>);
 }
@@ -142,10 +141,10 @@ std::size_t bytes_of_member(const TrainPlan<T>& plan) {
 template <class T>
 class Group {
 public:
-    Group(Context& on, std::shared_ptr<DeerDevice<T>>& deer, const TrainPlan<T>& plan,
-          std::span<const MemberPlan> members, Index begin, Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss)
+    Group(Context& on, Backend<T>& backend, const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index begin,
+          Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss)
         : on_(on),
-          deer_(deer),
+          backend_(backend),
           plan_(plan),
           members_(members),
           begin_(begin),
@@ -194,6 +193,7 @@ private:
     Index prepare(Index begin, Index last) {
         Index end = std::min(last, begin + steps_a_table);
         active_.clear();
+        host_streams_.clear();
         for (const MemberPlan& member : members_)
             if (begin < member.iterations) {
                 active_.push_back(&member);
@@ -201,13 +201,12 @@ private:
             }
         slots_ = std::ssize(active_);
         std::vector<Index> which;
-        std::vector<std::uint64_t> streams;
         std::vector<int> shuffled;
         std::vector<AdamRate<T>> rates;
         any_shuffled_ = false;
         for (const MemberPlan* member : active_) {
             which.push_back(begin_ + (member - members_.data()));
-            streams.push_back(stream::member + member->member);
+            host_streams_.push_back(stream::member + member->member);
             shuffled.push_back(member->shuffled ? 1 : 0);
             any_shuffled_ = any_shuffled_ || member->shuffled;
         }
@@ -221,7 +220,7 @@ private:
                     adam_rate<T>(plan_.adam, static_cast<T>(rate), static_cast<T>(member->decay), iteration + 1));
             }
         upload(which, which_);
-        upload(streams, streams_);
+        upload(host_streams_, streams_);
         upload(shuffled, shuffled_);
         upload(rates, rates_);
         return end;
@@ -251,15 +250,16 @@ private:
         const Index batch = plan_.batch_size, first = iteration * batch;
         const Batch<T> input = input_.view(plan_.layers.front().inputs, batch, slots_);
         const Batch<T> target = target_.view(plan_.layers.back().outputs, batch, slots_);
-        if (plan_.deer != nullptr) {
-            deer_batch(on_, deer_, *plan_.deer, plan_.seed, streams_.data(), first, input, target);
+        if (plan_.samples->on_device()) {
+            plan_.samples->draw_all(backend_, plan_.seed, host_streams_, first, input, target);
         } else {
             host_input_.resize(static_cast<std::size_t>(input.size() * slots_));
             host_target_.resize(static_cast<std::size_t>(target.size() * slots_));
-            for (Index s = 0; s < slots_; ++s)
-                plan_.samples(stream::member + active_[static_cast<std::size_t>(s)]->member, first,
-                              {host_input_.data() + s * input.size(), input.rows, batch},
-                              {host_target_.data() + s * target.size(), target.rows, batch});
+            if (!host_)
+                host_ = make_cpu_backend<T>(1);
+            plan_.samples->draw_all(*host_, plan_.seed, host_streams_, first,
+                                    {host_input_.data(), input.rows, batch, slots_},
+                                    {host_target_.data(), target.rows, batch, slots_});
             upload(host_input_, input_);
             upload(host_target_, target_);
         }
@@ -316,7 +316,7 @@ private:
     }
 
     Context& on_;
-    std::shared_ptr<DeerDevice<T>>& deer_;
+    Backend<T>& backend_;
     const TrainPlan<T>& plan_;
     std::span<const MemberPlan> members_;
     Index begin_;  // index of members_[0] among all
@@ -333,31 +333,31 @@ private:
     Memory<AdamRate<T>> rates_;  // [slots, steps of the table]
     Parameters<T> parameters_;
     std::vector<Memory<T>> activation_, normalised_, slope_;  // a layer each
+    std::vector<std::uint64_t> host_streams_;                 // [slots]
+    std::unique_ptr<Backend<T>> host_;                        // draws what cannot be drawn on the device
     std::vector<T> host_input_, host_target_;
 };
 
 }  // namespace
 
 template <class T>
-void train(Context& on, std::shared_ptr<DeerDevice<T>>& deer, const TrainPlan<T>& plan,
-           std::span<const MemberPlan> members, Index first, Index last, Batch<T> parameters, Batch<T> m, Batch<T> v,
-           Batch<T> loss) {
+void train(Context& on, Backend<T>& backend, const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index first,
+           Index last, Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss) {
     if (members.empty() || first == last)
         return;
     launch(on, nothing_yet_kernel<T>, blocks_for(loss.size() * loss.batch, threads), threads, 0, loss);
     const Index count = std::ssize(members), most = items_that_fit(on, count, bytes_of_member(plan));
     for (Index begin = 0; begin < count; begin += most) {
         const auto size = static_cast<std::size_t>(std::min(most, count - begin));
-        Group<T>(on, deer, plan, members.subspan(static_cast<std::size_t>(begin), size), begin, parameters, m, v, loss)
+        Group<T>(on, backend, plan, members.subspan(static_cast<std::size_t>(begin), size), begin, parameters, m, v,
+                 loss)
             .run(first, last);
     }
 }
 
-template void train<float>(Context&, std::shared_ptr<DeerDevice<float>>&, const TrainPlan<float>&,
-                           std::span<const MemberPlan>, Index, Index, Batch<float>, Batch<float>, Batch<float>,
-                           Batch<float>);
-template void train<double>(Context&, std::shared_ptr<DeerDevice<double>>&, const TrainPlan<double>&,
-                            std::span<const MemberPlan>, Index, Index, Batch<double>, Batch<double>, Batch<double>,
-                            Batch<double>);
+template void train<float>(Context&, Backend<float>&, const TrainPlan<float>&, std::span<const MemberPlan>, Index,
+                           Index, Batch<float>, Batch<float>, Batch<float>, Batch<float>);
+template void train<double>(Context&, Backend<double>&, const TrainPlan<double>&, std::span<const MemberPlan>, Index,
+                            Index, Batch<double>, Batch<double>, Batch<double>, Batch<double>);
 
 }  // namespace descrambler::cuda

@@ -2,6 +2,7 @@
 // the same numbers differ by rounding; the reference is the CPU backend in single precision, whose noise is the same.
 // Rival: a kernel for the distributions, one product, one kernel for what follows; the same random numbers.
 #include "bench_cuda.hpp"
+#include "tasks/deer_traces.hpp"
 
 namespace descrambler::bench {
 
@@ -12,11 +13,12 @@ void bench_deer(Session& session) {
     if (!session.wants("deer_traces", points))
         return;
     const DeerTables tables = make_deer_tables(database);
+    const DeerSource<float> source(tables);
     Backend<float>& on = session.on<float>();
     const Buffer<float> inputs = on.allocate(points * count), targets = on.allocate(points * count);
     const Batch<float> x = inputs.view(points, count), y = targets.view(points, count);
     Matrix<float> input(points, checked), target(points, checked);
-    make_cpu_backend<float>(1)->deer_traces(tables, 1, 0, 0, {.input = input.view(), .target = target.view()});
+    source.draw(*make_cpu_backend<float>(1), 1, 0, 0, input.view(), target.view());
     const std::vector<double> wanted(input.data(), input.data() + input.size()),
         wanted_target(target.data(), target.data() + target.size());
     Index first = 0;
@@ -37,7 +39,7 @@ void bench_deer(Session& session) {
            .dtype = "f32",
            .work = cost::deer_trace(points, points, 4) * static_cast<double>(count)};
     const Call ours = [&] {
-        on.deer_traces(tables, 1, 0, first, {.input = x, .target = y});
+        source.draw(on, 1, 0, first, x, y);
         first += count;
     };
     c.contenders.push_back({"descrambler", ours, [&] { return residual(ours); }});

@@ -7,28 +7,42 @@
 
 #include "bench_cuda.hpp"
 #include "descrambler/mlp.hpp"
+#include "tasks/deer_traces.hpp"
 
 namespace descrambler::bench {
 namespace {
 
 constexpr Index checked_steps = 4;
 
+// The fp32 samples of a plan, for one in fp64; always the first batch if stored.
+class InSinglePrecision final : public SampleSource<double> {
+public:
+    InSinglePrecision(const DeerTables& tables, bool stored) : source_(tables), stored_(stored) {}
+    Index inputs() const override { return source_.inputs(); }
+    Index outputs() const override { return source_.outputs(); }
+    void draw(Backend<double>&, std::uint64_t seed, std::uint64_t stream, Index first, Batch<double> x,
+              Batch<double> y) const override {
+        Matrix<float> input(x.rows, x.cols), target(y.rows, y.cols);
+        source_.draw(*make_cpu_backend<float>(1), seed, stream, stored_ ? 0 : first, input.view(), target.view());
+        std::ranges::copy(input.values(), x.data);
+        std::ranges::copy(target.values(), y.data);
+    }
+
+private:
+    DeerSource<float> source_;
+    bool stored_;
+};
+
 // Parameters of the first network after the checked steps on fp32 samples, fresh ones or always the first batch.
 std::vector<double> reference(Session& session, const DeerTables& tables, const std::vector<Layer>& layers,
                               const TrainPlan<float>& like, const MemberPlan& member, std::vector<double> w,
                               bool stored) {
-    const auto generator = make_cpu_backend<float>(1);
+    const InSinglePrecision source(tables, stored);
     TrainPlan<double> plan;
     plan.layers = layers;
     plan.batch_size = like.batch_size;
     plan.seed = like.seed;
-    plan.samples = [&](std::uint64_t stream, Index first, Batch<double> x, Batch<double> y) {
-        Matrix<float> input(x.rows, x.cols), target(y.rows, y.cols);
-        generator->deer_traces(tables, like.seed, stream, stored ? 0 : first,
-                               {.input = input.view(), .target = target.view()});
-        std::ranges::copy(input.values(), x.data);
-        std::ranges::copy(target.values(), y.data);
-    };
+    plan.samples = &source;
     std::vector<double> m(w.size()), v(w.size()), loss(checked_steps);
     const auto count = static_cast<Index>(w.size());
     session.cpu().train(plan, {&member, 1}, 0, checked_steps, {w.data(), count, 1}, {m.data(), count, 1},
@@ -46,6 +60,7 @@ void bench_mlp(Session& session) {
     if (!session.wants("train", points))
         return;
     const DeerTables tables = make_deer_tables(database);
+    const DeerSource<float> source(tables);
     const std::vector<Layer> layers{{points, hidden, Activation::tanh, false},
                                     {hidden, points, Activation::logistic, false}};
     const Index count = parameter_count(layers);
@@ -60,7 +75,7 @@ void bench_mlp(Session& session) {
     TrainPlan<float> plan;
     plan.layers = layers;
     plan.batch_size = batch;
-    plan.deer = &tables;
+    plan.samples = &source;
 
     const Buffer<float> ws = on.allocate(count * members), ms = on.allocate(count * members),
                         vs = on.allocate(count * members), losses = on.allocate(steps * members),
@@ -78,9 +93,8 @@ void bench_mlp(Session& session) {
     const std::vector<double> fresh = reference(session, tables, layers, plan, plans[0], first_start, false),
                               stored = reference(session, tables, layers, plan, plans[0], first_start, true);
     for (Index i = 0; i < members; ++i)
-        on.deer_traces(tables, plan.seed, static_cast<std::uint64_t>(i), 0,
-                       {.input = inputs.view(points, batch, members).item(i),
-                        .target = targets.view(points, batch, members).item(i)});
+        source.draw(on, plan.seed, static_cast<std::uint64_t>(i), 0, inputs.view(points, batch, members).item(i),
+                    targets.view(points, batch, members).item(i));
 
     Case c{.kernel = "train",
            .n = points,

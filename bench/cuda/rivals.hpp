@@ -8,6 +8,7 @@
 #include <string>
 
 #include "descrambler/backend.hpp"
+#include "descrambler/deer_database.hpp"
 
 namespace descrambler::bench {
 

@@ -16,12 +16,13 @@ namespace descrambler {
 // all values, not centred, from a pass over the library at the call. Throws InputError unless snr is finite and
 // positive. The pass keeps its checkpoints in a folder "rms" within those of streaming.
 [[nodiscard]] Library with_noise(const Library& library, double snr, std::uint64_t seed,
-                                 const Execution& execution = {"cpu"}, const Streaming& streaming = {});
+                                 const Execution& execution = Execution::on_cpu(), const Streaming& streaming = {});
 
 // sqrt(sum x^2 / (features samples)). Throws InputError for an empty library and where the result is not finite.
-[[nodiscard]] double library_rms(const Library& library, const Execution& execution = {"cpu"},
+[[nodiscard]] double library_rms(const Library& library, const Execution& execution = Execution::on_cpu(),
                                  const Streaming& streaming = {});
 // Mean sample [features]. Throws InputError likewise.
-[[nodiscard]] std::vector<double> library_mean(const Library& library, const Execution& execution = {"cpu"});
+[[nodiscard]] std::vector<double> library_mean(const Library& library,
+                                               const Execution& execution = Execution::on_cpu());
 
 }  // namespace descrambler

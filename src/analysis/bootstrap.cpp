@@ -28,8 +28,8 @@ std::vector<std::vector<Alignment>> self_alignment(std::span<const Network> netw
     require(X.cols() < (Index{1} << 32), "bootstrap: more samples than a word counts");
     std::vector<std::vector<Matrix<double>>> weights(networks.size());
     for (Index r = 0; r < replicates; ++r) {
-        const std::vector<Descrambling> found =
-            descramble(networks, resampled_library(X, seed, static_cast<std::uint64_t>(r)), request, threads);
+        const std::vector<Descrambling> found = descramble(
+            networks, resampled_library(X, seed, static_cast<std::uint64_t>(r)), request, Execution::on_cpu(threads));
         for (std::size_t i = 0; i < found.size(); ++i) {
             weights[i].push_back(link_rows(found[i], request.tap.tap));
             require(weights[i].back().size() > 0, "bootstrap: no weight follows this tap");

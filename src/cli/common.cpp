@@ -114,7 +114,7 @@ void Common::add_to(CLI::App& command) {
 }
 
 Execution Common::execution() const {
-    Execution execution(device, threads);
+    Execution execution = Execution::on_device(device, threads);
     execution.ranks = process.ranks;
     return execution;
 }

@@ -13,8 +13,8 @@ Command add_info(CLI::App& app, const Process& process) {
     common->add_to(*command);
     return [common] {
         Communicator& ranks = *common->process.ranks;
-        const auto backend =
-            together(ranks, [&] { return make_backend<double>(common->execution()); });  // or nobody goes on
+        const auto backend = together(
+            ranks, [&] { return make_backend<double>(common->device, common->threads); });  // or nobody goes on
         std::vector<std::string> backends{"cpu"};
         if (built_with_cuda())
             backends.push_back("cuda");

@@ -9,6 +9,7 @@
 #include "descrambler/random.hpp"
 #include "descrambler/shards.hpp"
 #include "io/checksum.hpp"
+#include "tasks/deer_traces.hpp"
 
 namespace descrambler::cli {
 
@@ -26,32 +27,32 @@ Index count_of(const std::string& inputs, std::size_t prefix) {
     return static_cast<Index>(count);
 }
 
-// On the host any thread draws, with a backend of its own out of a pool (it keeps what it has factored); a device draws
-// for the one thread that asks it.
+// On the host any thread draws, with a backend of its own out of a pool (it keeps working memory); a device draws for
+// the one thread that asks it.
 class Generator {
 public:
-    explicit Generator(const Execution& execution) : pool_(std::make_shared<Pool>()) {
-        pool_->idle.push_back(make_backend<float>(execution));
-        on_host_ = pool_->idle.front()->on_host();
-        if (on_host_)
-            pool_->idle.clear();
-    }
+    explicit Generator(const Execution& execution)
+        : execution_(execution), on_host_(execution.backend<float>().on_host()), pool_(std::make_shared<Pool>()) {}
     [[nodiscard]] Reading reading() const { return on_host_ ? Reading::at_once : Reading::in_turn; }
     // draw(on, Y) into X.
     template <class Draw>
     void operator()(Batch<double> X, const Draw& draw) const {
+        if (!on_host_)
+            return draw_on(execution_.backend<float>(), X, draw);
         std::unique_ptr<Backend<float>> on = pool_->take();
-        {
-            const Buffer<float> block = on->allocate(X.size());
-            draw(*on, block.view(X.rows, X.cols));
-            std::vector<float> host(static_cast<std::size_t>(X.size()));
-            on->download(block.view(X.rows, X.cols), host.data());
-            std::copy(host.begin(), host.end(), X.data);
-        }
+        draw_on(*on, X, draw);
         pool_->give(std::move(on));
     }
 
 private:
+    template <class Draw>
+    static void draw_on(Backend<float>& on, Batch<double> X, const Draw& draw) {
+        const Buffer<float> block = on.allocate(X.size());
+        draw(on, block.view(X.rows, X.cols));
+        std::vector<float> host(static_cast<std::size_t>(X.size()));
+        on.download(block.view(X.rows, X.cols), host.data());
+        std::copy(host.begin(), host.end(), X.data);
+    }
     struct Pool {
         std::mutex mutex;
         std::vector<std::unique_ptr<Backend<float>>> idle;
@@ -68,8 +69,9 @@ private:
             idle.push_back(std::move(on));
         }
     };
+    Execution execution_;
+    bool on_host_;
     std::shared_ptr<Pool> pool_;
-    bool on_host_ = true;
 };
 
 Library deer_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net, const Common& common,
@@ -81,13 +83,13 @@ Library deer_library(const std::string& inputs, const Ensemble& ensemble, const 
     if (ensemble.database->times != width)
         throw InputError("--inputs " + inputs + ": traces have " + std::to_string(ensemble.database->times) +
                          " points, the network takes " + std::to_string(width));
-    const auto tables = std::make_shared<const DeerTables>(make_deer_tables(*ensemble.database));
+    const auto source = std::make_shared<const DeerSource<float>>(make_deer_tables(*ensemble.database));
     const Generator generate(execution);
     const std::uint64_t seed = seed_of(ensemble, common);
     return {width, count,
-            [tables, generate, seed](Index first, Batch<double> X) {
+            [source, generate, seed](Index first, Batch<double> X) {
                 generate(X, [&](Backend<float>& on, Batch<float> input) {
-                    on.deer_traces(*tables, seed, stream::library, first, {.input = input});
+                    source->traces(on, seed, stream::library, first, {.input = input});
                 });
             },
             generate.reading()};
@@ -123,7 +125,7 @@ Library task_library(const std::string& inputs, const Ensemble& ensemble, const 
             bandpass_samples(on, *tables, tables->data.targets.front(), seed, stream::library, first, X, {});
         };
     return {width, count,
-            [draw, generate = Generator(1)](Index first, Batch<double> X) {
+            [draw, generate = Generator(Execution::on_cpu())](Index first, Batch<double> X) {
                 generate(X, [&](Backend<float>& on, Batch<float> block) { draw(on, first, block); });
             },
             Reading::at_once};
@@ -231,11 +233,11 @@ std::function<void(Index first, Batch<double> targets)> open_targets(const std::
     if (!inputs.starts_with("deer:") || !ensemble.database ||
         ensemble.database->distances != ensemble.networks.front().outputs())
         return {};
-    const auto tables = std::make_shared<const DeerTables>(make_deer_tables(*ensemble.database));
-    return [tables, generate = Generator(execution), seed = seed_of(ensemble, common)](Index first,
+    const auto source = std::make_shared<const DeerSource<float>>(make_deer_tables(*ensemble.database));
+    return [source, generate = Generator(execution), seed = seed_of(ensemble, common)](Index first,
                                                                                        Batch<double> targets) {
         generate(targets, [&](Backend<float>& on, Batch<float> target) {
-            on.deer_traces(*tables, seed, stream::library, first, {.target = target});
+            source->traces(on, seed, stream::library, first, {.target = target});
         });
     };
 }

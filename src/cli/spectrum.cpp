@@ -69,14 +69,14 @@ struct Source {
     std::function<Matrix<double>(Backend<double>&)> exact;
 };
 
-Source source_of(const Options& o, Backend<double>& on, const Network& network, const TapRequest& tap,
+Source source_of(const Options& o, const Execution& execution, const Network& network, const TapRequest& tap,
                  const std::optional<Library>& library, const std::vector<double>& base) {
     if (o.kind == "weight") {
         const Matrix<double>& W = network.layers[static_cast<std::size_t>(o.layer - 1)].weight;
         return {matrix_operator(W), [&W](Backend<double>&) { return W; }};
     }
     if (o.kind == "jacobian") {
-        const Jacobian J = jacobian_at(on, network, o.layer, tap.tap == Tap::after, base);
+        const Jacobian J = jacobian_at(execution.backend<double>(), network, o.layer, tap.tap == Tap::after, base);
         return {jacobian_operator(J), [J](Backend<double>& own) {
                     Matrix<double> one(J.rows(), J.rows());
                     for (Index i = 0; i < one.rows(); ++i)
@@ -84,9 +84,9 @@ Source source_of(const Options& o, Backend<double>& on, const Network& network, 
                     return transpose(adjoint(own, J, one));
                 }};
     }
-    const int threads = o.common.threads;
-    return {signals_operator(network, tap, *library, threads), [&network, tap, &library, threads](Backend<double>&) {
-                return transpose(tap_grams(std::span(&network, 1), tap, *library, threads).front().factor);
+    return {signals_operator(network, tap, *library, execution.threads),
+            [&network, tap, &library, execution](Backend<double>&) {
+                return transpose(tap_grams(std::span(&network, 1), tap, *library, execution).front().factor);
             }};
 }
 
@@ -219,7 +219,9 @@ void print(const Options& o, const Spectrum& r, std::size_t number, Index rows, 
 void run(const Options& o) {
     check(o);
     const Execution execution = o.common.execution();
-    const auto on = make_backend<double>(execution);  // refuses a device that is not there
+    Backend<double>* const on = &execution.backend<double>();  // refuses a device that is not there
+    Execution here = execution;                                // every rank does the same work
+    here.ranks = single_process();
     const Ensemble ensemble = open_networks(o.net, o.network);
     const Index depth = static_cast<Index>(ensemble.networks.front().layers.size());
     if (o.layer < 1 || o.layer > depth)
@@ -230,7 +232,7 @@ void run(const Options& o) {
         library = add_noise(open_library(o.inputs, ensemble, o.net, o.common, execution), o.inputs, o.snr,
                             seed_of(ensemble, o.common), execution);
     const TapRequest tap{.layer = o.layer, .tap = tap_from(o.tap.value_or("before"))};
-    const std::vector<double> base = o.kind == "jacobian" ? library_mean(*library) : std::vector<double>();
+    const std::vector<double> base = o.kind == "jacobian" ? library_mean(*library, here) : std::vector<double>();
     const RandomizedSvdOptions options{.rank = o.rank,
                                        .oversampling = o.oversampling,
                                        .power_iterations = o.power_iterations,
@@ -240,7 +242,7 @@ void run(const Options& o) {
     Index rows = 0, cols = 0;
     for (std::size_t i = 0; i < ensemble.networks.size(); ++i) {
         const Network& network = ensemble.networks[i];
-        const Source source = source_of(o, *on, network, tap, library, base);
+        const Source source = source_of(o, here, network, tap, library, base);
         rows = source.A.rows;
         cols = source.A.cols;
         Spectrum result{.found = randomized_svd(*on, source.A, options)};

@@ -42,7 +42,8 @@ Command add_verify(CLI::App& app, const Process& process) {
     o->common.process = process;
     o->common.add_to(*command);
     return [o] {
-        const auto on = make_backend<double>(o->common.execution());  // refuses a device that is not there
+        const auto on =
+            make_backend<double>(o->common.device, o->common.threads);  // refuses a device that is not there
         const std::vector<VerifyRow> rows =
             verify({.seed = o->common.seed.value_or(1), .threads = o->common.threads, .full = o->full},
                    progress_bar(o->common));

@@ -8,7 +8,6 @@
 
 #include "cpu/algebra.hpp"
 #include "cpu/cayley.hpp"
-#include "cpu/deer.hpp"
 #include "cpu/dense.hpp"
 #include "cpu/factor.hpp"
 #include "cpu/fourier.hpp"
@@ -102,14 +101,8 @@ private:
                   Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss) override {
         cpu::train(plan, members, first, last, parameters, m, v, loss, threads_);
     }
-    void do_deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t stream, Index first,
-                        const DeerSamples<T>& out) override {
-        cpu::deer_traces(tables, seed, stream, first, out, deer_scratch_);
-    }
-
     int threads_;
     cpu::Scratch<T> scratch_;
-    cpu::DeerScratch<T> deer_scratch_;
 };
 
 }  // namespace

@@ -3,12 +3,12 @@
 #include <cmath>
 #include <exception>
 #include <limits>
+#include <memory>
 #include <numbers>
 #include <numeric>
 #include <optional>
 #include <vector>
 
-#include "cpu/deer.hpp"
 #include "cpu/dense.hpp"
 #include "descrambler/random.hpp"
 
@@ -67,11 +67,7 @@ private:
     void draw(const MemberPlan& member, Index iteration) {
         const std::uint64_t data = stream::member + member.member;
         const Index first = iteration * plan_.batch_size;
-        if (plan_.deer != nullptr)
-            deer_traces<T>(*plan_.deer, plan_.seed, data, first, {.input = input_.view(), .target = target_.view()},
-                           scratch_);
-        else
-            plan_.samples(data, first, input_.view(), target_.view());
+        plan_.samples->draw(*on_, plan_.seed, data, first, input_.view(), target_.view());
         if (!member.shuffled)
             return;
         // Fisher-Yates; a batch needs fewer than 2^32 numbers, so iterations do not meet
@@ -142,8 +138,8 @@ private:
     Index parameter_count_ = 0;
     std::vector<Matrix<T>> activation_, normalised_, slope_;  // a layer each, one tile
     std::vector<T> gradient_;
-    Matrix<T> input_, target_;  // the whole batch
-    DeerScratch<T> scratch_;
+    Matrix<T> input_, target_;                                 // the whole batch
+    std::unique_ptr<Backend<T>> on_ = make_cpu_backend<T>(1);  // keeps the working memory of the source
 };
 
 }  // namespace

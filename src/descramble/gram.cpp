@@ -189,9 +189,9 @@ std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapReque
         return tap_grams(linearised_at_mean(networks, request, library, execution), linearised_request(request),
                          library, execution, streaming);
     Communicator& ranks = *execution.ranks;
-    const std::unique_ptr<Backend<double>> device = together(ranks, [&] {
+    Backend<double>* const device = together(ranks, [&] {
         check(networks, request, library);
-        return make_backend<double>(execution);
+        return &execution.backend<double>();
     });
     const Index count = static_cast<Index>(networks.size());
     std::vector<TapGram> result(networks.size());
@@ -262,11 +262,11 @@ std::vector<std::vector<double>> tap_third_moments(std::span<const Network> netw
     if (request.linearised)
         return tap_third_moments(linearised_at_mean(networks, request, library, execution), linearised_request(request),
                                  library, means, U, execution);
-    const std::unique_ptr<Backend<double>> device = together(*execution.ranks, [&] {
+    Backend<double>* const device = together(*execution.ranks, [&] {
         check(networks, request, library);
         require(means.size() == networks.size() && U.size() == networks.size(),
                 "third moments: one mean and U a network");
-        return make_backend<double>(execution);
+        return &execution.backend<double>();
     });
     if (!device->on_host())
         return device_third_moments(*device, networks, request, library, means, U, execution);
@@ -300,7 +300,7 @@ std::vector<std::vector<double>> tap_third_moments(std::span<const Network> netw
 std::vector<double> tap_third_moments(Backend<double>& on, const Network& network, const TapRequest& request,
                                       const Library& library, const std::vector<double>& mean,
                                       const Matrix<double>& U) {
-    return tap_third_moments(std::span(&network, 1), request, library, {mean}, {U}, on.threads()).front();
+    return tap_third_moments(std::span(&network, 1), request, library, {mean}, {U}, Execution::on(on)).front();
 }
 
 }  // namespace descrambler

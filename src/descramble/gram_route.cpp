@@ -118,7 +118,7 @@ Scaled scaled_problem(Backend<double>& on, const Stencil& stencil, const GramPro
 template <class T>
 std::vector<MinimiseReport> minimise_batch(const Job& job, const MinimiseOptions& options,
                                            const std::vector<Scaled>& problems, std::vector<Matrix<double>>& P) {
-    const std::unique_ptr<Backend<T>> on = make_backend<T>(job.execution);
+    Backend<T>* const on = &job.execution.backend<T>();
     const Index n = P.front().rows(), batch = job.count();
     std::vector<T> mu(problems.front().mu.begin(), problems.front().mu.end()), L, p;
     for (Index i = 0; i < batch; ++i) {
@@ -259,7 +259,7 @@ std::vector<GramProblem> gram_problems(const Job& job) {
         std::vector<const Matrix<double>*> factors;
         for (const GramProblem& problem : problems)
             factors.push_back(&problem.factor);
-        std::vector<PrincipalAxes> axes = principal_axes(*make_backend<double>(job.execution), factors);
+        std::vector<PrincipalAxes> axes = principal_axes(job.execution.backend<double>(), factors);
         for (std::size_t i = 0; i < problems.size(); ++i)
             problems[i].axes = std::move(axes[i]);
         return problems;

@@ -232,11 +232,11 @@ std::vector<std::string> predict_files(const std::string& path, const std::vecto
     const auto answer = [&](Index i, Backend<double>& on) {
         predictions[static_cast<std::size_t>(i)] = predict(on, ensemble, tables, prepared[static_cast<std::size_t>(i)]);
     };
-    if (const std::unique_ptr<Backend<double>> device = make_backend<double>(execution); device->on_host())
+    if (Backend<double>& device = execution.backend<double>(); device.on_host())
         parallel_items(std::ssize(prepared), execution.threads, answer);
     else
         for (Index i = 0; i < std::ssize(prepared); ++i)
-            answer(i, *device);
+            answer(i, device);
     make_folder(folder);
     std::vector<std::string> texts;
     for (const Prediction& p : predictions) {

@@ -437,12 +437,12 @@ void analyse_study(StudyData& study, const std::vector<MemberState>& members, co
     study.tables = make_deer_tables(config.data);
     stop_here(progress);
     progress("drawing traces", 0, stages);
-    const std::unique_ptr<Backend<float>> generator = make_backend<float>(execution);
+    Backend<float>& generator = execution.backend<float>();
     DeerLibrary validation, library;
     {
         const Stopwatch watch(study.seconds["libraries"]);
-        validation = make_deer_library(*generator, study.tables, config.seed, stream::validation, 0, config.validation);
-        library = make_deer_library(*generator, study.tables, config.seed, stream::library, 0, config.library);
+        validation = make_deer_library(generator, study.tables, config.seed, stream::validation, 0, config.validation);
+        library = make_deer_library(generator, study.tables, config.seed, stream::library, 0, config.library);
     }
     progress("validation", 1, stages);
     {

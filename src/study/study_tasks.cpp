@@ -29,7 +29,7 @@ std::vector<TaskLibrary> draw_libraries(const StudyConfig& config, std::uint64_t
         const Index first = item % pieces * piece, count = std::min(piece, samples - first);
         const std::unique_ptr<Backend<float>> on = make_cpu_backend<float>(1);
         Matrix<float> input(library.input.rows(), count), target(library.target.rows(), count);
-        data.draw(*on, item / pieces, config.seed, stream, first, input.view(), target.view());
+        data.draw_condition(*on, item / pieces, config.seed, stream, first, input.view(), target.view());
         std::copy(input.values().begin(), input.values().end(), library.input.column(first).data());
         std::copy(target.values().begin(), target.values().end(), library.target.column(first).data());
     });

@@ -4,9 +4,12 @@ namespace descrambler {
 
 template <class T>
 TrainingData<T>::TrainingData(const StudyConfig& config) {
+    const std::vector<Layer> layers = network_layers(config);
+    inputs_ = layers.front().inputs;
+    outputs_ = layers.back().outputs;
     switch (config.task) {
         case Task::deer:
-            deer_ = make_deer_tables(config.data);
+            deer_.emplace(make_deer_tables(config.data));
             break;
         case Task::relaxometry:
             relaxometry_ = make_relaxometry_tables<T>(config.relaxometry);
@@ -18,19 +21,27 @@ TrainingData<T>::TrainingData(const StudyConfig& config) {
 }
 
 template <class T>
-std::function<void(std::uint64_t, Index, Batch<T>, Batch<T>)> TrainingData<T>::samples(std::uint64_t seed) const {
+void TrainingData<T>::draw(Backend<T>& on, std::uint64_t seed, std::uint64_t stream, Index first, Batch<T> input,
+                           Batch<T> target) const {
     if (deer_)
-        return {};
-    return [this, seed](std::uint64_t stream, Index first, Batch<T> input, Batch<T> target) {
-        // a backend of its own for each call: members draw at the same time
-        const std::unique_ptr<Backend<T>> on = make_cpu_backend<T>(1);
-        draw(*on, condition_of_member(stream - descrambler::stream::member), seed, stream, first, input, target);
-    };
+        deer_->draw(on, seed, stream, first, input, target);
+    else
+        draw_condition(on, condition_of_member(stream - descrambler::stream::member), seed, stream, first, input,
+                       target);
 }
 
 template <class T>
-void TrainingData<T>::draw(Backend<T>& on, Index condition, std::uint64_t seed, std::uint64_t stream, Index first,
-                           Batch<T> input, Batch<T> target) const {
+void TrainingData<T>::draw_all(Backend<T>& on, std::uint64_t seed, std::span<const std::uint64_t> streams, Index first,
+                               Batch<T> input, Batch<T> target) const {
+    if (deer_)
+        deer_->draw_all(on, seed, streams, first, input, target);
+    else
+        SampleSource<T>::draw_all(on, seed, streams, first, input, target);
+}
+
+template <class T>
+void TrainingData<T>::draw_condition(Backend<T>& on, Index condition, std::uint64_t seed, std::uint64_t stream,
+                                     Index first, Batch<T> input, Batch<T> target) const {
     if (relaxometry_)
         relaxometry_samples(on, *relaxometry_, condition_of(relaxometry_->data, condition), seed, stream, first, input,
                             target);

@@ -1,11 +1,11 @@
 // Where the samples of a study come from, whatever its task: for training, validation and analysis.
 #pragma once
 
-#include <functional>
 #include <optional>
 
 #include "descrambler/random.hpp"
 #include "study/config.hpp"
+#include "tasks/deer_traces.hpp"
 
 namespace descrambler {
 
@@ -18,19 +18,24 @@ namespace descrambler {
 }
 
 template <class T>  // float, double
-class TrainingData {
+class TrainingData final : public SampleSource<T> {
 public:
     explicit TrainingData(const StudyConfig& config);
-    [[nodiscard]] const DeerTables* deer() const { return deer_ ? &*deer_ : nullptr; }
-    // For TrainPlan: the condition follows from the stream. Empty for DEER. The object must outlive what it returns.
-    [[nodiscard]] std::function<void(std::uint64_t stream, Index first, Batch<T> input, Batch<T> target)> samples(
-        std::uint64_t seed) const;
+    [[nodiscard]] Index inputs() const override { return inputs_; }
+    [[nodiscard]] Index outputs() const override { return outputs_; }
+    [[nodiscard]] bool on_device() const override { return deer_.has_value(); }
+    // The condition follows from the member's stream.
+    void draw(Backend<T>& on, std::uint64_t seed, std::uint64_t stream, Index first, Batch<T> input,
+              Batch<T> target) const override;
+    void draw_all(Backend<T>& on, std::uint64_t seed, std::span<const std::uint64_t> streams, Index first,
+                  Batch<T> input, Batch<T> target) const override;
     // Samples of one condition; not for DEER.
-    void draw(Backend<T>& on, Index condition, std::uint64_t seed, std::uint64_t stream, Index first, Batch<T> input,
-              Batch<T> target) const;
+    void draw_condition(Backend<T>& on, Index condition, std::uint64_t seed, std::uint64_t stream, Index first,
+                        Batch<T> input, Batch<T> target) const;
 
 private:
-    std::optional<DeerTables> deer_;
+    Index inputs_ = 0, outputs_ = 0;
+    std::optional<DeerSource<T>> deer_;
     std::optional<RelaxometryTables<T>> relaxometry_;
     std::optional<BandpassTables<T>> bandpass_;
 };

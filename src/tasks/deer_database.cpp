@@ -4,6 +4,7 @@
 
 #include "descrambler/backend.hpp"
 #include "descrambler/deer_kernel.hpp"
+#include "tasks/deer_traces.hpp"
 
 namespace descrambler {
 namespace {
@@ -84,6 +85,7 @@ DeerLibrary make_deer_library(Backend<float>& on, const DeerTables& tables, std:
                               Index first, Index count) {
     require(first >= 0 && count >= 0, "samples have indices from 0 on");
     const Index times = tables.database.times, distances = tables.database.distances;
+    const DeerSource<float> source(tables);
     DeerLibrary library;
     for (Matrix<float>* m : {&library.input, &library.trace, &library.clean, &library.form_factor, &library.background})
         *m = Matrix<float>(times, count);
@@ -107,7 +109,7 @@ DeerLibrary make_deer_library(Backend<float>& on, const DeerTables& tables, std:
         out.background = part(time_memory, times, 4);
         out.target = part(distance_memory, distances, 0);
         out.distribution = part(distance_memory, distances, 1);
-        on.deer_traces(tables, seed, stream, first + done, out);
+        source.traces(on, seed, stream, first + done, out);
         on.download(out.input, library.input.column(done).data());
         on.download(out.trace, library.trace.column(done).data());
         on.download(out.clean, library.clean.column(done).data());

@@ -56,8 +56,7 @@ void train_together(Backend<T>& on, const StudyConfig& config, const TrainingDat
     plan.rate_floor = config.rate_floor;
     plan.seed = config.seed;
     plan.loss = config.loss;
-    plan.deer = data.deer();
-    plan.samples = data.samples(config.seed);
+    plan.samples = &data;
     on.train(plan, plans, first, last, w.view(count, 1, batch), m.view(count, 1, batch), v.view(count, 1, batch),
              loss.view(steps, 1, batch));
 
@@ -132,8 +131,8 @@ template <class T>
 class Worker {
 public:
     // speaks: it is on the main thread, which alone talks to the other ranks.
-    Worker(Workshop& shop, const TrainingData<T>& data, bool speaks, std::unique_ptr<Backend<T>> on)
-        : shop_(shop), data_(data), speaks_(speaks), on_(std::move(on)) {}
+    Worker(Workshop& shop, const TrainingData<T>& data, bool speaks, Backend<T>& on)
+        : shop_(shop), data_(data), speaks_(speaks), on_(on) {}
 
     void run() {
         Pause pause;
@@ -209,7 +208,7 @@ private:
             announce(shop_.width + 1 - std::ssize(held_));
         const Clock::time_point start = Clock::now();
         std::vector<Index> failed;
-        train_together(*on_, shop_.config, data_, together, behind, last, [&](std::size_t i, const std::string& why) {
+        train_together(on_, shop_.config, data_, together, behind, last, [&](std::size_t i, const std::string& why) {
             shop_.queue.fail(numbers[i], why);
             failed.push_back(numbers[i]);
         });
@@ -258,7 +257,7 @@ private:
     Workshop& shop_;
     const TrainingData<T>& data_;
     bool speaks_;
-    std::unique_ptr<Backend<T>> on_;
+    Backend<T>& on_;
     std::vector<Held> held_;
     Index steps_ = 16;     // of a round; the bits do not depend on them
     Index announced_ = 0;  // wanted and not yet taken
@@ -274,9 +273,8 @@ void train_here(Workshop& shop, const TrainingData<T>& data, bool on_host) {
 #pragma omp single
         shop.working = omp_get_num_threads();
         try {
-            Worker<T>(shop, data, omp_get_thread_num() == 0,
-                      on_host ? make_cpu_backend<T>(1) : make_backend<T>(shop.execution))
-                .run();
+            const std::unique_ptr<Backend<T>> own = on_host ? make_cpu_backend<T>(1) : nullptr;
+            Worker<T>(shop, data, omp_get_thread_num() == 0, own ? *own : shop.execution.backend<T>()).run();
         } catch (...) {
             const std::lock_guard lock(guard);
             if (!failure)

@@ -23,7 +23,7 @@ Trained trained(const VerifyOptions& options, Index width, Index networks, Index
     config.iterations = iterations;
     config.untrained = config.shuffled = config.no_decay = 0;
     std::vector<MemberState> members = study_members(config);
-    train_members(members, config, {"cpu", options.threads}, {}, progress);
+    train_members(members, config, Execution::on_cpu(options.threads), {}, progress);
     Trained out;
     for (const MemberState& member : members)
         out.networks.push_back(network_of(config, member));
@@ -52,7 +52,8 @@ Worst recentred(const VerifyOptions& options, const Trained& on, Index starts) {
             request.method = Method::riemannian;
             request.start = start == 0 ? Start::identity : Start::random;
             request.seed = options.seed + static_cast<std::uint64_t>(start);
-            for (const Descrambling& found : descramble(on.networks, library, request, options.threads))
+            for (const Descrambling& found :
+                 descramble(on.networks, library, request, Execution::on_cpu(options.threads)))
                 worst.add(found.solution);
         }
     return worst;
@@ -84,11 +85,11 @@ Rows optimisers(const VerifyOptions& options, const Progress& progress) {
     const auto on = make_cpu_backend<double>(1);
     const Library library = library_of(small.inputs);
     DescrambleRequest request{.tap = {.layer = 1, .tap = Tap::before}};
-    const auto best = descramble(small.networks, library, request, options.threads);
+    const auto best = descramble(small.networks, library, request, Execution::on_cpu(options.threads));
     request.method = Method::cayley;
     request.iterations = 400;
     request.evaluations = 4000;
-    const auto published = descramble(small.networks, library, request, options.threads);
+    const auto published = descramble(small.networks, library, request, Execution::on_cpu(options.threads));
     double gap = 1e300, likeness = 0;
     for (std::size_t i = 0; i < best.size(); ++i) {
         gap = std::min(gap, published[i].solution.gap);

@@ -8,6 +8,7 @@
 #include "analysis/deer/findings_parts.hpp"
 #include "descrambler/deer_kernel.hpp"
 #include "descrambler/descramble.hpp"
+#include "tasks/deer_traces.hpp"
 #include "verify/verify_parts.hpp"
 
 namespace descrambler::checks {
@@ -40,13 +41,14 @@ std::vector<Network> trained(const StudyConfig& config, const DeerTables& tables
         plans.push_back({member, config.iterations, config.decay, false});
     }
     on->upload(host.data(), w.view(count, 1, members));
+    const DeerSource<float> source(tables);
     TrainPlan<float> plan;
     plan.layers = layers;
     plan.batch_size = config.batch_size;
     plan.rate = config.rate;
     plan.rate_floor = config.rate_floor;
     plan.seed = config.seed;
-    plan.deer = &tables;
+    plan.samples = &source;
     constexpr Index round = 50;  // between two looks at the progress
     for (Index first = 0; first < config.iterations; first += round) {
         progress(stage, static_cast<double>(first), static_cast<double>(config.iterations));
@@ -99,10 +101,10 @@ struct Reading {
 Reading read(const VerifyOptions& options, const StudyConfig& config, const DeerTables& tables,
              const std::vector<Network>& networks) {
     Matrix<float> input(config.data.times, library_samples);
-    make_cpu_backend<float>(options.threads)
-        ->deer_traces(tables, config.seed, stream::library, 0, {.input = input.view()});
+    DeerSource<float>(tables).traces(*make_cpu_backend<float>(options.threads), config.seed, stream::library, 0,
+                                     {.input = input.view()});
     const Matrix<double> X = to_double(input);
-    const std::vector<Descrambling> found = descramble(networks, library_of(X), {}, options.threads);
+    const std::vector<Descrambling> found = descramble(networks, library_of(X), {}, Execution::on_cpu(options.threads));
     Reading out;
     out.place.resize(networks.size());
     out.width = out.raw_width = out.depth = out.exponent = out.place;

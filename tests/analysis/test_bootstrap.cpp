@@ -70,7 +70,8 @@ TEST(Bootstrap, ForetellsHowFarIndependentLibrariesLeadApart) {
         std::vector<Matrix<double>> fresh;
         for (std::uint64_t k = 0; k < 24; ++k) {
             const Matrix<double> X = samples(d, N, 0.6, 100 + k);
-            fresh.push_back(descramble({&network, 1}, library_of(X), request, 1).front().descrambled_weight);
+            fresh.push_back(
+                descramble({&network, 1}, library_of(X), request, Execution::on_cpu(1)).front().descrambled_weight);
         }
         const double truth = median_distance(align_all(stencil, fresh, 2, Scores::fine));
         std::vector<double> found;

@@ -102,7 +102,7 @@ TEST(DeepFindings, NumberingOfHiddenNeuronsIsNotSeen) {
     for (const Index layer : {1, 2, 3})
         for (const Tap tap : {Tap::before, Tap::after}) {
             const DescrambleRequest request{.tap = {.layer = layer, .tap = tap}};
-            const std::vector<Descrambling> found = descramble(both, library_of(X), request, 1);
+            const std::vector<Descrambling> found = descramble(both, library_of(X), request, Execution::on_cpu(1));
             std::vector<Matrix<double>> rows;
             for (std::size_t i = 0; i < 2; ++i)
                 rows.push_back(comparable_rows(*on, both[i], x0, request.tap, found[i].solution.P));

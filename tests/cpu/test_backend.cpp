@@ -214,6 +214,49 @@ TEST(Backend, KnowsItsDevices) {
     EXPECT_THROW((void)make_backend<float>("cuda:7"), InputError);
 }
 
+// A number of threads or the name of a device is no execution by accident.
+static_assert(!std::is_convertible_v<int, Execution> && !std::is_constructible_v<Execution, int>);
+static_assert(!std::is_convertible_v<const char*, Execution> && !std::is_constructible_v<Execution, std::string>);
+
+TEST(Execution, MakesABackendOnceForAllItsCopies) {
+    const Execution execution = Execution::on_cpu(2);
+    const Execution copy = execution;
+    Backend<double>& on = execution.backend<double>();
+    EXPECT_EQ(&on, &copy.backend<double>());
+    EXPECT_EQ(&copy.backend<float>(), &execution.backend<float>());
+    EXPECT_EQ(on.threads(), 2);
+    EXPECT_NE(&on, &Execution::on_cpu(2).backend<double>());
+    Execution other = execution;
+    other.threads = 1;
+    EXPECT_EQ(other.backend<double>().threads(), 1);
+    EXPECT_EQ(&on, &execution.backend<double>());
+    EXPECT_THROW((void)Execution::on_device("gpu").backend<double>(), InputError);
+}
+
+TEST(Execution, KeepsTheBackendWhenItsDeviceIsSettled) {
+    Execution execution;
+    const Backend<double>* on = &execution.backend<double>();
+    EXPECT_EQ(settle_device(execution), "cpu");
+    EXPECT_EQ(execution.device, "cpu");
+    EXPECT_EQ(on, &execution.backend<double>());
+}
+
+TEST(Execution, BorrowsABackend) {
+    const auto on = make_cpu_backend<double>(3);
+    const Execution execution = Execution::on(*on);
+    EXPECT_EQ(&execution.backend<double>(), on.get());
+    EXPECT_EQ(execution.threads, 3);
+    EXPECT_EQ(execution.backend<float>().threads(), 3);
+}
+
+TEST(Backend, KeepsOneValueATypeForItsCallers) {
+    const auto on = make_cpu_backend<double>(1), other = make_cpu_backend<double>(1);
+    on->kept<std::vector<int>>().push_back(5);
+    EXPECT_EQ(on->kept<std::vector<int>>(), std::vector<int>{5});
+    EXPECT_TRUE(on->kept<std::vector<long>>().empty());
+    EXPECT_TRUE(other->kept<std::vector<int>>().empty());
+}
+
 TEST(Backend, ResultsDoNotDependOnTheNumberOfThreads) {
     const Matrix<double> S = random_matrix(40, 900, 13);  // nine items
     Matrix<double> one(40, 9 * 40), two(40, 9 * 40);

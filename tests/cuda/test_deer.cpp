@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "descrambler/deer_database.hpp"
 #include "device.hpp"
+#include "tasks/deer_traces.hpp"
 
 namespace descrambler::test {
 namespace {
@@ -34,7 +34,8 @@ std::array<std::vector<T>, 7> draw(Backend<T>& on, const DeerTables& tables, std
     for (const Index rows : {times, distances, times, times, times, times, distances})
         memory.emplace_back(on, rows, count);
     const auto view = [&](std::size_t i) { return (which >> i & 1) != 0 ? memory[i].view() : Batch<T>(); };
-    on.deer_traces(tables, seed, stream, first, {view(0), view(1), view(2), view(3), view(4), view(5), view(6)});
+    DeerSource<T>(tables).traces(on, seed, stream, first,
+                                 {view(0), view(1), view(2), view(3), view(4), view(5), view(6)});
     std::array<std::vector<T>, 7> result;
     for (std::size_t i = 0; i < 7; ++i)
         if ((which >> i & 1) != 0)

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <array>
 
-#include "descrambler/deer_database.hpp"
 #include "device.hpp"
+#include "tasks/deer_traces.hpp"
 
 namespace descrambler::test {
 namespace {
@@ -49,26 +49,35 @@ State<T> train(Backend<T>& on, const TrainPlan<T>& plan, const std::vector<Membe
 
 // Smooth samples of a stream, the same on every machine: targets are positive with mean about one.
 template <class T>
-void samples(std::uint64_t stream, Index first, Batch<T> input, Batch<T> target) {
-    for (Index j = 0; j < input.cols; ++j) {
-        RandomStream random(5, stream, static_cast<std::uint64_t>(first + j) << 16);
-        for (Index i = 0; i < input.rows; ++i)
-            input(i, j) = static_cast<T>(random.normal());
-        for (Index i = 0; i < target.rows; ++i)
-            target(i, j) = static_cast<T>(0.5 + random.uniform());
+class Smooth final : public SampleSource<T> {
+public:
+    explicit Smooth(const std::vector<Layer>& layers) : layers_(layers) {}
+    Index inputs() const override { return layers_.front().inputs; }
+    Index outputs() const override { return layers_.back().outputs; }
+    void draw(Backend<T>& on, std::uint64_t, std::uint64_t stream, Index first, Batch<T> input,
+              Batch<T> target) const override {
+        EXPECT_TRUE(on.on_host());
+        for (Index j = 0; j < input.cols; ++j) {
+            RandomStream random(5, stream, static_cast<std::uint64_t>(first + j) << 16);
+            for (Index i = 0; i < input.rows; ++i)
+                input(i, j) = static_cast<T>(random.normal());
+            for (Index i = 0; i < target.rows; ++i)
+                target(i, j) = static_cast<T>(0.5 + random.uniform());
+        }
     }
-}
+
+private:
+    const std::vector<Layer>& layers_;
+};
 
 template <class T>
-TrainPlan<T> plan_of(const std::vector<Layer>& layers, Loss loss, const DeerTables* tables = nullptr) {
+TrainPlan<T> plan_of(const std::vector<Layer>& layers, Loss loss, const SampleSource<T>& source) {
     TrainPlan<T> plan;
     plan.layers = layers;
     plan.batch_size = 70;  // more than one tile of samples, not whole warps
     plan.loss = loss;
     plan.seed = 99;
-    plan.deer = tables;
-    if (tables == nullptr)
-        plan.samples = samples<T>;
+    plan.samples = &source;
     return plan;
 }
 
@@ -117,7 +126,8 @@ TYPED_TEST(Train, FiveStepsMatchCpu) {
     for (const auto& layers : {deep, plain})
         for (const Loss loss : {Loss::mse, Loss::rmse}) {
             const auto members = members_of(3);
-            const TrainPlan<T> plan = plan_of<T>(layers, loss);
+            const Smooth<T> source(layers);
+            const TrainPlan<T> plan = plan_of<T>(layers, loss, source);
             const State<T> from = start<T>(layers, 3);
             expect_close(train(*device<T>(), plan, members, from, 0, 5), train(*this->cpu, plan, members, from, 0, 5));
         }
@@ -130,7 +140,8 @@ TYPED_TEST(Train, DeerTracesMatchCpu) {
     d.distances = 24;
     const DeerTables tables = make_deer_tables(d);
     const std::vector<Layer> layers{{40, 10, Activation::tanh, false}, {10, 24, Activation::logistic, false}};
-    const TrainPlan<T> plan = plan_of<T>(layers, Loss::mse, &tables);
+    const DeerSource<T> source(tables);
+    const TrainPlan<T> plan = plan_of<T>(layers, Loss::mse, source);
     const auto members = members_of(2);
     const State<T> from = start<T>(layers, 2);
     expect_close(train(*device<T>(), plan, members, from, 0, 4), train(*this->cpu, plan, members, from, 0, 4));
@@ -139,7 +150,8 @@ TYPED_TEST(Train, DeerTracesMatchCpu) {
 TYPED_TEST(Train, CutsAndCompanyDoNotChangeBits) {
     using T = TypeParam;
     const auto members = members_of(3);
-    const TrainPlan<T> plan = plan_of<T>(deep, Loss::rmse);
+    const Smooth<T> source(deep);
+    const TrainPlan<T> plan = plan_of<T>(deep, Loss::rmse, source);
     const State<T> from = start<T>(deep, 3);
     const auto gpu = device<T>();
     auto& on = *gpu;
@@ -165,7 +177,8 @@ TYPED_TEST(Train, CutsAndCompanyDoNotChangeBits) {
 TYPED_TEST(Train, MembersBeyondTheirScheduleAreLeftAlone) {
     using T = TypeParam;
     const auto members = members_of(2);  // 7 and 3 iterations
-    const TrainPlan<T> plan = plan_of<T>(plain, Loss::mse);
+    const Smooth<T> source(plain);
+    const TrainPlan<T> plan = plan_of<T>(plain, Loss::mse, source);
     const State<T> from = start<T>(plain, 2);
     const State<T> found = train(*device<T>(), plan, members, from, 5, 9);
     for (std::size_t i = 0; i < found.loss.size(); ++i)
@@ -178,7 +191,8 @@ TYPED_TEST(Train, MembersBeyondTheirScheduleAreLeftAlone) {
 
 TYPED_TEST(Train, NothingToDo) {
     using T = TypeParam;
-    const TrainPlan<T> plan = plan_of<T>(plain, Loss::mse);
+    const Smooth<T> source(plain);
+    const TrainPlan<T> plan = plan_of<T>(plain, Loss::mse, source);
     const State<T> from = start<T>(plain, 2);
     EXPECT_EQ(train(*device<T>(), plan, members_of(2), from, 4, 4).w, from.w);
 }

@@ -15,7 +15,7 @@ const Matrix<double> X = inputs(16, 2500, 3);
 
 std::string refusal(const DescrambleRequest& request) {
     try {
-        (void)descramble(networks, library_of(X), request, 1);
+        (void)descramble(networks, library_of(X), request, Execution::on_cpu(1));
     } catch (const InputError& error) {
         return error.what();
     }
@@ -30,10 +30,10 @@ TEST(Criteria, RecentredDescentArrivesAtTheCanonicalClosedForm) {
     for (const Criterion criterion : {Criterion::smoothness, Criterion::joint})
         for (const Start start : {Start::identity, Start::random}) {
             DescrambleRequest request{.tap = {.layer = 2, .tap = Tap::after}, .criterion = criterion};
-            const auto closed = descramble(networks, library_of(X), request, 1);
+            const auto closed = descramble(networks, library_of(X), request, Execution::on_cpu(1));
             request.method = Method::riemannian;
             request.start = start;
-            const auto found = descramble(networks, library_of(X), request, 2);
+            const auto found = descramble(networks, library_of(X), request, Execution::on_cpu(2));
             for (std::size_t i = 0; i < networks.size(); ++i) {
                 const Solution& s = found[i].solution;
                 EXPECT_EQ(s.method, "riemannian");
@@ -53,7 +53,7 @@ TEST(Criteria, SinglePrecisionIteratesAreCertifiedInDouble) {
     DescrambleRequest request{.tap = {.layer = 1, .tap = Tap::after}};
     request.method = Method::riemannian;
     request.single_precision = true;
-    for (const Descrambling& found : descramble(networks, library_of(X), request, 1)) {
+    for (const Descrambling& found : descramble(networks, library_of(X), request, Execution::on_cpu(1))) {
         EXPECT_TRUE(found.solution.converged);
         EXPECT_LE(found.solution.gap, 1e-5);
         EXPECT_LE(found.solution.orthogonality, 1e-13);
@@ -64,7 +64,7 @@ TEST(Criteria, PublishedChartDescendsFromTheIdentityAndIsShownAsItIs) {
     DescrambleRequest request{.tap = {.layer = 1, .tap = Tap::after}};
     request.method = Method::cayley;
     request.iterations = 30;
-    for (const Descrambling& found : descramble(networks, library_of(X), request, 1)) {
+    for (const Descrambling& found : descramble(networks, library_of(X), request, Execution::on_cpu(1))) {
         const Solution& s = found.solution;
         EXPECT_EQ(s.iterations, 30);
         EXPECT_FALSE(s.converged);
@@ -79,9 +79,9 @@ TEST(Criteria, PublishedChartDescendsFromTheIdentityAndIsShownAsItIs) {
 TEST(Criteria, SharedTapsAddTheirBalancedGrams) {
     const auto on = make_cpu_backend<double>(1);
     DescrambleRequest request{.tap = {.layer = 1, .tap = Tap::before}};
-    const Matrix<double> first = descramble(networks, library_of(X), request, 1)[0].gram;
+    const Matrix<double> first = descramble(networks, library_of(X), request, Execution::on_cpu(1))[0].gram;
     const Matrix<double> second =
-        descramble(networks, library_of(X), {.tap = {.layer = 2, .tap = Tap::after}}, 1)[0].gram;
+        descramble(networks, library_of(X), {.tap = {.layer = 2, .tap = Tap::after}}, Execution::on_cpu(1))[0].gram;
     request.shared = {{{.layer = 2, .tap = Tap::after}, 0.5}};
     for (const Balance balance : {Balance::norm, Balance::trace, Balance::none}) {
         request.balance = balance;
@@ -94,7 +94,7 @@ TEST(Criteria, SharedTapsAddTheirBalancedGrams) {
         Matrix<double> sum(12, 12);
         for (Index e = 0; e < sum.size(); ++e)
             sum.data()[e] = first.data()[e] / scale(first) + 0.5 * second.data()[e] / scale(second);
-        const Descrambling found = descramble(networks, library_of(X), request, 1)[0];
+        const Descrambling found = descramble(networks, library_of(X), request, Execution::on_cpu(1))[0];
         EXPECT_LE(largest_difference(found.gram, sum), 1e-12 * largest(sum));
         EXPECT_LE(found.solution.gap, 1e-12);
     }
@@ -121,7 +121,7 @@ TEST(Criteria, TotalVariationUndoesAPlantedRotation) {
     DescrambleRequest request{.criterion = Criterion::tv, .stencil = StencilKind::dct};
     request.evaluations = request.iterations = 2000;
     request.start = Start::identity;
-    const auto found = descramble(std::span(&network, 1), library_of(S), request, 1);
+    const auto found = descramble(std::span(&network, 1), library_of(S), request, Execution::on_cpu(1));
     const double planted =
         total_variation_objective(differentiation_matrix(StencilKind::dct, n), S).evaluate(*on, identity(n), nullptr);
     EXPECT_GT(found[0].solution.eta_raw, 1.3 * planted);
@@ -130,16 +130,18 @@ TEST(Criteria, TotalVariationUndoesAPlantedRotation) {
     EXPECT_EQ(found[0].solution.method, "riemannian");
     // from the smoothest rotation it ends lower than that
     request.start = Start::closed;
-    const auto closed = descramble(std::span(&network, 1), library_of(S), {.stencil = StencilKind::dct}, 1);
+    const auto closed =
+        descramble(std::span(&network, 1), library_of(S), {.stencil = StencilKind::dct}, Execution::on_cpu(1));
     const double smoothest = total_variation_objective(differentiation_matrix(StencilKind::dct, n),
                                                        multiply(*on, Op::none, Op::none, rotation, S))
                                  .evaluate(*on, closed[0].solution.P, nullptr);
-    EXPECT_LT(descramble(std::span(&network, 1), library_of(S), request, 1)[0].solution.eta, smoothest);
+    EXPECT_LT(descramble(std::span(&network, 1), library_of(S), request, Execution::on_cpu(1))[0].solution.eta,
+              smoothest);
 }
 
 TEST(Criteria, FourthMomentRowsComeInOrderWithPositiveSkew) {
     const auto on = make_cpu_backend<double>(1);
-    const auto found = descramble(networks, library_of(X), {.criterion = Criterion::fourth}, 1);
+    const auto found = descramble(networks, library_of(X), {.criterion = Criterion::fourth}, Execution::on_cpu(1));
     const Matrix<double> Y =
         multiply(*on, Op::none, Op::none,
                  multiply(*on, Op::none, Op::none, found[0].solution.P, networks[0].layers[0].weight), X);
@@ -163,8 +165,8 @@ TEST(Criteria, AnObjectiveOfOnesOwnIsMinimisedAndChecked) {
     DescrambleRequest request{.criterion = Criterion::user};
     request.objective = [](const Matrix<double>& S) { return fourth_moment_objective(S); };
     request.check_gradient = true;
-    const auto own = descramble(networks, library_of(X), request, 1);
-    const auto known = descramble(networks, library_of(X), {.criterion = Criterion::fourth}, 1);
+    const auto own = descramble(networks, library_of(X), request, Execution::on_cpu(1));
+    const auto known = descramble(networks, library_of(X), {.criterion = Criterion::fourth}, Execution::on_cpu(1));
     EXPECT_NEAR(own[0].solution.eta, known[0].solution.eta, 1e-10 * std::abs(known[0].solution.eta));
     request.objective = [](const Matrix<double>& S) {
         Objective wrong = fourth_moment_objective(S);
@@ -184,11 +186,11 @@ TEST(Criteria, AnObjectiveOfOnesOwnIsMinimisedAndChecked) {
 TEST(Criteria, DiagonalCriteriaNeedNoInputs) {
     const auto on = make_cpu_backend<double>(1);
     DescrambleRequest request{.tap = {.layer = 2}, .criterion = Criterion::mds};
-    const auto sum = descramble(networks, {}, request, 1);
+    const auto sum = descramble(networks, {}, request, Execution::on_cpu(1));
     EXPECT_EQ(sum[1].solution.P, maximum_diagonal_sum(*on, networks[1].layers[1].weight, Group::O).P);
     EXPECT_LE(std::abs(sum[1].solution.gap), 1e-13);
     request.criterion = Criterion::mdn;
-    const auto norm = descramble(networks, {}, request, 1);
+    const auto norm = descramble(networks, {}, request, Execution::on_cpu(1));
     EXPECT_EQ(norm[0].solution.method, "polar");
     EXPECT_TRUE(norm[0].solution.converged);
     EXPECT_LE(norm[0].solution.gap, 1e-6);
@@ -196,7 +198,8 @@ TEST(Criteria, DiagonalCriteriaNeedNoInputs) {
                                  multiply(*on, Op::none, Op::none, norm[0].solution.P, networks[0].layers[1].weight)),
               0);
     request.method = Method::cayley;
-    EXPECT_LE(descramble(networks, {}, request, 1)[0].solution.eta, norm[0].solution.eta_bound * (1 + 1e-12));
+    EXPECT_LE(descramble(networks, {}, request, Execution::on_cpu(1))[0].solution.eta,
+              norm[0].solution.eta_bound * (1 + 1e-12));
     request.tap.layer = 1;
     EXPECT_NE(refusal(request).find("12 x 16"), std::string::npos) << refusal(request);
 }
@@ -206,7 +209,8 @@ TEST(Criteria, SingularWeightsOfTheDiagonalSumAreRefusedWithTheNumbers) {
     for (Index j = 0; j < 12; ++j)
         network.layers[1].weight(4, j) = network.layers[1].weight(7, j);
     try {
-        (void)descramble(std::span(&network, 1), {}, {.tap = {.layer = 2}, .criterion = Criterion::mds}, 1);
+        (void)descramble(std::span(&network, 1), {}, {.tap = {.layer = 2}, .criterion = Criterion::mds},
+                         Execution::on_cpu(1));
         FAIL() << "a singular W passed";
     } catch (const InputError& error) {
         EXPECT_NE(std::string(error.what()).find("layer 2 of network 0"), std::string::npos) << error.what();
@@ -216,10 +220,10 @@ TEST(Criteria, SingularWeightsOfTheDiagonalSumAreRefusedWithTheNumbers) {
 
 TEST(Criteria, CustomStencilsServeEveryRoute) {
     DescrambleRequest request{.tap = {.layer = 1, .tap = Tap::after}};
-    const auto known = descramble(networks, library_of(X), request, 1);
+    const auto known = descramble(networks, library_of(X), request, Execution::on_cpu(1));
     request.stencil = StencilKind::custom;
     request.stencil_matrix = differentiation_matrix(StencilKind::fourier2, 12);
-    const auto own = descramble(networks, library_of(X), request, 1);
+    const auto own = descramble(networks, library_of(X), request, Execution::on_cpu(1));
     EXPECT_NEAR(own[0].solution.eta, known[0].solution.eta, 1e-10 * known[0].solution.eta);
     request.stencil_matrix = differentiation_matrix(StencilKind::fourier2, 13);
     EXPECT_NE(refusal(request).find("13 columns, expected 12"), std::string::npos) << refusal(request);

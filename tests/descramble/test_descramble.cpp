@@ -34,7 +34,8 @@ TEST(Descramble, ReordersNeuronsBackWhateverTheirOrder) {
             for (const Criterion criterion : {Criterion::smoothness, Criterion::joint}) {
                 if (criterion == Criterion::joint && tap == Tap::before)
                     continue;
-                const auto found = descramble(pair, library_of(X), {{1, tap}, criterion, stencil}, 2);
+                const auto found =
+                    descramble(pair, library_of(X), {{1, tap}, criterion, stencil}, Execution::on_cpu(2));
                 const std::vector<double>& gamma = found[0].solution.gamma;
                 double smallest = gamma[0];
                 for (std::size_t i = 0; i + 1 < gamma.size(); ++i)
@@ -54,8 +55,8 @@ TEST(Descramble, SolvesWhatItSaysAndWeightsAreRewrittenByP) {
     const Matrix<double> X = inputs(16, 2000, 5);
     for (const TapRequest tap : {TapRequest{1, Tap::before}, TapRequest{1, Tap::after}, TapRequest{2, Tap::before},
                                  TapRequest{2, Tap::after}}) {
-        const auto found = descramble(networks, library_of(X), {tap}, 2);
-        const auto grams = tap_grams(networks, tap, library_of(X), 1);
+        const auto found = descramble(networks, library_of(X), {tap}, Execution::on_cpu(2));
+        const auto grams = tap_grams(networks, tap, library_of(X), Execution::on_cpu(1));
         for (std::size_t k = 0; k < 2; ++k) {
             const Solution& solution = found[k].solution;
             EXPECT_LE(std::abs(solution.gap), 1e-12);
@@ -79,7 +80,7 @@ TEST(Descramble, SolvesWhatItSaysAndWeightsAreRewrittenByP) {
 TEST(Descramble, FirstLayerFiltersHaveAPositiveSum) {
     const auto on = make_cpu_backend<double>(1);
     const std::vector<Network> networks = {network_of({16, 10, 6}, 6)};
-    const auto found = descramble(networks, library_of(inputs(16, 2000, 7)), {{1, Tap::before}}, 1);
+    const auto found = descramble(networks, library_of(inputs(16, 2000, 7)), {{1, Tap::before}}, Execution::on_cpu(1));
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, 10);
     const Matrix<double> filters = multiply(*on, Op::transpose, Op::none, stencil.T, found[0].descrambled_weight);
     for (Index i = 0; i < 10; ++i) {  // T^T P W = +- U^T W
@@ -102,7 +103,8 @@ TEST(Descramble, FiltersWithoutASumTakeTheNextMoment) {
         for (Index t = 0; t < 16; ++t)
             W(i, t) -= mean;
     }
-    const auto found = descramble(std::span(&network, 1), library_of(inputs(16, 2000, 9)), {{1, Tap::before}}, 1);
+    const auto found =
+        descramble(std::span(&network, 1), library_of(inputs(16, 2000, 9)), {{1, Tap::before}}, Execution::on_cpu(1));
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, 10);
     const Matrix<double> filters = multiply(*on, Op::transpose, Op::none, stencil.T, found[0].descrambled_weight);
     for (Index i = 0; i < 10; ++i) {
@@ -118,8 +120,8 @@ TEST(Descramble, DeeperScoresAreSkewedToThePositiveSide) {
     const std::vector<Network> networks = {network_of({16, 10, 6}, 10), network_of({16, 10, 6}, 11)};
     const Matrix<double> X = inputs(16, 2000, 12);
     for (const TapRequest tap : {TapRequest{1, Tap::after}, TapRequest{2, Tap::before}}) {
-        const auto found = descramble(networks, library_of(X), {tap}, 2);
-        const auto grams = tap_grams(networks, tap, library_of(X), 1);
+        const auto found = descramble(networks, library_of(X), {tap}, Execution::on_cpu(2));
+        const auto grams = tap_grams(networks, tap, library_of(X), Execution::on_cpu(1));
         for (std::size_t k = 0; k < 2; ++k) {
             const Matrix<double>& P = found[k].solution.P;
             const Stencil stencil = make_stencil(*on, StencilKind::fourier2, P.rows());
@@ -135,7 +137,7 @@ TEST(Descramble, JointGramAddsTheNextLinkAtEqualNorm) {
     const Network network = network_of({16, 10, 6}, 13);
     const Matrix<double> X = inputs(16, 2000, 14);
     DescrambleRequest request{{1, Tap::after}, Criterion::joint, StencilKind::dct, 0.25};
-    const auto found = descramble(std::span(&network, 1), library_of(X), request, 1);
+    const auto found = descramble(std::span(&network, 1), library_of(X), request, Execution::on_cpu(1));
     Matrix<double> G = gram(*on, forward(*on, network, X, 1));
     Matrix<double> link = gram(*on, transpose(network.layers[1].weight));
     const double norm = eigh(*on, G).w.back(), link_norm = eigh(*on, link).w.back();
@@ -144,9 +146,9 @@ TEST(Descramble, JointGramAddsTheNextLinkAtEqualNorm) {
             EXPECT_NEAR(found[0].gram(i, j), G(i, j) / norm + 0.25 * link(i, j) / link_norm, 2000 * u);
     EXPECT_LE(std::abs(found[0].solution.gap), 1e-12);
     request.lambda = 0;  // the signals alone: the minimiser of smoothness
-    const auto none = descramble(std::span(&network, 1), library_of(X), request, 1);
+    const auto none = descramble(std::span(&network, 1), library_of(X), request, Execution::on_cpu(1));
     request.criterion = Criterion::smoothness;
-    const auto plain = descramble(std::span(&network, 1), library_of(X), request, 1);
+    const auto plain = descramble(std::span(&network, 1), library_of(X), request, Execution::on_cpu(1));
     EXPECT_LE(largest_difference(none[0].solution.P, plain[0].solution.P), 1e-9);  // gaps of sigma above 1e-5
 }
 
@@ -157,10 +159,10 @@ TEST(Descramble, BitsDependNeitherOnThreadsNorOnTheOtherNetworks) {
     for (const DescrambleRequest& request :
          {DescrambleRequest{{1, Tap::before}}, DescrambleRequest{{1, Tap::after}, Criterion::joint},
           DescrambleRequest{{2, Tap::before}, Criterion::smoothness, StencilKind::diff2}}) {
-        const auto one = descramble(networks, library_of(X), request, 1);
-        const auto many = descramble(networks, library_of(X), request, 5);
+        const auto one = descramble(networks, library_of(X), request, Execution::on_cpu(1));
+        const auto many = descramble(networks, library_of(X), request, Execution::on_cpu(5));
         for (std::size_t k = 0; k < networks.size(); ++k) {
-            const auto alone = descramble(std::span(&networks[k], 1), library_of(X), request, 2);
+            const auto alone = descramble(std::span(&networks[k], 1), library_of(X), request, Execution::on_cpu(2));
             EXPECT_EQ(one[k].solution.P, many[k].solution.P);
             EXPECT_EQ(one[k].solution.P, alone[0].solution.P);
             EXPECT_EQ(one[k].solution.eta, alone[0].solution.eta);
@@ -171,7 +173,8 @@ TEST(Descramble, BitsDependNeitherOnThreadsNorOnTheOtherNetworks) {
 
 TEST(Descramble, OneSampleIsEnough) {
     const Network network = network_of({16, 10, 6}, 19);
-    const auto found = descramble(std::span(&network, 1), library_of(inputs(16, 1, 20)), {{1, Tap::after}}, 1);
+    const auto found =
+        descramble(std::span(&network, 1), library_of(inputs(16, 1, 20)), {{1, Tap::after}}, Execution::on_cpu(1));
     EXPECT_EQ(found[0].solution.rank, 1);
     EXPECT_LE(found[0].solution.orthogonality, 1e-13);
     EXPECT_LE(std::abs(found[0].solution.gap), 1e-10);
@@ -188,7 +191,7 @@ TEST(Descramble, NamesGoBothWays) {
 
 std::string refusal(const Network& network, const Matrix<double>& X, const DescrambleRequest& request) {
     try {
-        (void)descramble(std::span(&network, 1), library_of(X), request, 1);
+        (void)descramble(std::span(&network, 1), library_of(X), request, Execution::on_cpu(1));
     } catch (const InputError& e) {
         return e.what();
     }

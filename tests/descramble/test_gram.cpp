@@ -66,7 +66,7 @@ TEST(Gram, ByHand) {
             network.layers[0].weight(i, j) = W[i][j];
     Matrix<double> X(2, 2);
     X(0, 0) = X(1, 0) = X(1, 1) = 1;
-    const auto grams = tap_grams(std::span(&network, 1), {}, library_of(X), 1);
+    const auto grams = tap_grams(std::span(&network, 1), {}, library_of(X), Execution::on_cpu(1));
     ASSERT_EQ(grams.size(), 1u);
     const double G[3][3] = {{13, 5, 3}, {5, 2, 1}, {3, 1, 1}};
     for (Index i = 0; i < 3; ++i)
@@ -85,7 +85,7 @@ TEST(Gram, IsThePlainSumForEveryTapAndItsFactorIsTriangular) {
         const std::vector<Network> networks = {network_of({inputs, 12, 9}, 1), network_of({inputs, 12, 9}, 2)};
         const Matrix<double> X = normal(inputs, 2500, 3);
         for (const TapRequest& request : requests) {
-            const auto grams = tap_grams(networks, request, library_of(X), 2);
+            const auto grams = tap_grams(networks, request, library_of(X), Execution::on_cpu(2));
             for (std::size_t k = 0; k < networks.size(); ++k) {
                 Matrix<double> S = signals_of(*on, networks[k], request, X);
                 const std::vector<double> mean = mean_of(S);
@@ -113,7 +113,7 @@ TEST(Gram, MatchesTheGoldenGram) {
         Network network;
         network.layers.push_back({identity(n), {}, Activation::identity, false});
         const Matrix<double> S = golden(n, "S"), G = golden(n, "G");
-        const auto grams = tap_grams(std::span(&network, 1), {}, library_of(S), 1);
+        const auto grams = tap_grams(std::span(&network, 1), {}, library_of(S), Execution::on_cpu(1));
         EXPECT_LE(largest_difference(grams[0].gram, G), 1e-13 * frobenius(G)) << n;
     }
 }
@@ -123,10 +123,10 @@ TEST(Gram, BitsDependNeitherOnThreadsNorOnTheOtherNetworks) {
     const std::vector<Network> networks = {network_of({30, 12, 9}, 1), network_of({30, 12, 9}, 2),
                                            network_of({30, 12, 9}, 3)};
     for (const TapRequest& request : requests) {
-        const auto together = tap_grams(networks, request, library_of(X), 1);
-        const auto threaded = tap_grams(networks, request, library_of(X), 7);
+        const auto together = tap_grams(networks, request, library_of(X), Execution::on_cpu(1));
+        const auto threaded = tap_grams(networks, request, library_of(X), Execution::on_cpu(7));
         for (std::size_t k = 0; k < networks.size(); ++k) {
-            const auto alone = tap_grams(std::span(&networks[k], 1), request, library_of(X), 3);
+            const auto alone = tap_grams(std::span(&networks[k], 1), request, library_of(X), Execution::on_cpu(3));
             for (const TapGram& other : {threaded[k], alone[0]}) {
                 EXPECT_EQ(together[k].factor, other.factor);
                 EXPECT_EQ(together[k].gram, other.gram);
@@ -147,7 +147,7 @@ TEST(Gram, ReadsEachSampleOnceAndInOrderForAllNetworks) {
                                   next += block.cols;
                                   source.read(first, block);
                               }};
-        (void)tap_grams(networks, request, watched, 5);
+        (void)tap_grams(networks, request, watched, Execution::on_cpu(5));
         EXPECT_EQ(next, X.cols());
     }
 }
@@ -159,8 +159,8 @@ TEST(Gram, SumsAloneAgreeWithTheFactor) {
     for (const TapRequest& request : requests) {
         Streaming alone;
         alone.factor = false;
-        const auto with = tap_grams(networks, request, library_of(X), 2);
-        const auto without = tap_grams(networks, request, library_of(X), 2, alone);
+        const auto with = tap_grams(networks, request, library_of(X), Execution::on_cpu(2));
+        const auto without = tap_grams(networks, request, library_of(X), Execution::on_cpu(2), alone);
         for (std::size_t k = 0; k < networks.size(); ++k) {
             EXPECT_EQ(without[k].factor.size(), 0);
             EXPECT_EQ(without[k].samples, X.cols());
@@ -185,7 +185,8 @@ TEST(Gram, CentringKeepsASmallSpreadBesideALargeMean) {
     network.layers.push_back({identity(6), {}, Activation::identity, false});
     Streaming alone;
     alone.factor = false;
-    const auto grams = tap_grams(std::span(&network, 1), {1, Tap::after, false, true}, library_of(X), 2, alone);
+    const auto grams =
+        tap_grams(std::span(&network, 1), {1, Tap::after, false, true}, library_of(X), Execution::on_cpu(2), alone);
     const Matrix<double> S = minus(X, mean_of(X));
     for (Index i = 0; i < 6; ++i)
         for (Index j = 0; j < 6; ++j) {
@@ -213,7 +214,7 @@ TEST(Gram, FactorKeepsComponentsFarBelowTheRoundingOfG) {
     direct.layers.push_back({identity(n), {}, Activation::identity, false});
     shared.layers.push_back({orthogonal(*on, n, 7), {}, Activation::identity, false});
     for (const auto& [network, tap] : {std::pair{direct, Tap::after}, std::pair{shared, Tap::before}}) {
-        const auto grams = tap_grams(std::span(&network, 1), {1, tap}, library_of(S), 1);
+        const auto grams = tap_grams(std::span(&network, 1), {1, tap}, library_of(S), Execution::on_cpu(1));
         const Svd found = svd(*on, grams[0].factor);
         for (Index j = 0; j < n; ++j)  // backward error of QR and SVD: a modest multiple of n u sigma_1, absolute
             EXPECT_NEAR(found.s[j], planted[j], 10 * static_cast<double>(n) * u) << j;
@@ -225,7 +226,7 @@ TEST(Gram, OneSampleGivesRankOne) {
     const Matrix<double> X = normal(10, 1, 8);
     const Network network = network_of({10, 6}, 9);
     for (const Tap tap : {Tap::before, Tap::after}) {
-        const auto grams = tap_grams(std::span(&network, 1), {1, tap}, library_of(X), 1);
+        const auto grams = tap_grams(std::span(&network, 1), {1, tap}, library_of(X), Execution::on_cpu(1));
         const Svd factors = svd(*on, grams[0].factor);
         EXPECT_GT(factors.s[0], 0.1);
         EXPECT_LE(factors.s[1], 60 * u * factors.s[0]);  // 10 n u
@@ -237,10 +238,11 @@ TEST(Gram, ThirdMomentsAreThoseOfTheScores) {
     const Matrix<double> X = normal(30, 2200, 10);
     const std::vector<Network> networks = {network_of({30, 12, 9}, 1), network_of({30, 12, 9}, 2)};
     for (const TapRequest& request : requests) {
-        const auto grams = tap_grams(networks, request, library_of(X), 1);
+        const auto grams = tap_grams(networks, request, library_of(X), Execution::on_cpu(1));
         const Index n = grams[0].gram.rows();
         const std::vector<Matrix<double>> U = {orthogonal(*on, n, 11), orthogonal(*on, n, 12)};
-        const auto moments = tap_third_moments(networks, request, library_of(X), {grams[0].mean, grams[1].mean}, U, 3);
+        const auto moments = tap_third_moments(networks, request, library_of(X), {grams[0].mean, grams[1].mean}, U,
+                                               Execution::on_cpu(3));
         for (std::size_t k = 0; k < 2; ++k) {
             EXPECT_EQ(moments[k], tap_third_moments(*on, networks[k], request, library_of(X), grams[k].mean, U[k]));
             const Matrix<double> S = minus(signals_of(*on, networks[k], request, X), grams[k].mean);
@@ -259,7 +261,7 @@ TEST(Gram, ThirdMomentsAreThoseOfTheScores) {
 
 std::string refusal(std::span<const Network> networks, const TapRequest& request, const Library& library) {
     try {
-        (void)tap_grams(networks, request, library, 2);
+        (void)tap_grams(networks, request, library, Execution::on_cpu(2));
     } catch (const InputError& e) {
         return e.what();
     }
@@ -308,7 +310,7 @@ TEST(Gram, StopsSoonAfterAValueThatIsNotFinite) {
                                   read = std::max(read, first + block.cols);
                                   source.read(first, block);
                               }};
-        EXPECT_THROW((void)tap_grams(networks, request, watched, 1), InputError);
+        EXPECT_THROW((void)tap_grams(networks, request, watched, Execution::on_cpu(1)), InputError);
         EXPECT_EQ(read, 2 * host_leaf);
     }
 }

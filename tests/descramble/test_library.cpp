@@ -74,7 +74,8 @@ TEST(Library, TheGramOfNoiseTendsToNWWT) {
     const Network network = one_layer(W);
     for (const Index samples : {1000, 100000}) {
         const double N = static_cast<double>(samples);
-        const Matrix<double> G = tap_grams(std::span(&network, 1), {}, noise_library(21, samples, 5), 2).front().gram;
+        const Matrix<double> G =
+            tap_grams(std::span(&network, 1), {}, noise_library(21, samples, 5), Execution::on_cpu(2)).front().gram;
         // Wishart: var G_ij = N (C_ii C_jj + C_ij^2)
         const auto variance = [&](Index i, Index j) { return N * (C(i, i) * C(j, j) + C(i, j) * C(i, j)); };
         EXPECT_LE(largest_deviation(G, scaled(C, N), variance), five_sigma) << samples;
@@ -89,11 +90,11 @@ TEST(Library, AMixedGramIsThatOfTheSignalsPlusThatOfTheNoise) {
     for (double& x : X.values())
         x = 1 + .5 * x;
     const Network network = one_layer(W);
-    const Matrix<double> S = tap_grams(std::span(&network, 1), {}, library_of(X), 2).front().gram;
+    const Matrix<double> S = tap_grams(std::span(&network, 1), {}, library_of(X), Execution::on_cpu(2)).front().gram;
     for (const double snr : {.1, 1., 30.}) {
         const double sigma = library_rms(library_of(X)) / snr, power = sigma * sigma, N = static_cast<double>(samples);
         const Matrix<double> G =
-            tap_grams(std::span(&network, 1), {}, with_noise(library_of(X), snr, 8), 2).front().gram;
+            tap_grams(std::span(&network, 1), {}, with_noise(library_of(X), snr, 8), Execution::on_cpu(2)).front().gram;
         Matrix<double> expected = S;
         for (Index i = 0; i < S.size(); ++i)
             expected.data()[i] += power * N * C.data()[i];
@@ -125,9 +126,9 @@ TEST(Library, KeepsNoSumThatIsNotFinite) {
     Streaming streaming;
     streaming.checkpoints = folder / "parts";
     X(1, 1) = 1e200;
-    EXPECT_THROW((void)library_rms(library_of(X), {"cpu"}, streaming), InputError);
+    EXPECT_THROW((void)library_rms(library_of(X), Execution::on_cpu(), streaming), InputError);
     X(1, 1) = good;  // put right: nothing stands in the way
-    EXPECT_EQ(library_rms(library_of(X), {"cpu"}, streaming), expected);
+    EXPECT_EQ(library_rms(library_of(X), Execution::on_cpu(), streaming), expected);
 }
 
 }  // namespace

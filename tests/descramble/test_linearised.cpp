@@ -34,8 +34,10 @@ TEST(Linearised, IsExactForALinearNetwork) {
                             .layer = layer, .tap = tap, .include_bias = include_bias, .centre = centre};
                         TapRequest linearised = request;
                         linearised.linearised = true;
-                        const TapGram truth = tap_grams(std::span(&network, 1), request, library_of(X), 2).front();
-                        const TapGram found = tap_grams(std::span(&network, 1), linearised, library_of(X), 2).front();
+                        const TapGram truth =
+                            tap_grams(std::span(&network, 1), request, library_of(X), Execution::on_cpu(2)).front();
+                        const TapGram found =
+                            tap_grams(std::span(&network, 1), linearised, library_of(X), Execution::on_cpu(2)).front();
                         const double tolerance = static_cast<double>(X.cols()) * u * largest(truth.gram);
                         EXPECT_LE(largest_difference(found.gram, truth.gram), tolerance) << layer;
                         EXPECT_EQ(found.samples, truth.samples);
@@ -58,11 +60,12 @@ TEST(Linearised, BitsDependNeitherOnThreadsNorOnTheOtherNetworks) {
         networks.push_back({{{normal(12, 30, 50 + i), {}, Activation::tanh, false},
                              {normal(9, 12, 60 + i), {}, Activation::softplus, true}}});
     const TapRequest request{.layer = 2, .tap = Tap::after, .linearised = true};
-    const auto together = tap_grams(networks, request, library_of(X), 1),
-               threaded = tap_grams(networks, request, library_of(X), 5);
+    const auto together = tap_grams(networks, request, library_of(X), Execution::on_cpu(1)),
+               threaded = tap_grams(networks, request, library_of(X), Execution::on_cpu(5));
     for (std::size_t i = 0; i < 3; ++i) {
         EXPECT_EQ(together[i].factor, threaded[i].factor);
-        EXPECT_EQ(together[i].factor, tap_grams(std::span(&networks[i], 1), request, library_of(X), 2)[0].factor);
+        EXPECT_EQ(together[i].factor,
+                  tap_grams(std::span(&networks[i], 1), request, library_of(X), Execution::on_cpu(2))[0].factor);
     }
 }
 
@@ -117,8 +120,10 @@ TEST(Linearised, ApproachesTheMinimumAsTheNetworkBecomesLinear) {
         for (double& w : network.layers[0].weight.values())
             w *= deviation / spread;
         DescrambleRequest request{.tap = {.layer = 2, .tap = Tap::before, .linearised = true}};
-        const Descrambling jacobian = descramble(std::span(&network, 1), library_of(X), request, 2).front();
-        const TapGram truth = tap_grams(std::span(&network, 1), {.layer = 2}, library_of(X), 2).front();
+        const Descrambling jacobian =
+            descramble(std::span(&network, 1), library_of(X), request, Execution::on_cpu(2)).front();
+        const TapGram truth =
+            tap_grams(std::span(&network, 1), {.layer = 2}, library_of(X), Execution::on_cpu(2)).front();
         const Solution best = closed_form_from_factor(*on, stencil, truth.factor, samples, {});
         excess.push_back(smoothness(*on, stencil, jacobian.solution.P, truth.factor) / best.eta_bound - 1);
         EXPECT_LT(excess.back() + 1, .1 * best.eta_raw / best.eta_bound) << deviation;

@@ -166,7 +166,8 @@ TEST(RandomizedSvdOfOperators, AgreesWithThePrimitiveAndFindsPlantedSpectraOfImp
     const RandomizedSvd signals = randomized_svd(*on, signals_operator(network, {}, library_of(X), 2), {.rank = 5});
     for (Index j = 0; j < 5; ++j)  // error (sigma_16 / sigma_j)^6, below 1e-17
         EXPECT_NEAR(signals.s[j] / std::pow(.5, j), 1, 2500 * u);
-    const Matrix<double> F = transpose(tap_grams(std::span(&network, 1), {}, library_of(X), 1).front().factor);
+    const Matrix<double> F =
+        transpose(tap_grams(std::span(&network, 1), {}, library_of(X), Execution::on_cpu(1)).front().factor);
     const ExactSpectrum exact = exact_spectrum(*on, F, signals);
     EXPECT_NEAR(exact.error, std::pow(.5, 5), 2500 * u);
     for (Index j = 0; j < 30; ++j)

@@ -51,7 +51,7 @@ protected:
                 reading};
     }
     [[nodiscard]] Execution execution(int threads = 1) const {
-        Execution together("cpu", threads);
+        Execution together = Execution::on_cpu(threads);
         together.ranks = shared;
         return together;
     }
@@ -66,7 +66,7 @@ protected:
     std::vector<TapGram> alone(bool factor = true) {
         Streaming how;
         how.factor = factor;
-        return tap_grams(networks, request, library(), {"cpu", 1}, how);
+        return tap_grams(networks, request, library(), Execution::on_cpu(1), how);
     }
     static void expect_same(const std::vector<TapGram>& found, const std::vector<TapGram>& expected) {
         ASSERT_EQ(found.size(), expected.size());
@@ -193,7 +193,7 @@ TEST_F(TapGramsTest, ThePassBeforeNoiseIsAddedGoesOnWhereItStopped) {
 }
 
 TEST_F(TapGramsTest, AnotherNumberOfRanksGoesOn) {
-    const Execution single("cpu", 2);
+    const Execution single = Execution::on_cpu(2);
     for (const bool factor : {false, true}) {
         const fs::path down = folder / (factor ? "down" : "down_sums"), up = folder / (factor ? "up" : "up_sums");
         const std::vector<TapGram> expected = alone(factor);
@@ -204,7 +204,7 @@ TEST_F(TapGramsTest, AnotherNumberOfRanksGoesOn) {
         if (rank == 0)
             expect_same(found, expected);
         EXPECT_EQ(read_by_all(), samples);
-        on_rank_0([&] { interrupt({"cpu", 1}, up, 0, 3, factor); });  // one rank, then all
+        on_rank_0([&] { interrupt(Execution::on_cpu(1), up, 0, 3, factor); });  // one rank, then all
         expect_same(tap_grams(networks, request, library(), execution(), streaming(up, factor)), expected);
         EXPECT_EQ(read_by_all(), 2 * samples);
     }

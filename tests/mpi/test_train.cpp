@@ -26,13 +26,13 @@ protected:
         config.control_iterations = 120;
     }
     [[nodiscard]] Execution execution(int threads) const {
-        Execution together("cpu", threads);
+        Execution together = Execution::on_cpu(threads);
         together.ranks = shared;
         return together;
     }
     [[nodiscard]] std::vector<MemberState> undisturbed() const {
         std::vector<MemberState> members = study_members(config);
-        train_members(members, config, {"cpu", 1}, {}, {});
+        train_members(members, config, Execution::on_cpu(1), {}, {});
         return members;
     }
     // As they are on disk; of interest to rank 0 only.

@@ -13,6 +13,7 @@
 #include "cuda/device.hpp"
 #include "descrambler/cost.hpp"
 #include "engine.hpp"
+#include "tasks/deer_traces.hpp"
 
 namespace descrambler {
 namespace {
@@ -90,7 +91,7 @@ double deer_trace(Index points) {
     database.times = database.distances = points;
     const DeerTables tables = make_deer_tables(database);
     const OnDevice<float> input(*on, points, 4);
-    on->deer_traces(tables, 1, 1, 0, {.input = input.view()});
+    DeerSource<float>(tables).traces(*on, 1, 1, 0, {.input = input.view()});
     return cost::deer_trace(points, points, 4).flops;
 }
 double dense_forward(Index outputs, Index inputs, Index samples) {

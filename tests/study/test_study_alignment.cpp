@@ -24,7 +24,8 @@ StudyGroup group_of(const std::string& name, Index count, std::uint64_t kind, do
         group.networks.push_back({{{W, {}, Activation::identity, false}}});
     }
     if (count > 0)
-        group.layers.push_back({"layer_1_before_smoothness", {}, descramble(group.networks, library_of(X), {}, 1)});
+        group.layers.push_back(
+            {"layer_1_before_smoothness", {}, descramble(group.networks, library_of(X), {}, Execution::on_cpu(1))});
     return group;
 }
 

@@ -67,7 +67,7 @@ protected:
         StudyOptions options;
         options.config = reduced(GetParam());
         options.folder = folder / name;
-        options.execution = {"cpu", threads};
+        options.execution = Execution::on_cpu(threads);
         return options;
     }
     nlohmann::json summary_of(const std::string& name) const {

@@ -9,6 +9,7 @@
 
 #include "descrambler/backend.hpp"
 #include "descrambler/deer_kernel.hpp"
+#include "tasks/deer_traces.hpp"
 
 namespace descrambler {
 namespace {
@@ -117,7 +118,7 @@ TEST(DeerLibrary, HoldsTheSamplesOfTheBackend) {
             *views[k] = {memory.data() + k * 48, 48, 1};
         out.target = {memory.data() + 240, 32, 1};
         out.distribution = {memory.data() + 272, 32, 1};
-        on->deer_traces(tables, 5, 6, first + sample, out);
+        DeerSource<float>(tables).traces(*on, 5, 6, first + sample, out);
         const auto expect_equal = [&](const Batch<float>& view, const Matrix<float>& matrix) {
             std::vector<float> values(static_cast<std::size_t>(view.rows));
             on->download(view, values.data());

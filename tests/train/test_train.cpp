@@ -28,7 +28,7 @@ StudyConfig small_config() {
 
 std::vector<MemberState> trained(const StudyConfig& config, int threads) {
     std::vector<MemberState> members = study_members(config);
-    train_members(members, config, {"cpu", threads}, {}, {});
+    train_members(members, config, Execution::on_cpu(threads), {}, {});
     return members;
 }
 
@@ -187,7 +187,7 @@ protected:
         int asked = 0;
         Progress progress;
         progress.stop = [&] { return ++asked >= polls; };
-        EXPECT_THROW(train_members(members, config, {"cpu", 2}, folder.path(), progress), Stopped);
+        EXPECT_THROW(train_members(members, config, Execution::on_cpu(2), folder.path(), progress), Stopped);
     }
 };
 
@@ -200,7 +200,7 @@ TEST_F(CheckpointTest, AnInterruptedRunResumesToTheSameBits) {
         done += member.iteration;
     EXPECT_GT(done, 0);
     EXPECT_LT(done, config.iterations * std::ssize(members));
-    train_members(members, config, {"cpu", 1}, folder.path(), {});
+    train_members(members, config, Execution::on_cpu(1), folder.path(), {});
     expect_same(members, undisturbed);
     expect_same(load(), undisturbed);
 }
@@ -209,7 +209,7 @@ TEST_F(CheckpointTest, ALostMemberIsTrainedAgainToTheSameBits) {
     interrupt_after(2);
     std::filesystem::remove(member_path(folder.path(), "001"));
     std::vector<MemberState> members = load();
-    train_members(members, config, {"cpu", 2}, folder.path(), {});
+    train_members(members, config, Execution::on_cpu(2), folder.path(), {});
     expect_same(members, undisturbed);
 }
 
@@ -279,7 +279,7 @@ TEST(Train, ALossThatIsNotFiniteNamesMemberAndIteration) {
     for (double& w : members[1].parameters)
         w = 1e30;
     try {
-        train_members(members, config, {"cpu", 1}, {}, {});
+        train_members(members, config, Execution::on_cpu(1), {}, {});
         FAIL() << "accepted";
     } catch (const Error& error) {
         EXPECT_NE(std::string(error.what()).find("member 001"), std::string::npos) << error.what();
@@ -295,7 +295,7 @@ TEST_F(CheckpointTest, ADamagedMemberIsToldAndTrainedAgainToTheSameBits) {
     ASSERT_EQ(warnings.size(), 1u);
     EXPECT_NE(warnings[0].find("001.h5"), std::string::npos) << warnings[0];
     EXPECT_EQ(members[1].iteration, 0);
-    train_members(members, config, {"cpu", 2}, folder.path(), {});
+    train_members(members, config, Execution::on_cpu(2), folder.path(), {});
     expect_same(members, undisturbed);
 }
 
@@ -331,7 +331,7 @@ TEST_F(CheckpointTest, AMemberThatDivergesIsNamedAndDoesNotStopTheOthers) {
     for (double& w : members[1].parameters)
         w = std::numeric_limits<double>::infinity();  // its loss is NaN at once
     try {
-        train_members(members, config, {"cpu", 2}, folder.path(), {});
+        train_members(members, config, Execution::on_cpu(2), folder.path(), {});
         FAIL() << "trained";
     } catch (const Error& error) {
         EXPECT_NE(std::string(error.what()).find("member 001: the loss is not finite at iteration 0"),

@@ -1,4 +1,4 @@
-#include "cpu/deer.hpp"
+#include "tasks/deer_traces.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -6,12 +6,13 @@
 #include <numbers>
 #include <type_traits>
 
+#include "backend/deer_on_device.hpp"
 #include "core/vector_math.hpp"
 #include "cpu/lapack.hpp"
 #include "cpu/random.hpp"
 #include "descrambler/random.hpp"
 
-namespace descrambler::cpu {
+namespace descrambler {
 namespace {
 
 constexpr Index lanes = 16;  // columns of the scratch memory are padded to a multiple of this
@@ -69,50 +70,95 @@ bool factor_columns(Matrix<double>& E, Index rank_limit, std::vector<std::vector
     }
 }
 
-template <class T>
-void prepare(const DeerTables& tables, DeerScratch<T>& scratch) {
-    if (scratch.kernel == tables.kernel.data() && scratch.database == tables.database)
-        return;
-    const Matrix<double>& K = tables.kernel;
-    const Index times = K.rows(), distances = K.cols();
-    require(times == tables.database.times && distances == tables.database.distances,
-            "deer_traces: tables do not fit their database");
+}  // namespace
 
-    scratch.rank = 0;
-    scratch.direct = distances;
-    scratch.left.clear();
-    scratch.right.clear();
-    if (std::is_same_v<T, float> && std::max(times, distances) <= factored_points_limit) {
-        const Index direct = 5 * distances / 16, rest = distances - direct;
+// Of the tables, in the precision of the samples.
+template <class T>
+struct DeerSource<T>::Prepared {
+    DeerDatabase database;
+    double first_nm = 0, range_nm = 0;  // of the distances
+    std::vector<T> kernel, log_time;    // K [times, distances] for a device; ln t, padded
+    // K = [left, the first `direct` columns of K] [right p_rest; p_direct]; rank 0: K as it is
+    Index rank = 0, direct = 0;
+    std::vector<T> left, right;
+
+    explicit Prepared(const DeerTables& tables)
+        : database(tables.database),
+          first_nm(tables.distance_nm.front()),
+          range_nm(tables.distance_nm.back() - tables.distance_nm.front()) {
+        const Matrix<double>& K = tables.kernel;
+        require(K.rows() == database.times && K.cols() == database.distances,
+                "deer_traces: tables do not fit their database");
+        kernel.assign(K.values().begin(), K.values().end());
+        factor(K);
+        left.insert(left.end(), kernel.begin(), kernel.begin() + K.rows() * direct);
+        log_time.assign(static_cast<std::size_t>(padded(K.rows())), 0);
+        for (std::size_t i = 0; i < tables.time_us.size(); ++i)
+            log_time[i] = static_cast<T>(std::log(tables.time_us[i]));  // -inf at 0: exp gives the background 1
+    }
+
+private:
+    void factor(const Matrix<double>& K) {
+        const Index times = K.rows(), distances = K.cols();
+        direct = distances;
+        if (!std::is_same_v<T, float> || std::max(times, distances) > factored_points_limit)
+            return;
+        const Index kept = 5 * distances / 16, rest = distances - kept;
         Matrix<double> E(times, rest);
-        std::copy_n(K.data() + direct * times, E.size(), E.data());
+        std::copy_n(K.data() + kept * times, E.size(), E.data());
         std::vector<std::vector<double>> Q, R;
         // gain of a quarter at least
-        const Index rank_limit = (3 * times * distances / 4 - times * direct) / (times + rest);
-        if (factor_columns(E, rank_limit, Q, R)) {
-            scratch.rank = std::ssize(Q);
-            scratch.direct = direct;
-            for (const std::vector<double>& q : Q)
-                for (const double x : q)
-                    scratch.left.push_back(static_cast<T>(x));
-            for (std::size_t j = 0; j < static_cast<std::size_t>(rest); ++j)
-                for (const std::vector<double>& r : R)
-                    scratch.right.push_back(static_cast<T>(r[j]));
-        }
+        const Index rank_limit = (3 * times * distances / 4 - times * kept) / (times + rest);
+        if (!factor_columns(E, rank_limit, Q, R))
+            return;
+        rank = std::ssize(Q);
+        direct = kept;
+        for (const std::vector<double>& q : Q)
+            for (const double x : q)
+                left.push_back(static_cast<T>(x));
+        for (std::size_t j = 0; j < static_cast<std::size_t>(rest); ++j)
+            for (const std::vector<double>& r : R)
+                right.push_back(static_cast<T>(r[j]));
     }
-    for (Index e = 0; e < times * scratch.direct; ++e)
-        scratch.left.push_back(static_cast<T>(K.data()[e]));
+};
 
-    scratch.log_time.assign(static_cast<std::size_t>(padded(times)), 0);
-    for (std::size_t i = 0; i < tables.time_us.size(); ++i)
-        scratch.log_time[i] = static_cast<T>(std::log(tables.time_us[i]));  // -inf at 0: exp gives the background 1
-    const std::size_t spare = 64 / sizeof(T);                               // for alignment
-    scratch.weights.assign(static_cast<std::size_t>((padded(scratch.rank) + padded(distances)) * deer_tile) + spare, 0);
-    scratch.traces.assign(static_cast<std::size_t>(padded(times) * deer_tile) + spare, 0);
-    scratch.columns.assign(static_cast<std::size_t>(4 * padded(times) + padded(distances)) + spare, 0);
-    scratch.kernel = K.data();
-    scratch.database = tables.database;
-}
+// Working memory, kept with a backend of the host; the source that drew there last.
+template <class T>
+struct DeerSource<T>::HostMemory {
+    std::shared_ptr<const Prepared> of;  // held, so that no other source can have its address
+    std::vector<T> weights, traces, columns;
+    void fit(const std::shared_ptr<const Prepared>& p) {
+        if (of == p)
+            return;
+        const std::size_t spare = 64 / sizeof(T);  // for alignment
+        const Index times = padded(p->database.times), distances = padded(p->database.distances);
+        weights.assign(static_cast<std::size_t>((padded(p->rank) + distances) * deer_tile) + spare, 0);
+        traces.assign(static_cast<std::size_t>(times * deer_tile) + spare, 0);
+        columns.assign(static_cast<std::size_t>(4 * times + distances) + spare, 0);
+        of = p;
+    }
+};
+
+// Kept with a backend of a device: the tables of the source that drew there last.
+template <class T>
+struct DeerSource<T>::DeviceTables {
+    std::shared_ptr<const Prepared> of;
+    Buffer<T> kernel, log_time;
+    void fit(Backend<T>& on, const std::shared_ptr<const Prepared>& p) {
+        if (of == p)
+            return;
+        const auto send = [&](const std::vector<T>& from, Index size) {
+            Buffer<T> to = on.allocate(size);
+            on.upload(from.data(), to.view(size, 1));
+            return to;
+        };
+        kernel = send(p->kernel, p->database.times * p->database.distances);
+        log_time = send(p->log_time, p->database.times);
+        of = p;
+    }
+};
+
+namespace {
 
 template <class T>
 T* aligned(std::vector<T>& memory) {
@@ -137,20 +183,20 @@ struct Parameters {
 
 // Parameter words of the samples of one tile.
 struct TileWords {
-    PhiloxLanes blocks[deer_tile / philox_lanes][deer_parameter_blocks];
+    cpu::PhiloxLanes blocks[deer_tile / cpu::philox_lanes][deer_parameter_blocks];
 
     void draw(std::uint64_t seed, std::uint64_t stream, Index tile, const DeerDatabase& d) {
         const std::uint64_t step = static_cast<std::uint64_t>(deer_blocks(d.times));
         const Index wanted = (8 + 5 * d.peaks_max + 3) / 4;
-        for (Index group = 0; group < deer_tile / philox_lanes; ++group)
+        for (Index group = 0; group < deer_tile / cpu::philox_lanes; ++group)
             for (Index b = 0; b < wanted; ++b)
-                philox_blocks(seed, stream,
-                              static_cast<std::uint64_t>(tile * deer_tile + group * philox_lanes) * step +
-                                  static_cast<std::uint64_t>(b),
-                              step, blocks[group][b]);
+                cpu::philox_blocks(seed, stream,
+                                   static_cast<std::uint64_t>(tile * deer_tile + group * cpu::philox_lanes) * step +
+                                       static_cast<std::uint64_t>(b),
+                                   step, blocks[group][b]);
     }
     [[nodiscard]] double uniform(Index sample, Index word) const {
-        return uniform_f32(blocks[sample / philox_lanes][word / 4].word[word % 4][sample % philox_lanes]);
+        return uniform_f32(blocks[sample / cpu::philox_lanes][word / 4].word[word % 4][sample % cpu::philox_lanes]);
     }
     // on (0, 1), density 2 (1 - x)
     [[nodiscard]] double triangular(Index sample, Index word) const {
@@ -160,8 +206,8 @@ struct TileWords {
 
 // In double precision, whatever T is: both precisions draw the same samples.
 template <class T>
-void read_parameters(const DeerTables& tables, const TileWords& words, Index sample, Parameters<T>& p) {
-    const DeerDatabase& d = tables.database;
+void read_parameters(const DeerDatabase& d, double first, double range, const TileWords& words, Index sample,
+                     Parameters<T>& p) {
     const auto between = [&](double low, double high, Index word) {
         return low + (high - low) * words.uniform(sample, word);
     };
@@ -174,7 +220,6 @@ void read_parameters(const DeerTables& tables, const TileWords& words, Index sam
     p.exponent = static_cast<T>(exponent);
     p.log_rate = static_cast<T>(exponent * std::log(rate));
 
-    const double first = tables.distance_nm.front(), range = tables.distance_nm.back() - first;
     const double step = range / static_cast<double>(d.distances - 1);
     const double per_fwhm = 1 / (2 * std::sqrt(2 * std::numbers::ln2));
     for (int q = 0; q < p.peaks; ++q) {
@@ -311,21 +356,96 @@ void write(const T* column, const Batch<T>& out, Index sample) {
 }  // namespace
 
 template <class T>
-void deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t stream, Index first,
-                 const DeerSamples<T>& out, DeerScratch<T>& scratch) {
-    prepare(tables, scratch);
+Index DeerSource<T>::inputs() const {
+    return prepared_->database.times;
+}
+template <class T>
+Index DeerSource<T>::outputs() const {
+    return prepared_->database.distances;
+}
+
+template <class T>
+DeerSource<T>::DeerSource(const DeerTables& tables) : prepared_(std::make_shared<const Prepared>(tables)) {}
+
+template <class T>
+void DeerSource<T>::draw(Backend<T>& on, std::uint64_t seed, std::uint64_t stream, Index first, Batch<T> input,
+                         Batch<T> target) const {
+    traces(on, seed, stream, first, {.input = input, .target = target});
+}
+
+template <class T>
+void DeerSource<T>::draw_all(Backend<T>& on, std::uint64_t seed, std::span<const std::uint64_t> streams, Index first,
+                             Batch<T> input, Batch<T> target) const {
+    if (on.on_host())
+        SampleSource<T>::draw_all(on, seed, streams, first, input, target);
+    else
+        on_device(on, seed, streams, first, {.input = input, .target = target});
+}
+
+template <class T>
+void DeerSource<T>::traces(Backend<T>& on, std::uint64_t seed, std::uint64_t stream, Index first,
+                           const DeerSamples<T>& out) const {
+    Index count = -1;
+    const auto check = [&](const Batch<T>& view, Index rows) {
+        if (view.data == nullptr)
+            return;
+        require(view.rows == rows && view.batch == 1, "deer_traces: a view has the wrong number of points");
+        require(count == -1 || count == view.cols, "deer_traces: views of different numbers of samples");
+        count = view.cols;
+    };
+    for (const Batch<T>* view : {&out.input, &out.trace, &out.clean, &out.form_factor, &out.background})
+        check(*view, inputs());
+    for (const Batch<T>* view : {&out.target, &out.distribution})
+        check(*view, outputs());
+    require(first >= 0, "deer_traces: negative first sample");
+    if (count <= 0)
+        return;
+    if (on.on_host())
+        on_host(on, seed, stream, first, out, count);
+    else
+        on_device(on, seed, {&stream, 1}, first, out);
+}
+
+template <class T>
+void DeerSource<T>::on_device(Backend<T>& on, std::uint64_t seed, std::span<const std::uint64_t> streams, Index first,
+                              const DeerSamples<T>& out) const {
+    static_assert(deer_words_blocks == deer_parameter_blocks && deer_most_peaks == deer_peaks_limit);
+    const DeerDatabase& d = prepared_->database;
+    const DeerRanges ranges{.times = d.times,
+                            .distances = d.distances,
+                            .peaks_min = d.peaks_min,
+                            .peaks_max = d.peaks_max,
+                            .fwhm_min = d.fwhm_min,
+                            .fwhm_max = d.fwhm_max,
+                            .depth_min = d.depth_min,
+                            .depth_max = d.depth_max,
+                            .rate_min = d.rate_min_mhz,
+                            .rate_max = d.rate_max_mhz,
+                            .dimension_min = d.dimension_min,
+                            .dimension_max = d.dimension_max,
+                            .noise_max = d.noise_max,
+                            .first_nm = prepared_->first_nm,
+                            .range_nm = prepared_->range_nm,
+                            .boxed_input = d.input == InputScaling::boxed,
+                            .mean_target = d.target == TargetScaling::mean};
+    DeviceTables& tables = on.template kept<DeviceTables>();
+    tables.fit(on, prepared_);
+    deer_on_device<T>(on, ranges, tables.kernel.data(), tables.log_time.data(), seed, streams, first,
+                      {out.input, out.target, out.trace, out.clean, out.form_factor, out.background, out.distribution});
+}
+
+template <class T>
+void DeerSource<T>::on_host(Backend<T>& on, std::uint64_t seed, std::uint64_t stream, Index first,
+                            const DeerSamples<T>& out, Index count) const {
+    const Prepared& tables = *prepared_;
+    HostMemory& memory = on.template kept<HostMemory>();
+    memory.fit(prepared_);
     const DeerDatabase& d = tables.database;
     const Index times = d.times, distances = d.distances, n = padded(times);
-    Index count = 0;
-    for (const Batch<T>* view :
-         {&out.input, &out.target, &out.trace, &out.clean, &out.form_factor, &out.background, &out.distribution})
-        if (view->data != nullptr)
-            count = view->cols;
-
-    const Index front = padded(scratch.rank), ld = front + padded(distances);
-    T* const weights = aligned(scratch.weights);  // per column: padding, R p_rest, p
-    T* const traces = aligned(scratch.traces);    // K p
-    T* const B = aligned(scratch.columns);
+    const Index front = padded(tables.rank), ld = front + padded(distances);
+    T* const weights = aligned(memory.weights);  // per column: padding, R p_rest, p
+    T* const traces = aligned(memory.traces);    // K p
+    T* const B = aligned(memory.columns);
     T *const v = B + n, *const x = v + n, *const scaled = x + n, *const y = scaled + n;
     TileWords words;
     Parameters<T> parameters[deer_tile];
@@ -337,7 +457,7 @@ void deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t str
         for (Index s = begin; s < end; ++s) {
             const Index column = tile * deer_tile + s - first;
             T* p = weights + s * ld + front;
-            read_parameters(tables, words, s, parameters[s]);
+            read_parameters(d, tables.first_nm, tables.range_nm, words, s, parameters[s]);
             distribution(parameters[s], distances, p);
             write(p, out.distribution, column);
             if (out.target.data != nullptr) {
@@ -347,14 +467,14 @@ void deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t str
         }
 
         // The whole tile, whatever the rest of it holds: a column's bits may depend on the size of the product.
-        if (scratch.rank > 0)
-            gemm(CblasNoTrans, CblasNoTrans, static_cast<int>(scratch.rank), static_cast<int>(deer_tile),
-                 static_cast<int>(distances - scratch.direct), T{1}, scratch.right.data(),
-                 static_cast<int>(scratch.rank), weights + front + scratch.direct, static_cast<int>(ld), T{0},
-                 weights + front - scratch.rank, static_cast<int>(ld));
-        gemm(CblasNoTrans, CblasNoTrans, static_cast<int>(times), static_cast<int>(deer_tile),
-             static_cast<int>(scratch.rank + scratch.direct), T{1}, scratch.left.data(), static_cast<int>(times),
-             weights + front - scratch.rank, static_cast<int>(ld), T{0}, traces, static_cast<int>(n));
+        if (tables.rank > 0)
+            cpu::gemm(CblasNoTrans, CblasNoTrans, static_cast<int>(tables.rank), static_cast<int>(deer_tile),
+                      static_cast<int>(distances - tables.direct), T{1}, tables.right.data(),
+                      static_cast<int>(tables.rank), weights + front + tables.direct, static_cast<int>(ld), T{0},
+                      weights + front - tables.rank, static_cast<int>(ld));
+        cpu::gemm(CblasNoTrans, CblasNoTrans, static_cast<int>(times), static_cast<int>(deer_tile),
+                  static_cast<int>(tables.rank + tables.direct), T{1}, tables.left.data(), static_cast<int>(times),
+                  weights + front - tables.rank, static_cast<int>(ld), T{0}, traces, static_cast<int>(n));
 
         for (Index s = begin; s < end; ++s) {
             const Index column = tile * deer_tile + s - first;
@@ -363,8 +483,8 @@ void deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t str
                 static_cast<std::uint64_t>(deer_parameter_blocks);
             T* f = traces + s * n;
             f[0] = 1;  // K(0, r) = 1 and sum p = 1
-            random_normal(seed, stream, block, x, times);
-            modulate(parameters[s], scratch.log_time.data(), f, n, B, v, x);
+            cpu::random_normal(seed, stream, block, x, times);
+            modulate(parameters[s], tables.log_time.data(), f, n, B, v, x);
             write(f, out.form_factor, column);
             write(B, out.background, column);
             write(x, out.trace, column);
@@ -387,9 +507,7 @@ void deer_traces(const DeerTables& tables, std::uint64_t seed, std::uint64_t str
     }
 }
 
-template void deer_traces<float>(const DeerTables&, std::uint64_t, std::uint64_t, Index, const DeerSamples<float>&,
-                                 DeerScratch<float>&);
-template void deer_traces<double>(const DeerTables&, std::uint64_t, std::uint64_t, Index, const DeerSamples<double>&,
-                                  DeerScratch<double>&);
+template class DeerSource<float>;
+template class DeerSource<double>;
 
-}  // namespace descrambler::cpu
+}  // namespace descrambler

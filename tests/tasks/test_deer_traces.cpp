@@ -1,4 +1,4 @@
-#include "cpu/deer.hpp"
+#include "tasks/deer_traces.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,21 +6,20 @@
 #include <cmath>
 #include <numeric>
 
-#include "cpu/algebra.hpp"
 #include "cpu/random.hpp"
 #include "descrambler/deer_kernel.hpp"
 #include "descrambler/random.hpp"
 
-namespace descrambler::cpu {
+namespace descrambler {
 namespace {
 
 constexpr std::uint64_t seed = 1234;
 
 template <class T>
-struct Library {
+struct Drawn {
     Matrix<T> input, target, trace, clean, form_factor, background, distribution;
 
-    Library(const DeerDatabase& d, Index n)
+    Drawn(const DeerDatabase& d, Index n)
         : input(d.times, n),
           target(d.distances, n),
           trace(d.times, n),
@@ -33,15 +32,14 @@ struct Library {
         return {part(input),       part(target),     part(trace),       part(clean),
                 part(form_factor), part(background), part(distribution)};
     }
-    bool operator==(const Library&) const = default;
+    bool operator==(const Drawn&) const = default;
 };
 
 template <class T>
-Library<T> draw(const DeerTables& tables, std::uint64_t stream, Index first, Index count) {
-    single_threaded_blas();
-    Library<T> library(tables.database, count);
-    DeerScratch<T> scratch;
-    deer_traces(tables, seed, stream, first, library.columns(0, count), scratch);
+Drawn<T> draw(const DeerTables& tables, std::uint64_t stream, Index first, Index count) {
+    const auto on = make_cpu_backend<T>(1);
+    Drawn<T> library(tables.database, count);
+    DeerSource<T>(tables).traces(*on, seed, stream, first, library.columns(0, count));
     return library;
 }
 
@@ -81,37 +79,52 @@ TYPED_TEST_SUITE(Deer, Reals);
 TYPED_TEST(Deer, SamplesDoNotDependOnHowTheyAreAskedFor) {
     using T = TypeParam;
     for (const DeerTables* tables : {&pnas(), &odd()}) {
-        const Library<T> whole = draw<T>(*tables, 3, 0, 256);
-        Library<T> pieces(tables->database, 256);
-        DeerScratch<T> scratch;
+        const Drawn<T> whole = draw<T>(*tables, 3, 0, 256);
+        Drawn<T> pieces(tables->database, 256);
+        const auto on = make_cpu_backend<T>(1);
+        const DeerSource<T> source(*tables);
         const Index cuts[] = {0, 1, 2, 63, 64, 65, 130, 192, 255, 256};
         for (std::size_t k = std::size(cuts) - 1; k-- > 0;)  // from the last
-            deer_traces(*tables, seed, 3, cuts[k], pieces.columns(cuts[k], cuts[k + 1] - cuts[k]), scratch);
+            source.traces(*on, seed, 3, cuts[k], pieces.columns(cuts[k], cuts[k + 1] - cuts[k]));
         EXPECT_TRUE(whole == pieces);
         EXPECT_FALSE(whole == draw<T>(*tables, 4, 0, 256));
     }
 }
 
-TYPED_TEST(Deer, ScratchServesSeveralTables) {
+TYPED_TEST(Deer, OneBackendServesSeveralSources) {
     using T = TypeParam;
-    DeerScratch<T> scratch;
+    const auto on = make_cpu_backend<T>(1);
     for (const DeerTables* tables : {&pnas(), &odd(), &pnas()}) {
-        Library<T> library(tables->database, 3);
-        deer_traces(*tables, seed, 1, 10, library.columns(0, 3), scratch);
+        Drawn<T> library(tables->database, 3);
+        DeerSource<T>(*tables).traces(*on, seed, 1, 10, library.columns(0, 3));
         EXPECT_TRUE(library == draw<T>(*tables, 1, 10, 3));
     }
 }
 
+TYPED_TEST(Deer, SeesAKernelThatWasEditedInPlace) {
+    using T = TypeParam;
+    const auto on = make_cpu_backend<T>(1);
+    DeerTables tables = pnas();
+    Drawn<T> before(tables.database, 3), after(tables.database, 3), kept(tables.database, 3);
+    const DeerSource<T> first(tables);
+    first.traces(*on, seed, 1, 0, before.columns(0, 3));
+    for (double& k : tables.kernel.values())
+        k *= 0.5;
+    DeerSource<T>(tables).traces(*on, seed, 1, 0, after.columns(0, 3));
+    EXPECT_NEAR(after.form_factor(9, 1), 0.5 * static_cast<double>(before.form_factor(9, 1)), 2e-6);
+    first.traces(*on, seed, 1, 0, kept.columns(0, 3));  // which has taken its tables over
+    EXPECT_TRUE(kept == before);
+}
+
 TYPED_TEST(Deer, LeavesOutWhatIsNotWanted) {
     using T = TypeParam;
-    const Library<T> whole = draw<T>(pnas(), 3, 20, 100);
-    Library<T> some(pnas().database, 100);
-    DeerScratch<T> scratch;
+    const Drawn<T> whole = draw<T>(pnas(), 3, 20, 100);
+    Drawn<T> some(pnas().database, 100);
     const DeerSamples<T> all = some.columns(0, 100);
     DeerSamples<T> out;
     out.input = all.input;
     out.target = all.target;
-    deer_traces(pnas(), seed, 3, 20, out, scratch);
+    DeerSource<T>(pnas()).traces(*make_cpu_backend<T>(1), seed, 3, 20, out);
     EXPECT_TRUE(some.input == whole.input);
     EXPECT_TRUE(some.target == whole.target);
     EXPECT_TRUE(some.trace == Matrix<T>(256, 100));
@@ -123,7 +136,7 @@ TYPED_TEST(Deer, SatisfiesItsEquations) {
     for (const DeerTables* tables : {&pnas(), &odd(), &odd_boxed()}) {
         const DeerDatabase& d = tables->database;
         const Index n = 100;
-        const Library<T> x = draw<T>(*tables, 5, 37, n);
+        const Drawn<T> x = draw<T>(*tables, 5, 37, n);
         for (Index s = 0; s < n; ++s) {
             double total = 0, most = 0;
             for (const T p : x.distribution.column(s)) {
@@ -180,7 +193,7 @@ TYPED_TEST(Deer, FollowsTheDocumentedWords) {
     for (const DeerTables* tables : {&pnas(), &odd()}) {
         const DeerDatabase& d = tables->database;
         const Index first = 61, n = 8;
-        const Library<T> x = draw<T>(*tables, 9, first, n);
+        const Drawn<T> x = draw<T>(*tables, 9, first, n);
         for (Index s = 0; s < n; ++s) {
             const std::uint64_t block = static_cast<std::uint64_t>((first + s) * deer_blocks(d.times));
             const auto U = [&](int word) {
@@ -212,7 +225,7 @@ TYPED_TEST(Deer, FollowsTheDocumentedWords) {
                 ASSERT_NEAR(x.distribution(static_cast<Index>(j), s), p[j] / total, tolerance * most) << s << " " << j;
 
             std::vector<T> g(static_cast<std::size_t>(d.times));
-            random_normal(seed, 9, block + static_cast<std::uint64_t>(deer_parameter_blocks), g.data(), d.times);
+            cpu::random_normal(seed, 9, block + static_cast<std::uint64_t>(deer_parameter_blocks), g.data(), d.times);
             const auto trace = x.trace.column(s);
             const auto [low, high] = std::minmax_element(trace.begin(), trace.end());
             for (Index i = 0; i < d.times; ++i) {
@@ -237,8 +250,8 @@ TEST(DeerGenerator, DrawsTheSameSamplesInBothPrecisions) {
     DeerDatabase d = deer_preset("pnas");
     d.noise_max = 0;
     const DeerTables tables = make_deer_tables(d);
-    const Library<float> x = draw<float>(tables, 2, 0, 256);
-    const Library<double> y = draw<double>(tables, 2, 0, 256);
+    const Drawn<float> x = draw<float>(tables, 2, 0, 256);
+    const Drawn<double> y = draw<double>(tables, 2, 0, 256);
     for (Index e = 0; e < x.trace.size(); ++e) {
         ASSERT_NEAR(x.trace.data()[e], y.trace.data()[e], 2e-6);  // 16 units of single precision
         ASSERT_NEAR(x.target.data()[e], y.target.data()[e], 2e-6);
@@ -255,7 +268,7 @@ double median(std::vector<double> x) {
 TEST(DeerGenerator, PredictingTheMeanHasTheKnownError) {
     for (std::uint64_t stream = 0; stream < 4; ++stream) {
         const Index n = 2000;
-        const Library<float> x = draw<float>(pnas(), stream::validation + stream, 0, n);
+        const Drawn<float> x = draw<float>(pnas(), stream::validation + stream, 0, n);
         std::vector<double> mean(256), errors;
         for (Index s = 0; s < n; ++s)
             for (std::size_t j = 0; j < 256; ++j)
@@ -286,7 +299,7 @@ TEST(DeerGenerator, NoiseAndDepthHaveTheirDistributions) {
     d.peaks_max = 1;
     const DeerTables tables = make_deer_tables(d);
     const Index n = 2000;
-    const Library<double> x = draw<double>(tables, 1, 0, n);
+    const Drawn<double> x = draw<double>(tables, 1, 0, n);
     double depth_sum = 0, level_sum = 0, level_squares = 0, lowest = 1, highest = 0, lowest_level = 1,
            highest_level = 0;
     for (Index s = 0; s < n; ++s) {
@@ -320,7 +333,7 @@ TEST(DeerGenerator, NoiseAndDepthHaveTheirDistributions) {
 
 TEST(DeerGenerator, BackgroundHasItsRanges) {
     const Index n = 2000;
-    const Library<double> x = draw<double>(pnas(), 8, 0, n);
+    const Drawn<double> x = draw<double>(pnas(), 8, 0, n);
     double k_low = 1, k_high = 0, d_low = 9, d_high = 0, k_sum = 0, d_sum = 0;
     for (Index s = 0; s < n; ++s) {  // -ln B = (k t)^(d/3), from two times
         const double a = std::log(-std::log(x.background(100, s))), b = std::log(-std::log(x.background(200, s)));
@@ -353,7 +366,7 @@ TEST(DeerGenerator, PeaksHaveTheirRanges) {
     const DeerTables tables = make_deer_tables(d);
     const double low = tables.distance_nm.front(), high = tables.distance_nm.back();
     const Index n = 2000;
-    const Library<double> x = draw<double>(tables, 8, 0, n);
+    const Drawn<double> x = draw<double>(tables, 8, 0, n);
     double sum = 0;
     for (Index s = 0; s < n; ++s) {
         const auto p = x.distribution.column(s);
@@ -376,7 +389,7 @@ TEST(DeerGenerator, PeaksHaveTheirRanges) {
 
 TEST(DeerGenerator, SecondPresetWorks) {
     const DeerTables tables = make_deer_tables(deer_preset("deernet2"));
-    const Library<float> x = draw<float>(tables, 8, 0, 64);
+    const Drawn<float> x = draw<float>(tables, 8, 0, 64);
     for (Index s = 0; s < 64; ++s) {
         double sum = 0;
         for (const float y : x.target.column(s))
@@ -393,10 +406,10 @@ TEST(DeerGenerator, ConstantTraceIsBoxedToZero) {
     d.depth_min = 0;
     d.depth_max = 1e-12;
     d.rate_max_mhz = 0;
-    const Library<float> x = draw<float>(make_deer_tables(d), 1, 0, 3);
+    const Drawn<float> x = draw<float>(make_deer_tables(d), 1, 0, 3);
     for (const float y : x.input.values())
         EXPECT_EQ(y, 0);
 }
 
 }  // namespace
-}  // namespace descrambler::cpu
+}  // namespace descrambler

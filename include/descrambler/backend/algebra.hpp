@@ -1,0 +1,32 @@
+// Products and sums of batches.
+#pragma once
+
+#include "descrambler/array.hpp"
+
+namespace descrambler {
+
+enum class Op { none, transpose };
+
+template <class T>
+class Algebra {
+public:
+    // C = alpha op(A) op(B) + beta C. A and B may be shared by the batch (stride 0), C not.
+    void gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C);
+    // G = S S^T + beta G, whole matrix: S [n, N], G [n, n]
+    void gram(Batch<const T> S, T beta, Batch<T> G);
+    // y = alpha x + beta y; a factor of zero drops its operand, NaN included
+    void axpby(T alpha, Batch<const T> x, T beta, Batch<T> y);
+    // r [1, 1]: r[b] = <x, y>
+    void dot(Batch<const T> x, Batch<const T> y, Batch<T> r);
+
+protected:
+    ~Algebra() = default;
+
+private:
+    virtual void do_gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C) = 0;
+    virtual void do_gram(Batch<const T> S, T beta, Batch<T> G) = 0;
+    virtual void do_axpby(T alpha, Batch<const T> x, T beta, Batch<T> y) = 0;
+    virtual void do_dot(Batch<const T> x, Batch<const T> y, Batch<T> r) = 0;
+};
+
+}  // namespace descrambler

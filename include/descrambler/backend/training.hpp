@@ -1,0 +1,85 @@
+// Optimisation steps of ensembles: draw, forward, loss, backward, Adam.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "descrambler/backend/dense.hpp"
+
+namespace descrambler {
+
+template <class T>
+class Backend;
+
+enum class Loss { mse, rmse };  // mean squared error of a batch (over samples and outputs), and its square root
+
+// Adam (Kingma, Ba 2014) with L2 coupled to the gradient: g + decay * w enters the moments.
+struct AdamOptions {
+    double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+};
+
+// Where training takes its samples from: a sample is a function of seed, stream and index alone. Immutable while it is
+// used, by several threads at a time, each with a backend of its own; working memory is kept with that backend
+// (Memory::kept), so that a draw costs no allocation.
+template <class T>  // float, double
+class SampleSource {
+public:
+    virtual ~SampleSource() = default;
+    [[nodiscard]] virtual Index inputs() const = 0;   // numbers of an input
+    [[nodiscard]] virtual Index outputs() const = 0;  // and of its target
+    // Samples first .. first + n - 1 of a stream: input [inputs, n], target [outputs, n], one item, where `on` computes.
+    virtual void draw(Backend<T>& on, std::uint64_t seed, std::uint64_t stream, Index first, Batch<T> input,
+                      Batch<T> target) const = 0;
+    // Whether `on` may be a device; otherwise samples are drawn on the host and uploaded.
+    [[nodiscard]] virtual bool on_device() const { return false; }
+    // The same samples of several streams: item b of input and target is of streams[b].
+    virtual void draw_all(Backend<T>& on, std::uint64_t seed, std::span<const std::uint64_t> streams, Index first,
+                          Batch<T> input, Batch<T> target) const {
+        for (Index b = 0; b < input.batch; ++b)
+            draw(on, seed, streams[static_cast<std::size_t>(b)], first, input.item(b), target.item(b));
+    }
+};
+
+// What one member of an ensemble trains with.
+struct MemberPlan {
+    std::uint64_t member = 0;  // its streams: stream::member + member, stream::shuffle + member
+    Index iterations = 0;      // whole length of its schedule
+    double decay = 1e-6;
+    bool shuffled = false;  // targets permuted within each batch, a fresh permutation every batch
+};
+
+// What all members of an ensemble share.
+//   rate(it) = rate (rate_floor + (1 - rate_floor) (1 + cos(pi it / iterations)) / 2)
+template <class T>
+struct TrainPlan {
+    std::span<const Layer> layers;
+    Index batch_size = 256;
+    double rate = 1e-2, rate_floor = 0.01;
+    AdamOptions adam;
+    Loss loss = Loss::mse;
+    std::uint64_t seed = 0;
+    const SampleSource<T>* samples = nullptr;
+};
+
+template <class T>
+class Training {
+public:
+    // w, m, v of one Adam step; step counts from 1
+    void adam_step(const AdamOptions& options, T rate, T decay, Index step, Batch<const T> g, Batch<T> m, Batch<T> v,
+                   Batch<T> w);
+    // Steps first .. last-1 of every member that has them; parameters, m, v [P, 1] x members as mlp.hpp packs them;
+    // loss [last - first, 1] x members, NaN beyond a member's schedule.
+    void train(const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index first, Index last,
+               Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss);
+
+protected:
+    ~Training() = default;
+
+private:
+    virtual void do_adam_step(const AdamOptions& options, T rate, T decay, Index step, Batch<const T> g, Batch<T> m,
+                              Batch<T> v, Batch<T> w) = 0;
+    virtual void do_train(const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index first, Index last,
+                          Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss) = 0;
+};
+
+}  // namespace descrambler
