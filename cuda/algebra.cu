@@ -15,13 +15,19 @@ namespace {
 constexpr int threads = 256;
 constexpr Index dot_slice = 65536;
 
+// Where number e of an item stands, counted column by column.
+template <class T>
+__device__ __forceinline__ Index place(const Batch<T>& x, Index e) {
+    return x.packed() ? e : e / x.rows * x.ld + e % x.rows;
+}
+
 template <class T>
 __global__ void __launch_bounds__(threads) axpby_kernel(T alpha, Batch<const T> x, T beta, Batch<T> y) {
     const Index step = static_cast<Index>(gridDim.x) * blockDim.x, size = y.size();
     for (Index e = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; e < size * y.batch; e += step) {
         const Index item = y.batch == 1 ? 0 : e / size, at = e - item * size;
-        T& to = y.data[item * y.stride + at];
-        to = (alpha == 0 ? T{0} : alpha * x.data[item * x.stride + at]) + (beta == 0 ? T{0} : beta * to);
+        T& to = y.data[item * y.stride + place(y, at)];
+        to = (alpha == 0 ? T{0} : alpha * x.data[item * x.stride + place(x, at)]) + (beta == 0 ? T{0} : beta * to);
     }
 }
 
@@ -35,7 +41,7 @@ __global__ void __launch_bounds__(threads) dot_kernel(Batch<const T> x, Batch<co
     const T* const b = y.data + item * y.stride;
     double sum = 0;
     for (Index e = begin + threadIdx.x; e < end; e += threads)
-        sum = std::fma(static_cast<double>(a[e]), static_cast<double>(b[e]), sum);
+        sum = std::fma(static_cast<double>(a[place(x, e)]), static_cast<double>(b[place(y, e)]), sum);
     sum = warp_sum(sum);
     if (threadIdx.x % warp_size == 0)
         space[threadIdx.x / warp_size] = sum;

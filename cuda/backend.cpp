@@ -30,14 +30,13 @@ public:
     }
 
 private:
-    Buffer<T> do_allocate(Index size) override {
-        const auto bytes = static_cast<std::size_t>(std::max<Index>(size, 1)) * sizeof(T);
-        T* data = static_cast<T*>(on_->allocate(bytes));
+    typename Memory<T>::Allocation do_allocate(std::size_t bytes) override {
+        void* const data = on_->allocate(bytes);
         on_->zero(data, bytes);
-        return Buffer<T>(data, size, [on = on_](T* p) { on->release(p); });  // may outlive the backend
+        return {data, [on = on_](void* p) { on->release(p); }};  // may outlive the backend
     }
-    void do_upload(const T* host, Batch<T> to) override { on_->to_device(to.data, host, bytes(to)); }
-    void do_download(Batch<const T> from, T* host) override { on_->to_host(host, from.data, bytes(from)); }
+    void do_upload(const void* host, void* to, std::size_t bytes) override { on_->to_device(to, host, bytes); }
+    void do_download(const void* from, void* host, std::size_t bytes) override { on_->to_host(host, from, bytes); }
     void do_synchronise() override { on_->synchronise(); }
 
     void do_gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C) override {
@@ -95,11 +94,6 @@ private:
                   Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss) override {
         cuda::train(*on_, *this, plan, members, first, last, parameters, m, v, loss);
     }
-    template <class U>
-    static std::size_t bytes(const Batch<U>& x) {
-        return static_cast<std::size_t>(x.size() * x.batch) * sizeof(U);
-    }
-
     std::shared_ptr<cuda::Context> on_;
     cuda::DeerStreams deer_streams_;
 };

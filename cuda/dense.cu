@@ -55,7 +55,7 @@ template <class T, class F>
 struct Activate {
     T* y;
     const T* bias;
-    int rows;
+    int rows, pitch;
     F f;
     template <int count>
     __device__ __forceinline__ void group(int i, int j, const T* z) const {
@@ -65,7 +65,7 @@ struct Activate {
 #pragma unroll
         for (int e = 0; e < count; ++e)
             numbers[e] = f(z[e] + numbers[e]);
-        store_numbers<count>(y + static_cast<Index>(j) * rows + i, rows - i, numbers);
+        store_numbers<count>(y + static_cast<Index>(j) * pitch + i, rows - i, numbers);
     }
 };
 
@@ -165,9 +165,10 @@ __global__ void __launch_bounds__(product_threads, 2)
                   acc);
     const int rows = static_cast<int>(y.rows), cols = static_cast<int>(y.cols);
     with_activation<T>(f, [&](auto value) {
-        for_groups(tile.row, tile.col, rows, cols, acc,
-                   Activate<T, decltype(value)>{y.item(tile.item).data,
-                                                b.data == nullptr ? nullptr : b.item(member).data, rows, value});
+        for_groups(
+            tile.row, tile.col, rows, cols, acc,
+            Activate<T, decltype(value)>{y.item(tile.item).data, b.data == nullptr ? nullptr : b.item(member).data,
+                                         rows, static_cast<int>(y.ld), value});
     });
 }
 

@@ -33,10 +33,10 @@ struct Stored {
     // Rows first .. of `count` samples from `sample` into to [16 R, chunk]; what does not exist is 0.
     template <int R>
     __device__ void fill(Index item, Index first, Index sample, int count, T* to, T*) const {
-        const T* const from = S.data + item * S.stride + sample * S.rows + first;
+        const T* const from = S.data + item * S.stride + sample * S.ld + first;
         for (int e = threadIdx.x; e < side * R * chunk; e += threads) {
             const int i = e % (side * R), j = e / (side * R);
-            to[e] = j < count && first + i < S.rows ? from[i + j * S.rows] : T{0};
+            to[e] = j < count && first + i < S.rows ? from[i + j * S.ld] : T{0};
         }
         __syncthreads();
     }
@@ -55,7 +55,7 @@ struct Dense {
         const Index left = W.rows - first;
         const int ti = threadIdx.x % side, tj = threadIdx.x / side;
         const T* const w = W.data + item * W.stride + first;
-        const T* const in = x.data + item * x.stride + sample * x.rows;
+        const T* const in = x.data + item * x.stride + sample * x.ld;
         T* const ws = space;  // [rows, depth]
         T* const xs = space + rows * depth;
         T z[R][wide] = {};
@@ -63,11 +63,11 @@ struct Dense {
             const int steps = W.cols - k0 < depth ? static_cast<int>(W.cols - k0) : depth;
             for (int e = threadIdx.x; e < rows * depth; e += threads) {
                 const int i = e % rows, k = e / rows;
-                ws[e] = i < left && k < steps ? w[i + (k0 + k) * W.rows] : T{0};
+                ws[e] = i < left && k < steps ? w[i + (k0 + k) * W.ld] : T{0};
             }
             for (int e = threadIdx.x; e < chunk * depth; e += threads) {
                 const int k = e % depth, j = e / depth;
-                xs[k + j * lead] = j < count && k < steps ? in[k0 + k + j * x.rows] : T{0};
+                xs[k + j * lead] = j < count && k < steps ? in[k0 + k + j * x.ld] : T{0};
             }
             __syncthreads();
 #pragma unroll 4
@@ -231,8 +231,8 @@ __global__ void __launch_bounds__(threads) finish_kernel(const double* total, T 
         if (i < j)
             continue;
         T* const g = G.data + item * G.stride;
-        const double old = beta == 0 ? 0.0 : static_cast<double>(beta) * static_cast<double>(g[i + j * n]);
-        g[i + j * n] = g[j + i * n] = static_cast<T>(total[e] + old);
+        const double old = beta == 0 ? 0.0 : static_cast<double>(beta) * static_cast<double>(g[i + j * G.ld]);
+        g[i + j * G.ld] = g[j + i * G.ld] = static_cast<T>(total[e] + old);
     }
 }
 

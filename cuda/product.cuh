@@ -55,18 +55,18 @@ constexpr int tile_index(int place, int e) {
 template <class T>
 struct Factor {
     const T* data;
-    int outer, depth;  // int for the sake of registers
-    bool outer_first;  // memory runs along outer, or along depth
+    int outer, depth, pitch;  // int for the sake of registers
+    bool outer_first;         // memory runs along outer, or along depth; the other advances by pitch
 };
 template <class T>
 constexpr Factor<T> left_factor(Op op, const Batch<const T>& A) {
-    const int rows = static_cast<int>(A.rows), cols = static_cast<int>(A.cols);
-    return op == Op::none ? Factor<T>{A.data, rows, cols, true} : Factor<T>{A.data, cols, rows, false};
+    const int rows = static_cast<int>(A.rows), cols = static_cast<int>(A.cols), pitch = static_cast<int>(A.ld);
+    return op == Op::none ? Factor<T>{A.data, rows, cols, pitch, true} : Factor<T>{A.data, cols, rows, pitch, false};
 }
 template <class T>
 constexpr Factor<T> right_factor(Op op, const Batch<const T>& B) {
-    const int rows = static_cast<int>(B.rows), cols = static_cast<int>(B.cols);
-    return op == Op::none ? Factor<T>{B.data, cols, rows, false} : Factor<T>{B.data, rows, cols, true};
+    const int rows = static_cast<int>(B.rows), cols = static_cast<int>(B.cols), pitch = static_cast<int>(B.ld);
+    return op == Op::none ? Factor<T>{B.data, cols, rows, pitch, false} : Factor<T>{B.data, rows, cols, pitch, true};
 }
 
 // What one thread carries of a chunk: R numbers, 16 threads along memory.
@@ -77,9 +77,9 @@ struct Carried {
     __device__ __forceinline__ void load(const Factor<T>& from, int begin, int k0) {
         const int fast = static_cast<int>(threadIdx.x % 16), slow = static_cast<int>(threadIdx.x / 16);
         const int k = k0 + (from.outer_first ? slow : fast), outer = begin + (from.outer_first ? fast : slow);
-        const Index step = from.outer_first ? 16 : 16 * static_cast<Index>(from.depth);
-        const T* at = from.data + (from.outer_first ? outer + static_cast<Index>(k) * from.outer
-                                                    : k + static_cast<Index>(outer) * from.depth);
+        const Index step = from.outer_first ? 16 : 16 * static_cast<Index>(from.pitch);
+        const T* at = from.data + (from.outer_first ? outer + static_cast<Index>(k) * from.pitch
+                                                    : k + static_cast<Index>(outer) * from.pitch);
         const int inside = k < from.depth ? from.outer - outer : 0;
 #pragma unroll
         for (int e = 0; e < R; ++e) {

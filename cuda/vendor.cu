@@ -144,9 +144,8 @@ void vendor_gemm(Context& on, Op a, Op b, T alpha, Batch<const T> A, Batch<const
         return;
     const Index k = a == Op::none ? A.cols : A.rows;
     check(Names<T>::gemm(on.libraries().blas.get(), operation(a), operation(b), static_cast<int>(C.rows),
-                         static_cast<int>(C.cols), static_cast<int>(k), &alpha, A.data, leading(A.rows), A.stride,
-                         B.data, leading(B.rows), B.stride, &beta, C.data, leading(C.rows), C.stride,
-                         static_cast<int>(C.batch)));
+                         static_cast<int>(C.cols), static_cast<int>(k), &alpha, A.data, leading(A.ld), A.stride, B.data,
+                         leading(B.ld), B.stride, &beta, C.data, leading(C.ld), C.stride, static_cast<int>(C.batch)));
 }
 
 template <class T>

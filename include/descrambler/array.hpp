@@ -16,8 +16,9 @@ namespace descrambler {
 
 using Index = std::ptrdiff_t;
 
-// View of `batch` column-major matrices [rows, cols]. Item b starts at data + b * stride; stride 0 shares
-// one matrix between all items. Trivially copyable: kernels take it by value.
+// View of `batch` column-major matrices [rows, cols]. Item b starts at data + b * stride, its column j at j * ld; stride
+// 0 shares one matrix between all items, ld > rows is a range of the rows of taller matrices. Trivially copyable: kernels
+// take it by value.
 template <class T>
 struct Batch {
     T* data = nullptr;
@@ -25,24 +26,29 @@ struct Batch {
     Index cols = 0;
     Index batch = 1;
     Index stride = 0;
+    Index ld = 0;  // leading dimension
 
     constexpr Batch() = default;
     constexpr Batch(T* data, Index rows, Index cols, Index batch = 1)
-        : data(data), rows(rows), cols(cols), batch(batch), stride(rows * cols) {}
+        : data(data), rows(rows), cols(cols), batch(batch), stride(rows * cols), ld(rows) {}
     constexpr Batch(T* data, Index rows, Index cols, Index batch, Index stride)
-        : data(data), rows(rows), cols(cols), batch(batch), stride(stride) {}
+        : data(data), rows(rows), cols(cols), batch(batch), stride(stride), ld(rows) {}
+    constexpr Batch(T* data, Index rows, Index cols, Index batch, Index stride, Index ld)
+        : data(data), rows(rows), cols(cols), batch(batch), stride(stride), ld(ld) {}
     template <class U>
     requires std::same_as<const U, T>
     constexpr Batch(const Batch<U>& b)  // Batch<T> -> Batch<const T>
-        : data(b.data), rows(b.rows), cols(b.cols), batch(b.batch), stride(b.stride) {}
+        : data(b.data), rows(b.rows), cols(b.cols), batch(b.batch), stride(b.stride), ld(b.ld) {}
 
-    [[nodiscard]] constexpr T& operator()(Index i, Index j, Index b = 0) const {
-        return data[b * stride + j * rows + i];
-    }
-    [[nodiscard]] constexpr Index size() const { return rows * cols; }  // one item
-    [[nodiscard]] constexpr Batch item(Index b) const { return {data + b * stride, rows, cols, 1}; }
+    [[nodiscard]] constexpr T& operator()(Index i, Index j, Index b = 0) const { return data[b * stride + j * ld + i]; }
+    [[nodiscard]] constexpr Index size() const { return rows * cols; }               // one item
+    [[nodiscard]] constexpr bool packed() const { return ld == rows || cols <= 1; }  // columns follow one another
+    [[nodiscard]] constexpr Batch item(Index b) const { return {data + b * stride, rows, cols, 1, ld * cols, ld}; }
     [[nodiscard]] constexpr Batch columns(Index first, Index count) const {  // of every item
-        return {data + first * rows, rows, count, batch, stride};
+        return {data + first * ld, rows, count, batch, stride, ld};
+    }
+    [[nodiscard]] constexpr Batch row_range(Index first, Index count) const {  // of every item: a channel, no copy
+        return {data + first, count, cols, batch, stride, ld};
     }
 };
 

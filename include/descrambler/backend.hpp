@@ -38,9 +38,15 @@ public:
 };
 
 // threads: OpenMP threads over the batch; 0 = all the machine offers. BLAS and LAPACK run with one thread always,
-// so results do not depend on it.
+// so results do not depend on it. The first one calls set_up_blas.
 template <class T>
 [[nodiscard]] std::unique_ptr<Backend<T>> make_cpu_backend(int threads = 0);
+// What the CPU backend wants of the process's OpenBLAS: one thread, as its results change with their number; and on a
+// processor that is younger than it, for which it falls back to its oldest kernels, those for the instructions that are
+// there (as OPENBLAS_CORETYPE would ask; the environment is as before when this returns). Nothing of it happens by
+// linking alone. A program calls it before it starts threads or multiplies by itself: kernels of two kinds in one run
+// give two kinds of last digits. Later calls do nothing.
+void set_up_blas();
 // The kind of processor that the BLAS has chosen its kernels for: last digits depend on it.
 [[nodiscard]] std::string processor_name();
 // any_device: the one whose number is the process's local rank, modulo the devices. Throws InputError in a build

@@ -20,6 +20,7 @@ void Dense<T>::dense_backward(Activation f, Batch<const T> W, Batch<const T> x, 
             "dense_backward: shapes do not chain");
     require(db.data == nullptr || is(db, W.rows, 1, W.batch), "dense_backward: db must be [out, 1]");
     require(dx.data == nullptr || is(dx, x.rows, x.cols, W.batch), "dense_backward: dx must have the shape of x");
+    require(packed(W, x, y, dy, dW, db, dx), "dense_backward: takes no leading dimension");
     do_dense_backward(f, W, x, y, dy, dW, db, dx);
 }
 
@@ -35,6 +36,7 @@ void Dense<T>::dense_gram(Activation f, Batch<const T> W, Batch<const T> b, Batc
 template <class T>
 void Dense<T>::renorm_forward(Batch<const T> x, Batch<T> y) {
     require(same_shape(x, Batch<const T>(y)), "renorm_forward: shapes differ");
+    require(packed(x, y), "renorm_forward: takes no leading dimension");
     do_renorm_forward(x, y);
 }
 
@@ -42,6 +44,7 @@ template <class T>
 void Dense<T>::renorm_backward(Batch<const T> x, Batch<const T> y, Batch<const T> dy, Batch<T> dx) {
     require(same_shape(x, y) && same_shape(x, dy) && same_shape(x, Batch<const T>(dx)),
             "renorm_backward: shapes differ");
+    require(packed(x, y, dy, dx), "renorm_backward: takes no leading dimension");
     do_renorm_backward(x, y, dy, dx);
 }
 

@@ -4,22 +4,73 @@
 
 namespace descrambler {
 
+namespace {
+
+// body(column of the view, its place on the host, numbers) for as few pieces as there are.
+template <class U, class Body>
+void for_pieces(const Batch<U>& view, const Body& body) {
+    Index at = 0;
+    const auto piece = [&](U* data, Index count) {
+        if (count > 0)
+            body(data, at, static_cast<std::size_t>(count));
+        at += count;
+    };
+    if (view.packed() && (view.batch == 1 || view.stride == view.size()))
+        return piece(view.data, view.size() * view.batch);
+    for (Index b = 0; b < view.batch; ++b) {
+        const Batch<U> item = view.item(b);
+        if (item.packed())
+            piece(item.data, item.size());
+        else
+            for (Index j = 0; j < item.cols; ++j)
+                piece(item.columns(j, 1).data, item.rows);
+    }
+}
+
+}  // namespace
+
+template <class T>
+template <class U>
+Buffer<U> Memory<T>::buffer(Index size) {
+    require(size >= 0, "allocate: negative size");
+    Allocation made = do_allocate(static_cast<std::size_t>(std::max<Index>(size, 1)) * sizeof(U));
+    return Buffer<U>(static_cast<U*>(made.data), size, std::move(made.release));
+}
+
 template <class T>
 Buffer<T> Memory<T>::allocate(Index size) {
-    require(size >= 0, "allocate: negative size");
-    return do_allocate(size);
+    return buffer<T>(size);
+}
+
+template <class T>
+Buffer<std::complex<T>> Memory<T>::allocate_complex(Index size) {
+    return buffer<Complex>(size);
 }
 
 template <class T>
 void Memory<T>::upload(const T* host, Batch<T> to) {
-    require(to.batch == 1 || to.stride == to.size(), "upload: items must follow one another");
-    do_upload(host, to);
+    require(to.batch <= 1 || to.stride != 0, "upload: the result cannot be shared");
+    for_pieces(to, [&](T* data, Index at, std::size_t count) { do_upload(host + at, data, count * sizeof(T)); });
+}
+
+template <class T>
+void Memory<T>::upload(const Complex* host, Batch<Complex> to) {
+    require(to.batch <= 1 || to.stride != 0, "upload: the result cannot be shared");
+    for_pieces(
+        to, [&](Complex* data, Index at, std::size_t count) { do_upload(host + at, data, count * sizeof(Complex)); });
 }
 
 template <class T>
 void Memory<T>::download(Batch<const T> from, T* host) {
-    require(from.batch == 1 || from.stride == from.size(), "download: items must follow one another");
-    do_download(from, host);
+    for_pieces(from,
+               [&](const T* data, Index at, std::size_t count) { do_download(data, host + at, count * sizeof(T)); });
+}
+
+template <class T>
+void Memory<T>::download(Batch<const Complex> from, Complex* host) {
+    for_pieces(from, [&](const Complex* data, Index at, std::size_t count) {
+        do_download(data, host + at, count * sizeof(Complex));
+    });
 }
 
 template <class T>

@@ -7,6 +7,7 @@ namespace descrambler {
 template <class T>
 void Orthogonal<T>::cayley(Batch<const T> q, Batch<T> P) {
     require(P.rows == P.cols && is(q, P.rows * (P.rows - 1) / 2, 1, P.batch), "cayley: q [n (n - 1) / 2, 1], P [n, n]");
+    require(packed(q, P), "cayley: takes no leading dimension");
     do_cayley(q, P);
 }
 
@@ -14,14 +15,16 @@ template <class T>
 void Orthogonal<T>::cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq) {
     require(P.rows == P.cols && same_shape(P, dP) && is(dq, P.rows * (P.rows - 1) / 2, 1, P.batch),
             "cayley_pullback: P [n, n], dP [n, n], dq [n (n - 1) / 2, 1]");
+    require(packed(P, dP, dq), "cayley_pullback: takes no leading dimension");
     do_cayley_pullback(P, dP, dq);
 }
 
 template <class T>
 void Orthogonal<T>::tikhonov(Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq) {
-    const Index n = L.rows, packed = n * (n - 1) / 2;
-    require(is(mu, n, 1, L.batch) && is(q, packed, 1, L.batch) && is(eta, 1, 1, L.batch) && is(dq, packed, 1, L.batch),
+    const Index n = L.rows, angles = n * (n - 1) / 2;
+    require(is(mu, n, 1, L.batch) && is(q, angles, 1, L.batch) && is(eta, 1, 1, L.batch) && is(dq, angles, 1, L.batch),
             "tikhonov: mu [n, 1], L [n, k], q and dq [n (n - 1) / 2, 1], eta [1, 1]");
+    require(packed(mu, L, q, eta, dq), "tikhonov: takes no leading dimension");
     do_tikhonov(mu, L, q, eta, dq);
 }
 
@@ -33,6 +36,7 @@ void Orthogonal<T>::minimise(const MinimiseOptions& options, Batch<const T> mu, 
     require(static_cast<Index>(reports.size()) == L.batch, "minimise: one report an item");
     require(options.bound.empty() || static_cast<Index>(options.bound.size()) == L.batch,
             "minimise: one bound an item, or none");
+    require(packed(mu, L, P), "minimise: takes no leading dimension");
     do_minimise(options, mu, L, P, reports);
 }
 

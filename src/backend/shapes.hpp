@@ -22,4 +22,10 @@ bool is(const Batch<T>& a, Index rows, Index cols, Index batch) {
     return a.rows == rows && a.cols == cols && a.batch == batch;
 }
 
+// For primitives that do not take leading dimensions.
+template <class... Batches>
+bool packed(const Batches&... views) {
+    return (views.packed() && ...);
+}
+
 }  // namespace descrambler

@@ -10,6 +10,7 @@ void Training<T>::adam_step(const AdamOptions& options, T rate, T decay, Index s
     require(same_shape(g, Batch<const T>(m)) && same_shape(g, Batch<const T>(v)) && same_shape(g, Batch<const T>(w)),
             "adam_step: shapes differ");
     require(step >= 1, "adam_step: steps count from 1");
+    require(packed(g, m, v, w), "adam_step: takes no leading dimension");
     do_adam_step(options, rate, decay, step, g, m, v, w);
 }
 
@@ -32,6 +33,7 @@ void Training<T>::train(const TrainPlan<T>& plan, std::span<const MemberPlan> me
     require(is(parameters, count, 1, batch) && is(m, count, 1, batch) && is(v, count, 1, batch),
             "train: parameters and moments must be [P, 1] for each member");
     require(0 <= first && first <= last && is(loss, last - first, 1, batch), "train: loss must be [last - first, 1]");
+    require(packed(parameters, m, v, loss), "train: takes no leading dimension");
     do_train(plan, members, first, last, parameters, m, v, loss);
 }
 

@@ -112,6 +112,7 @@ void check_builds(Communicator& ranks) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    set_up_blas();  // before anything has threads
     cli::Process process;
     try {
         process.ranks = make_communicator();

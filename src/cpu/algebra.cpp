@@ -29,34 +29,28 @@ void choose_kernels() {
     const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512cd");
-    ::setenv(variable, wide ? "SkylakeX" : "Haswell", 1);
+    ::setenv(variable, wide ? "SkylakeX" : "Haswell", 1);  // the only way to ask
     gotoblas_dynamic_quit();
     gotoblas_dynamic_init();
+    ::unsetenv(variable);
 #endif
 }
 
 }  // namespace
 
+void set_up_blas() {  // globals of the library: written once, read by all
+    static const bool once = (choose_kernels(), openblas_set_num_threads(1), true);
+    static_cast<void>(once);
+}
+
 std::string processor_name() {
-    cpu::single_threaded_blas();
+    set_up_blas();
     return openblas_get_corename();
 }
 
 }  // namespace descrambler
 
 namespace descrambler::cpu {
-
-void single_threaded_blas() {  // globals of the library: written once, read by all
-    static const bool once = (choose_kernels(), openblas_set_num_threads(1), true);
-    static_cast<void>(once);
-}
-
-namespace {
-
-// before anybody multiplies: kernels of two kinds in one run would give two kinds of bits
-[[maybe_unused]] const bool chosen_at_start = (single_threaded_blas(), true);
-
-}  // namespace
 
 template <class T>
 void gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C, int threads) {
@@ -71,8 +65,8 @@ void gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch
     for (Index i = 0; i < C.batch; ++i)
         gemm(a == Op::none ? CblasNoTrans : CblasTrans, b == Op::none ? CblasNoTrans : CblasTrans,
              static_cast<int>(C.rows), static_cast<int>(C.cols), static_cast<int>(k), alpha, A.item(i).data,
-             static_cast<int>(A.rows), B.item(i).data, static_cast<int>(B.rows), beta, C.item(i).data,
-             static_cast<int>(C.rows));
+             static_cast<int>(A.ld), B.item(i).data, static_cast<int>(B.ld), beta, C.item(i).data,
+             static_cast<int>(C.ld));
 }
 
 template <class T>
@@ -91,7 +85,8 @@ void lower_gram(Batch<const T> S, T beta, Batch<T> G) {
     if (S.cols >= least_columns && panel_gram_serves<T>(S.rows))
         panel_gram(S, beta, G);
     else
-        syrk(static_cast<int>(S.rows), static_cast<int>(S.cols), S.data, beta, G.data);
+        syrk(static_cast<int>(S.rows), static_cast<int>(S.cols), S.data, static_cast<int>(S.ld), beta, G.data,
+             static_cast<int>(G.ld));
 }
 
 template <class T>
@@ -110,26 +105,38 @@ void gram(Batch<const T> S, T beta, Batch<T> G, int threads) {
     }
 }
 
+namespace {
+
+// body(a, b, numbers) for the longest runs that both have in one piece: everything, or column by column.
+template <class A, class B, class Body>
+void for_runs(const Batch<A>& a, const Batch<B>& b, const Body& body) {
+    if (a.packed() && b.packed())
+        return body(a.data, b.data, a.size());
+    for (Index j = 0; j < a.cols; ++j)
+        body(a.data + j * a.ld, b.data + j * b.ld, a.rows);
+}
+
+}  // namespace
+
 template <class T>
 void axpby(T alpha, Batch<const T> x, T beta, Batch<T> y, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads) if (y.batch > 1)
-    for (Index i = 0; i < y.batch; ++i) {
-        const T* from = x.item(i).data;
-        T* to = y.item(i).data;
-        for (Index e = 0; e < y.size(); ++e)  // 0 * NaN must not survive, as in BLAS
-            to[e] = (alpha == 0 ? T{0} : alpha * from[e]) + (beta == 0 ? T{0} : beta * to[e]);
-    }
+    for (Index i = 0; i < y.batch; ++i)
+        for_runs(x.item(i), y.item(i), [&](const T* from, T* to, Index count) {
+            for (Index e = 0; e < count; ++e)  // 0 * NaN must not survive, as in BLAS
+                to[e] = (alpha == 0 ? T{0} : alpha * from[e]) + (beta == 0 ? T{0} : beta * to[e]);
+        });
 }
 
 template <class T>
 void dot(Batch<const T> x, Batch<const T> y, Batch<T> r, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads) if (x.batch > 1)
     for (Index i = 0; i < x.batch; ++i) {
-        const T* a = x.item(i).data;
-        const T* b = y.item(i).data;
         T sum = 0;
-        for (Index e = 0; e < x.size(); ++e)
-            sum += a[e] * b[e];
+        for_runs(x.item(i), y.item(i), [&](const T* a, const T* b, Index count) {
+            for (Index e = 0; e < count; ++e)
+                sum += a[e] * b[e];
+        });
         *r.item(i).data = sum;
     }
 }

@@ -5,9 +5,6 @@
 
 namespace descrambler::cpu {
 
-// Sets OpenBLAS to one thread, always: its results change with the thread count.
-void single_threaded_blas();
-
 template <class T>
 void gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C, int threads);
 template <class T>

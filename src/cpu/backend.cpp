@@ -3,7 +3,7 @@
 
 #include <omp.h>
 
-#include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "cpu/algebra.hpp"
@@ -24,24 +24,21 @@ template <class T>
 class CpuBackend final : public Backend<T> {
 public:
     explicit CpuBackend(int threads) : threads_(threads > 0 ? threads : omp_get_max_threads()), scratch_(threads_) {
-        cpu::single_threaded_blas();
+        set_up_blas();
     }
     const char* name() const override { return "cpu"; }
     int threads() const override { return threads_; }
     bool on_host() const override { return true; }
 
 private:
-    Buffer<T> do_allocate(Index size) override {
+    typename Memory<T>::Allocation do_allocate(std::size_t bytes) override {
         constexpr std::align_val_t line{64};
-        const auto bytes = static_cast<std::size_t>(std::max<Index>(size, 1)) * sizeof(T);
-        T* data = static_cast<T*>(::operator new(bytes, line));
-        std::fill(data, data + size, T{0});
-        return Buffer<T>(data, size, [](T* p) { ::operator delete(p, line); });
+        void* const data = ::operator new(bytes, line);
+        std::memset(data, 0, bytes);
+        return {data, [](void* p) { ::operator delete(p, line); }};
     }
-    void do_upload(const T* host, Batch<T> to) override { std::copy(host, host + to.size() * to.batch, to.data); }
-    void do_download(Batch<const T> from, T* host) override {
-        std::copy(from.data, from.data + from.size() * from.batch, host);
-    }
+    void do_upload(const void* host, void* to, std::size_t bytes) override { std::memcpy(to, host, bytes); }
+    void do_download(const void* from, void* host, std::size_t bytes) override { std::memcpy(host, from, bytes); }
     void do_synchronise() override {}
 
     void do_gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C) override {

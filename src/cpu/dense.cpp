@@ -18,7 +18,7 @@ template <class T, class F>
 void activate(Batch<const T> b, Batch<T> y, F&& f) {
     const T* bias = b.data;
     for (Index j = 0; j < y.cols; ++j) {
-        T* column = y.data + j * y.rows;
+        T* column = y.data + j * y.ld;
         if (bias != nullptr) {
 #pragma omp simd
             for (Index i = 0; i < y.rows; ++i)
@@ -41,10 +41,11 @@ void forward_item(Activation f, Batch<const T> W, Batch<const T> b, Batch<const 
         Panels<T>(W).multiply(x, y);
     else if (W.cols > 0)
         gemm(CblasNoTrans, CblasNoTrans, static_cast<int>(W.rows), static_cast<int>(x.cols), static_cast<int>(W.cols),
-             T{1}, W.data, static_cast<int>(W.rows), x.data, static_cast<int>(x.rows), T{0}, y.data,
-             static_cast<int>(W.rows));
+             T{1}, W.data, static_cast<int>(W.ld), x.data, static_cast<int>(x.ld), T{0}, y.data,
+             static_cast<int>(y.ld));
     else
-        std::fill(y.data, y.data + y.size(), T{0});
+        for (Index j = 0; j < y.cols; ++j)
+            std::fill_n(y.columns(j, 1).data, y.rows, T{0});
     switch (f) {
         case Activation::identity:
             if (b.data != nullptr)
@@ -147,8 +148,9 @@ void dense_gram(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T>
         for (Index i = 0; i < G.batch; ++i) {
             const Batch<T> g = G.item(i);
             if (x.cols == 0)
-                for (Index e = 0; e < g.size(); ++e)
-                    g.data[e] = beta == 0 ? T{0} : beta * g.data[e];
+                for (Index j = 0; j < n; ++j)
+                    for (Index e = 0; e < n; ++e)
+                        g(e, j) = beta == 0 ? T{0} : beta * g(e, j);
             for (Index first = 0; first < x.cols; first += block) {
                 const Batch<T> S(signals.data(), n, std::min(block, x.cols - first));
                 forward_item<T>(f, W.item(i), b.data == nullptr ? b : b.item(i), x.item(i).columns(first, S.cols), S);

@@ -74,11 +74,11 @@ inline void gemm(CBLAS_TRANSPOSE a, CBLAS_TRANSPOSE b, int m, int n, int k, doub
                  const double* B, int ldb, double beta, double* C, int ldc) {
     cblas_dgemm(CblasColMajor, a, b, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
 }
-inline void syrk(int n, int k, const float* A, float beta, float* C) {
-    cblas_ssyrk(CblasColMajor, CblasLower, CblasNoTrans, n, k, 1, A, n, beta, C, n);
+inline void syrk(int n, int k, const float* A, int lda, float beta, float* C, int ldc) {
+    cblas_ssyrk(CblasColMajor, CblasLower, CblasNoTrans, n, k, 1, A, lda, beta, C, ldc);
 }
-inline void syrk(int n, int k, const double* A, double beta, double* C) {
-    cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, n, k, 1, A, n, beta, C, n);
+inline void syrk(int n, int k, const double* A, int lda, double beta, double* C, int ldc) {
+    cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, n, k, 1, A, lda, beta, C, ldc);
 }
 
 // B [n, n] := B L, L lower triangular

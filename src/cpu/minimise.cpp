@@ -18,9 +18,9 @@
 #include <limits>
 #include <numeric>
 
+#include "core/lbfgs.hpp"
 #include "cpu/cayley.hpp"
 #include "cpu/lapack.hpp"
-#include "core/lbfgs.hpp"
 
 namespace descrambler::cpu {
 
@@ -106,7 +106,8 @@ private:
 
     // Lower triangle of N = Y Y^T; only that triangle is used.
     void form_gram(const std::vector<T>& Y, std::vector<T>& N) const {
-        syrk(static_cast<int>(n_), static_cast<int>(k_), Y.data(), T{0}, N.data());
+        syrk(static_cast<int>(n_), static_cast<int>(k_), Y.data(), static_cast<int>(n_), T{0}, N.data(),
+             static_cast<int>(n_));
     }
     [[nodiscard]] double energy(const std::vector<T>& Y) const {
         double eta = 0;

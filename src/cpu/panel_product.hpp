@@ -128,25 +128,25 @@ void for_panels(Index rows, const Body& body) {
 template <class T>
 class Panels {
 public:
-    explicit Panels(Batch<const T> W) : n_(W.rows), d_(W.cols) {
+    explicit Panels(const Batch<const T>& W) : n_(W.rows), d_(W.cols) {
         values_.reserve(static_cast<std::size_t>((n_ + vector_lanes<T> - 1) / vector_lanes<T> * vector_lanes<T> * d_));
         detail::for_panels<T>(n_, [&](Index first, Index vectors) {
             panels_.push_back({first, std::min(vectors * vector_lanes<T>, n_ - first), vectors, std::ssize(values_)});
             values_.resize(values_.size() + static_cast<std::size_t>(vectors * vector_lanes<T> * d_));
             T* to = values_.data() + panels_.back().at;
             for (Index k = 0; k < d_; ++k, to += vectors * vector_lanes<T>)
-                std::copy_n(W.data + first + k * n_, panels_.back().rows, to);
+                std::copy_n(W.data + first + k * W.ld, panels_.back().rows, to);
         });
     }
 
     // Y [n, any] = W X
-    void multiply(Batch<const T> X, Batch<T> Y) const {
+    void multiply(const Batch<const T>& X, const Batch<T>& Y) const {
         constexpr Index wide = tile_columns_of_panel;
         Index j = 0;
         for (; j + wide <= X.cols; j += wide)
-            columns<wide>(X.data + j * d_, Y.data + j * n_);
+            columns<wide>(X.data + j * X.ld, X.ld, Y.data + j * Y.ld, Y.ld);
         for (; j < X.cols; ++j)
-            columns<1>(X.data + j * d_, Y.data + j * n_);
+            columns<1>(X.data + j * X.ld, X.ld, Y.data + j * Y.ld, Y.ld);
     }
 
 private:
@@ -154,25 +154,25 @@ private:
         Index first = 0, rows = 0, vectors = 0, at = 0;
     };
     template <int C>
-    void columns(const T* x, T* y) const {
+    void columns(const T* x, Index ldx, T* y, Index ldy) const {
         // each panel calls its share of the next columns: together they are as long as these
-        const Index bytes = C * d_ * static_cast<Index>(sizeof(T)), share = bytes / std::ssize(panels_);
+        const Index bytes = C * ldx * static_cast<Index>(sizeof(T)), share = bytes / std::ssize(panels_);
         detail::Ahead ahead{reinterpret_cast<const char*>(x) + bytes, share / std::max<Index>(d_, 1)};
         for (const Panel& panel : panels_) {
             if (panel.vectors == 3)
-                rows<3, C>(panel, x, y, ahead);
+                rows<3, C>(panel, x, ldx, y, ldy, ahead);
             else if (panel.vectors == 2)
-                rows<2, C>(panel, x, y, ahead);
+                rows<2, C>(panel, x, ldx, y, ldy, ahead);
             else
-                rows<1, C>(panel, x, y, ahead);
+                rows<1, C>(panel, x, ldx, y, ldy, ahead);
             ahead.at += share;
         }
     }
     template <int V, int C>
-    void rows(const Panel& panel, const T* x, T* y, const detail::Ahead& ahead) const {
+    void rows(const Panel& panel, const T* x, Index ldx, T* y, Index ldy, const detail::Ahead& ahead) const {
         detail::Tile<T, V, C> tile;
-        tile.template multiply<(C > 1)>(d_, values_.data() + panel.at, V * vector_lanes<T>, x, 1, d_, ahead);
-        tile.store(y + panel.first, n_, panel.rows);
+        tile.template multiply<(C > 1)>(d_, values_.data() + panel.at, V * vector_lanes<T>, x, 1, ldx, ahead);
+        tile.store(y + panel.first, ldy, panel.rows);
     }
 
     Index n_, d_;
@@ -190,17 +190,18 @@ template <class T>
 void panel_gram(Batch<const T> S, T beta, Batch<T> G) {
     constexpr Index wide = tile_columns_of_panel, depth = 128;  // samples that stay in the cache
     const Index n = S.rows;
-    for (Index e = 0; e < G.size(); ++e)
-        G.data[e] = beta == 0 ? T{0} : beta * G.data[e];
+    for (Index j = 0; j < n; ++j)
+        for (Index i = 0; i < n; ++i)
+            G(i, j) = beta == 0 ? T{0} : beta * G(i, j);
     for (Index begin = 0; begin < S.cols; begin += depth) {
         const Index count = std::min(depth, S.cols - begin);
-        const T* const s = S.data + begin * n;
+        const T* const s = S.data + begin * S.ld;
         detail::for_panels<T>(n, [&](Index first, Index vectors) {
             for (Index j = 0; j < std::min(n, first + vectors * vector_lanes<T>); j += wide) {
                 const auto run = [&]<int V>(std::integral_constant<int, V>) {
                     detail::Tile<T, V, wide> tile;
-                    tile.template multiply<false>(count, s + first, n, s + j, n, 1, {});
-                    tile.add_to(G.data + first + j * n, n);
+                    tile.template multiply<false>(count, s + first, S.ld, s + j, S.ld, 1, {});
+                    tile.add_to(G.data + first + j * G.ld, G.ld);
                 };
                 if (vectors == 3)
                     run(std::integral_constant<int, 3>{});

@@ -113,14 +113,13 @@ namespace {
 
 using Complex = std::complex<double>;
 
-// Transforms of the columns. A buffer of pairs of doubles is an array of std::complex<double> by the standard.
+// Transforms of the columns.
 Matrix<Complex> transform(Backend<double>& on, const Matrix<Complex>& A) {
-    const Buffer<double> in = on.allocate(2 * A.size()), out = on.allocate(2 * A.size());
-    on.upload(reinterpret_cast<const double*>(A.data()), in.view(2 * A.rows(), A.cols()));
-    on.fft(Batch<const Complex>(reinterpret_cast<const Complex*>(in.data()), A.rows(), A.cols()),
-           Batch<Complex>(reinterpret_cast<Complex*>(out.data()), A.rows(), A.cols()));
+    const Buffer<Complex> in = on.allocate_complex(A.size()), out = on.allocate_complex(A.size());
+    on.upload(A.data(), in.view(A.rows(), A.cols()));
+    on.fft(in.view(A.rows(), A.cols()), out.view(A.rows(), A.cols()));
     Matrix<Complex> result(A.rows(), A.cols());
-    on.download(out.view(2 * A.rows(), A.cols()), reinterpret_cast<double*>(result.data()));
+    on.download(out.view(A.rows(), A.cols()), result.data());
     return result;
 }
 

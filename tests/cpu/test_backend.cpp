@@ -9,6 +9,7 @@
 
 #include "descrambler/matrix.hpp"
 #include "descrambler/random.hpp"
+#include "slices.hpp"
 
 namespace descrambler {
 namespace {
@@ -204,6 +205,21 @@ TEST_F(BackendTest, RefusesShapesThatDoNotFit) {
     EXPECT_THROW(on->gram(A.view(), 0.0, C.view()), std::invalid_argument);
     EXPECT_THROW(on->qr(A.view(), C.view()), std::invalid_argument);
     EXPECT_THROW(on->eigh(A.view(), C.view()), std::invalid_argument);
+}
+
+TEST_F(BackendTest, TakesRowRangesWithoutCopies) {
+    test::expect_a_channel_by_hand(*on);
+    test::expect_slices_as_packed(*on);
+    test::expect_slices_as_packed(*make_cpu_backend<float>(1));
+}
+
+TEST_F(BackendTest, RefusesRowRangesWhereItTakesNone) {
+    test::expect_refusals_of_slices(*on);
+}
+
+TEST_F(BackendTest, HoldsComplexNumbers) {
+    test::expect_complex_buffers(*on);
+    test::expect_complex_buffers(*make_cpu_backend<float>(1));
 }
 
 TEST(Backend, KnowsItsDevices) {

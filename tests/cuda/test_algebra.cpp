@@ -6,6 +6,7 @@
 
 #include "cuda/device.hpp"
 #include "descrambler/random.hpp"
+#include "slices.hpp"
 
 namespace descrambler {
 namespace {
@@ -73,6 +74,15 @@ TYPED_TEST(CudaBlas, AxpbyForgetsAnOperandWithFactorZero) {
     y.upload({nan, nan});
     this->gpu->axpby(T{1}, x.view(), T{0}, y.view());
     EXPECT_EQ(y.download(), (std::vector<T>{5, 3}));
+}
+
+TYPED_TEST(CudaBlas, TakesRowRangesWithoutCopies) {
+    test::expect_a_channel_by_hand(*this->gpu);
+    test::expect_slices_as_packed(*this->gpu);
+}
+
+TYPED_TEST(CudaBlas, HoldsComplexNumbers) {
+    test::expect_complex_buffers(*this->gpu);
 }
 
 TYPED_TEST(CudaBlas, DotMatchesASumInDouble) {

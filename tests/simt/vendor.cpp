@@ -14,7 +14,7 @@ constexpr int threads = 1;
 
 // Device memory is open while this lives; its BLAS runs on one thread.
 struct Vendor : simt::OpenMemory {
-    Vendor() { cpu::single_threaded_blas(); }
+    Vendor() { set_up_blas(); }
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Products and sums of batches.
+// Products and sums of batches. All operands may have a leading dimension.
 #pragma once
 
 #include "descrambler/array.hpp"

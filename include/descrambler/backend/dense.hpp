@@ -1,4 +1,4 @@
-// Fully connected layers.
+// Fully connected layers. dense_forward and dense_gram take leading dimensions, the others do not.
 #pragma once
 
 #include "descrambler/array.hpp"

@@ -1,4 +1,5 @@
-// Factorisations. What an operand becomes is said by each; Error when one fails.
+// Factorisations. What an operand becomes is said by each; Error when one fails. Operands have no leading
+// dimension.
 #pragma once
 
 #include <cstdint>

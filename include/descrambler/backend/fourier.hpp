@@ -1,4 +1,4 @@
-// Discrete Fourier transforms.
+// Discrete Fourier transforms, without leading dimensions.
 #pragma once
 
 #include <complex>

@@ -1,6 +1,7 @@
 // Memory of a backend: where its operands live.
 #pragma once
 
+#include <complex>
 #include <functional>
 #include <memory>
 #include <typeindex>
@@ -13,9 +14,16 @@ namespace descrambler {
 template <class T>
 class Memory {
 public:
-    [[nodiscard]] Buffer<T> allocate(Index size);  // zero-filled, lives where the backend computes
-    void upload(const T* host, Batch<T> to);       // host: items one after another
-    void download(Batch<const T> from, T* host);   // waits
+    using Complex = std::complex<T>;
+    // Zero-filled, lives where the backend computes.
+    [[nodiscard]] Buffer<T> allocate(Index size);
+    [[nodiscard]] Buffer<Complex> allocate_complex(Index size);
+    // Column after column, item after item on the host; on the other side a view of any stride and leading dimension
+    // (sent column by column where ld > rows). download waits.
+    void upload(const T* host, Batch<T> to);
+    void upload(const Complex* host, Batch<Complex> to);
+    void download(Batch<const T> from, T* host);
+    void download(Batch<const Complex> from, Complex* host);
     void synchronise();
 
     // What a caller keeps with the backend from call to call (working memory, tables on the device): one value a type,
@@ -32,12 +40,18 @@ protected:
     Memory() = default;
     ~Memory() = default;
 
-private:
-    virtual Buffer<T> do_allocate(Index size) = 0;
-    virtual void do_upload(const T* host, Batch<T> to) = 0;
-    virtual void do_download(Batch<const T> from, T* host) = 0;
+    struct Allocation {
+        void* data;
+        std::function<void(void*)> release;
+    };
+    virtual Allocation do_allocate(std::size_t bytes) = 0;  // zero-filled, one byte at least
+    virtual void do_upload(const void* host, void* to, std::size_t bytes) = 0;
+    virtual void do_download(const void* from, void* host, std::size_t bytes) = 0;
     virtual void do_synchronise() = 0;
 
+private:
+    template <class U>
+    Buffer<U> buffer(Index size);
     std::unordered_map<std::type_index, std::shared_ptr<void>> kept_;
 };
 

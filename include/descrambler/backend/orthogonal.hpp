@@ -1,4 +1,4 @@
-// Rotations P in SO(n): the Cayley chart, and the minimisation of
+// Rotations P in SO(n), without leading dimensions: the Cayley chart, and the minimisation of
 //   eta = sum_i mu_i ||row_i(P L)||^2 = tr(M P G P^T),   M = diag(mu) in its own basis,  G = L L^T
 #pragma once
 

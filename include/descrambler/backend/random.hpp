@@ -1,5 +1,5 @@
 // Counter-based random numbers (descrambler/random.hpp): those of words first, first + 1, ... of a stream; item b of the
-// batch reads stream + b.
+// batch reads stream + b. No leading dimension.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Optimisation steps of ensembles: draw, forward, loss, backward, Adam.
+// Optimisation steps of ensembles: draw, forward, loss, backward, Adam. No leading dimensions.
 #pragma once
 
 #include <cstdint>

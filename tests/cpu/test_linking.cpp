@@ -1,0 +1,37 @@
+// A program that links the library is left as it was until it asks for a backend. Every case is a process of its own.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "descrambler/backend.hpp"
+
+extern "C" int openblas_get_num_threads();
+extern "C" char** environ;
+
+namespace descrambler {
+namespace {
+
+std::vector<std::string> environment() {
+    std::vector<std::string> all;
+    for (char** entry = environ; *entry != nullptr; ++entry)
+        all.emplace_back(*entry);
+    return all;
+}
+
+TEST(Linking, LeavesTheEnvironmentAndTheThreadsOfTheBlasAlone) {
+    if (std::thread::hardware_concurrency() < 2 || std::getenv("OPENBLAS_NUM_THREADS") != nullptr ||
+        std::getenv("OMP_NUM_THREADS") != nullptr)
+        GTEST_SKIP() << "one thread anyway";
+    EXPECT_EQ(std::getenv("OPENBLAS_CORETYPE"), nullptr);
+    EXPECT_GT(openblas_get_num_threads(), 1);
+    const std::vector<std::string> before = environment();
+    (void)make_cpu_backend<double>();
+    EXPECT_EQ(openblas_get_num_threads(), 1);
+    EXPECT_EQ(environment(), before);
+}
+
+}  // namespace
+}  // namespace descrambler
