@@ -6,8 +6,11 @@
 #pragma once
 
 #include "block_gauge.cuh"
+#include "core/descent.hpp"
 
 namespace descrambler::cuda {
+
+using namespace descent;
 
 template <class T, int R, bool panels>  // panels: n > 16 R
 class Descent {
@@ -25,11 +28,6 @@ public:
     }
 
 private:
-    static constexpr double longest_step = 0.7;  // ||t X||_2: the inverse is safe, the quadratic model still good
-    static constexpr double sufficient = 1e-4;   // Armijo
-    static constexpr double shrink = 0.4;
-    static constexpr int shrinks = 30;
-    static constexpr Index orthogonalise_every = 10;
     static constexpr double unit = std::numeric_limits<T>::epsilon() / 2;
 
     __device__ __forceinline__ Descent(const Network<T>& net, double* scratch, T* tile)

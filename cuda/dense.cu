@@ -15,6 +15,7 @@
 
 #include "activation.cuh"
 #include "product.cuh"
+#include "reduce.cuh"
 
 namespace descrambler::cuda {
 
@@ -144,12 +145,6 @@ __device__ T sum_of_rows(Index row, Index rows, Index cols, Element&& x) {
 }
 constexpr Index row_groups(Index rows) {
     return (rows + 31) / 32;
-}
-
-__device__ inline double warp_sum(double x) {
-    for (int distance = 16; distance > 0; distance /= 2)
-        x += __shfl_xor_sync(0xffffffffu, x, distance);
-    return x;
 }
 
 // ---- kernels -------------------------------------------------------------------------------------------------------
@@ -347,12 +342,6 @@ void renorm_slope(Context& on, Activation f, Batch<const T> x, Batch<const T> y,
 }
 
 template <class T>
-AdamRate<T> adam_rate(const AdamOptions& options, T rate, T decay, Index step) {
-    // bias corrections in double: 1 - beta2^step loses digits in float
-    return {static_cast<T>(static_cast<double>(rate) / (1 - std::pow(options.beta1, static_cast<double>(step)))),
-            static_cast<T>(1 / std::sqrt(1 - std::pow(options.beta2, static_cast<double>(step)))), decay};
-}
-template <class T>
 void adam_step(Context& on, const AdamOptions& options, T rate, T decay, Index step, Batch<const T> g, Batch<T> m,
                Batch<T> v, Batch<T> w) {
     launch(on, adam_kernel<T>, blocks_for(w.size() * w.batch, threads), threads, 0,
@@ -405,8 +394,6 @@ template void renorm_slope<float>(Context&, Activation, Batch<const float>, Batc
                                   Batch<float>);
 template void renorm_slope<double>(Context&, Activation, Batch<const double>, Batch<const double>, Batch<const double>,
                                    Batch<double>);
-template AdamRate<float> adam_rate<float>(const AdamOptions&, float, float, Index);
-template AdamRate<double> adam_rate<double>(const AdamOptions&, double, double, Index);
 template void adam_step<float>(Context&, const AdamOptions&, float, float, Index, Batch<const float>, Batch<float>,
                                Batch<float>, Batch<float>);
 template void adam_step<double>(Context&, const AdamOptions&, double, double, Index, Batch<const double>, Batch<double>,

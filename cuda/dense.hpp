@@ -1,5 +1,6 @@
 #pragma once
 
+#include "backend/rates.hpp"
 #include "descrambler/backend.hpp"
 #include "runtime.hpp"
 
@@ -19,14 +20,6 @@ void adam_step(Context& on, const AdamOptions& options, T rate, T decay, Index s
                Batch<T> v, Batch<T> w);
 
 // ---- fused for the training step: item s of the activations belongs to item members[s] of the parameters -----------
-
-// Adam of one slot: rate / (1 - beta1^step), 1 / sqrt(1 - beta2^step).
-template <class T>
-struct AdamRate {
-    T first, second, decay;
-};
-template <class T>
-[[nodiscard]] AdamRate<T> adam_rate(const AdamOptions& options, T rate, T decay, Index step);
 
 // What a step changes, pointers into device memory. A layer begins at row `offset`: W [outputs, inputs], then b.
 template <class T>

@@ -11,12 +11,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <vector>
 
 #include "activation.cuh"
 #include "dense.hpp"
 #include "descrambler/random.hpp"
+#include "reduce.cuh"
 
 namespace descrambler::cuda {
 
@@ -24,14 +24,6 @@ namespace {
 
 constexpr int threads = 256, warps = threads / 32;
 constexpr Index steps_a_table = 64;  // rates that go to the device at a time
-
-// ---- device functions ----------------------------------------------------------------------------------------------
-
-__device__ inline double sum_of_warp(double x) {
-    for (int distance = 16; distance > 0; distance /= 2)
-        x += __shfl_xor_sync(0xffffffffu, x, distance);
-    return x;
-}
 
 // ---- kernels -------------------------------------------------------------------------------------------------------
 
@@ -92,7 +84,7 @@ __global__ void __launch_bounds__(threads)
         sum = std::fma(static_cast<double>(difference), static_cast<double>(difference), sum);
         slope(i, col, slot) = scale * difference * (derivative ? activation_slope(f, value) : T{1});
     }
-    sum = sum_of_warp(sum);
+    sum = warp_sum(sum);
     if (lane == 0)
         error[sample] = sum;
 }
@@ -106,7 +98,7 @@ __global__ void __launch_bounds__(threads) loss_kernel(bool root, double size, I
     double sum = 0;
     for (Index j = threadIdx.x; j < batch; j += threads)
         sum += error[slot * batch + j];
-    sum = sum_of_warp(sum);
+    sum = warp_sum(sum);
     if (threadIdx.x % 32 == 0)
         parts[threadIdx.x / 32] = sum;
     __syncthreads();
@@ -212,10 +204,7 @@ private:
         }
         for (Index iteration = begin; iteration < end; ++iteration)
             for (const MemberPlan* member : active_) {
-                const double phase =
-                    std::numbers::pi * static_cast<double>(iteration) / static_cast<double>(member->iterations);
-                const double rate =
-                    plan_.rate * (plan_.rate_floor + (1 - plan_.rate_floor) * 0.5 * (1 + std::cos(phase)));
+                const double rate = learning_rate(plan_.rate, plan_.rate_floor, iteration, member->iterations);
                 rates.push_back(
                     adam_rate<T>(plan_.adam, static_cast<T>(rate), static_cast<T>(member->decay), iteration + 1));
             }

@@ -7,6 +7,7 @@
 
 #include "cli/build_id.hpp"
 #include "cli/commands.hpp"
+#include "descrambler/backend.hpp"
 #include "descrambler/error.hpp"
 #include "descrambler/version.hpp"
 #include "mpi/launcher.hpp"

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "backend/rates.hpp"
 #include "core/vector_math.hpp"
 #include "cpu/algebra.hpp"
 #include "cpu/lapack.hpp"
@@ -204,9 +205,8 @@ template <class T>
 void adam_step(const AdamOptions& options, T rate, T decay, Index step, Batch<const T> g, Batch<T> m, Batch<T> v,
                Batch<T> w, int threads) {
     const T beta1 = static_cast<T>(options.beta1), beta2 = static_cast<T>(options.beta2);
-    // bias corrections in double: 1 - beta2^step loses digits in float
-    const T first = static_cast<T>(rate / (1 - std::pow(options.beta1, static_cast<double>(step))));
-    const T second = static_cast<T>(1 / std::sqrt(1 - std::pow(options.beta2, static_cast<double>(step))));
+    const AdamRate<T> corrected = adam_rate(options, rate, decay, step);
+    const T first = corrected.first, second = corrected.second;
     const T epsilon = static_cast<T>(options.epsilon);
 #pragma omp parallel for schedule(static) num_threads(threads) if (w.batch > 1)
     for (Index b = 0; b < w.batch; ++b) {

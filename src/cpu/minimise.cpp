@@ -18,6 +18,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/descent.hpp"
 #include "core/lbfgs.hpp"
 #include "cpu/cayley.hpp"
 #include "cpu/lapack.hpp"
@@ -26,11 +27,7 @@ namespace descrambler::cpu {
 
 namespace {
 
-constexpr double longest_step = 0.7;  // ||t X||_2: the inverse is safe, the quadratic model still good
-constexpr double sufficient = 1e-4;   // Armijo
-constexpr double shrink = 0.4;
-constexpr int shrinks = 30;
-constexpr Index orthogonalise_every = 10;
+using namespace descent;
 
 template <class T>
 constexpr double unit = std::numeric_limits<T>::epsilon() / 2;

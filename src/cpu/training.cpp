@@ -4,11 +4,11 @@
 #include <exception>
 #include <limits>
 #include <memory>
-#include <numbers>
 #include <numeric>
 #include <optional>
 #include <vector>
 
+#include "backend/rates.hpp"
 #include "cpu/dense.hpp"
 #include "descrambler/random.hpp"
 
@@ -55,8 +55,7 @@ public:
             for (T& g : gradient_)
                 g *= scale;
         }
-        const double phase = std::numbers::pi * static_cast<double>(iteration) / static_cast<double>(member.iterations);
-        const double rate = plan_.rate * (plan_.rate_floor + (1 - plan_.rate_floor) * 0.5 * (1 + std::cos(phase)));
+        const double rate = learning_rate(plan_.rate, plan_.rate_floor, iteration, member.iterations);
         adam_step<T>(plan_.adam, static_cast<T>(rate), static_cast<T>(member.decay), iteration + 1,
                      Batch<const T>(gradient_.data(), parameter_count_, 1), Batch<T>(m, parameter_count_, 1),
                      Batch<T>(v, parameter_count_, 1), Batch<T>(w, parameter_count_, 1), 1);

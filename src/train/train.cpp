@@ -14,6 +14,7 @@
 #include "descrambler/random.hpp"
 #include "study/task_data.hpp"
 #include "train/member_queue.hpp"
+#include "train/resident.hpp"
 
 namespace descrambler {
 
@@ -25,26 +26,32 @@ std::string numbered(const std::string& prefix, Index i) {
     return prefix + text;
 }
 
-// Trains members that stand at the same iteration from `first` to `last`. One whose loss is not finite stays as it was;
-// it is told to failed(member, why).
+// What a round adds to the record of a member: the mean loss of every interval that it completes.
+void record_losses(MemberState& member, Index interval, Index first, Index end,
+                   const std::function<double(Index iteration)>& loss) {
+    for (Index iteration = first; iteration < end; ++iteration) {
+        member.loss_sum += loss(iteration);
+        ++member.loss_terms;
+        if ((iteration + 1) % interval == 0 || iteration + 1 == member.plan.iterations) {
+            member.loss.push_back(member.loss_sum / static_cast<double>(member.loss_terms));
+            member.loss_sum = 0;
+            member.loss_terms = 0;
+        }
+    }
+    member.iteration = std::max(member.iteration, end);
+}
+
+// Trains members that stand at the same iteration from `first` to `last`, in `resident`. One whose loss is not finite
+// stays as it was; it is told to failed(member, why).
 template <class T>
-void train_together(Backend<T>& on, const StudyConfig& config, const TrainingData<T>& data,
+void train_together(Backend<T>& on, Resident<T>& resident, const StudyConfig& config, const TrainingData<T>& data,
                     std::span<MemberState* const> members, Index first, Index last,
                     const std::function<void(std::size_t, const std::string&)>& failed) {
     const std::vector<Layer> layers = network_layers(config);
-    const Index count = parameter_count(layers), batch = static_cast<Index>(members.size()), steps = last - first;
-    const Buffer<T> w = on.allocate(count * batch), m = on.allocate(count * batch), v = on.allocate(count * batch),
-                    loss = on.allocate(steps * batch);
-    std::vector<T> host(static_cast<std::size_t>(count * batch));
-    const auto send = [&](std::vector<double> MemberState::*field, const Buffer<T>& to) {
-        for (Index i = 0; i < batch; ++i)
-            std::transform((members[i]->*field).begin(), (members[i]->*field).end(), host.begin() + i * count,
-                           [](double x) { return static_cast<T>(x); });
-        on.upload(host.data(), to.view(count, 1, batch));
-    };
-    send(&MemberState::parameters, w);
-    send(&MemberState::first_moment, m);
-    send(&MemberState::second_moment, v);
+    const Index batch = static_cast<Index>(members.size()), steps = last - first;
+    const Buffer<T> loss = on.allocate(steps * batch);
+    resident.hold(members);
+    resident.begin();
 
     std::vector<MemberPlan> plans;
     for (const MemberState* member : members)
@@ -57,7 +64,7 @@ void train_together(Backend<T>& on, const StudyConfig& config, const TrainingDat
     plan.seed = config.seed;
     plan.loss = config.loss;
     plan.samples = &data;
-    on.train(plan, plans, first, last, w.view(count, 1, batch), m.view(count, 1, batch), v.view(count, 1, batch),
+    on.train(plan, plans, first, last, resident.parameters(), resident.first_moment(), resident.second_moment(),
              loss.view(steps, 1, batch));
 
     std::vector<T> losses(static_cast<std::size_t>(steps * batch));
@@ -65,40 +72,20 @@ void train_together(Backend<T>& on, const StudyConfig& config, const TrainingDat
     const auto loss_of = [&](Index i, Index iteration) {
         return static_cast<double>(losses[static_cast<std::size_t>(i * steps + iteration - first)]);
     };
-    std::vector<bool> sound(members.size(), true);
-    for (Index i = 0; i < batch; ++i)
-        for (Index iteration = first; iteration < std::min(last, members[i]->plan.iterations) && sound[i]; ++iteration)
-            if (!std::isfinite(loss_of(i, iteration))) {
-                sound[i] = false;
-                failed(static_cast<std::size_t>(i), "the loss is not finite at iteration " + std::to_string(iteration) +
-                                                        "; a smaller training.rate may help");
-            }
-    const auto fetch = [&](std::vector<double> MemberState::*field, const Buffer<T>& from) {
-        on.download(from.view(count, 1, batch), host.data());
-        for (Index i = 0; i < batch; ++i)
-            if (sound[i])
-                std::transform(host.begin() + i * count, host.begin() + (i + 1) * count, (members[i]->*field).begin(),
-                               [](T x) { return static_cast<double>(x); });
-    };
-    fetch(&MemberState::parameters, w);
-    fetch(&MemberState::first_moment, m);
-    fetch(&MemberState::second_moment, v);
-    const Index interval = loss_interval(config);
     for (Index i = 0; i < batch; ++i) {
-        if (!sound[i])
-            continue;
         MemberState& member = *members[i];
         const Index end = std::min(last, member.plan.iterations);
-        for (Index iteration = first; iteration < end; ++iteration) {
-            member.loss_sum += loss_of(i, iteration);
-            ++member.loss_terms;
-            if ((iteration + 1) % interval == 0 || iteration + 1 == member.plan.iterations) {
-                member.loss.push_back(member.loss_sum / static_cast<double>(member.loss_terms));
-                member.loss_sum = 0;
-                member.loss_terms = 0;
-            }
+        Index lost = first;
+        while (lost < end && std::isfinite(loss_of(i, lost)))
+            ++lost;
+        if (lost < end) {
+            resident.take_back(static_cast<std::size_t>(i));
+            failed(static_cast<std::size_t>(i), "the loss is not finite at iteration " + std::to_string(lost) +
+                                                    "; a smaller training.rate may help");
+            continue;
         }
-        member.iteration = std::max(member.iteration, end);
+        record_losses(member, loss_interval(config), first, end,
+                      [&](Index iteration) { return loss_of(i, iteration); });
     }
 }
 
@@ -132,7 +119,11 @@ class Worker {
 public:
     // speaks: it is on the main thread, which alone talks to the other ranks.
     Worker(Workshop& shop, const TrainingData<T>& data, bool speaks, Backend<T>& on)
-        : shop_(shop), data_(data), speaks_(speaks), on_(on) {}
+        : shop_(shop),
+          data_(data),
+          speaks_(speaks),
+          on_(on),
+          resident_(on, parameter_count(network_layers(shop.config))) {}
 
     void run() {
         Pause pause;
@@ -208,10 +199,11 @@ private:
             announce(shop_.width + 1 - std::ssize(held_));
         const Clock::time_point start = Clock::now();
         std::vector<Index> failed;
-        train_together(on_, shop_.config, data_, together, behind, last, [&](std::size_t i, const std::string& why) {
-            shop_.queue.fail(numbers[i], why);
-            failed.push_back(numbers[i]);
-        });
+        train_together(on_, resident_, shop_.config, data_, together, behind, last,
+                       [&](std::size_t i, const std::string& why) {
+                           shop_.queue.fail(numbers[i], why);
+                           failed.push_back(numbers[i]);
+                       });
         const double seconds = seconds_since(start);
         double advanced = 0;
         for (MemberState* one : together) {
@@ -228,10 +220,12 @@ private:
             const bool lost = std::ranges::find(failed, held_[i].member) != failed.end();
             if (due || lost || member(i).finished())
                 write(held_[i]);
-            if (lost || member(i).finished())
+            if (lost || member(i).finished()) {
+                resident_.fetch(member(i));
                 held_.erase(held_.begin() + static_cast<Index>(i));
-            else
+            } else {
                 ++i;
+            }
         }
         if (due)
             written_ = Clock::now();
@@ -245,6 +239,7 @@ private:
         const MemberState& one = shop_.members[static_cast<std::size_t>(held.member)];
         if (shop_.folder.empty() || held.on_disk == one.iteration)
             return;
+        resident_.fetch(one);
         const std::lock_guard lock(shop_.disk);
         write_member(shop_.folder, shop_.config, one);
         held.on_disk = one.iteration;
@@ -258,6 +253,7 @@ private:
     const TrainingData<T>& data_;
     bool speaks_;
     Backend<T>& on_;
+    Resident<T> resident_;
     std::vector<Held> held_;
     Index steps_ = 16;     // of a round; the bits do not depend on them
     Index announced_ = 0;  // wanted and not yet taken
