@@ -125,5 +125,17 @@ TYPED_TEST(Deer, NoSamplesAndOtherTables) {
     EXPECT_EQ(draw(on, one, 2, 0, 4), first);
 }
 
+TYPED_TEST(Deer, SeesAKernelThatWasEditedInPlace) {
+    using T = TypeParam;
+    const auto gpu = device<T>();
+    DeerTables tables = tables_of(false, TargetScaling::mean, 16, 8);
+    const auto before = draw(*gpu, tables, 2, 0, 4);
+    for (double& k : tables.kernel.values())
+        k *= 0.5;
+    const auto after = draw(*gpu, tables, 2, 0, 4);
+    EXPECT_LE(difference(after[4], draw(*this->cpu, tables, 2, 0, 4)[4]), 1e-6);
+    EXPECT_GE(difference(after[4], before[4]), 0.1);
+}
+
 }  // namespace
 }  // namespace descrambler::test
