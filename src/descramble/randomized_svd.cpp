@@ -140,7 +140,9 @@ LinearOperator signals_operator(const Network& network, const TapRequest& reques
                                 int threads) {
     require(!request.centre, "signals_operator: the signals are not centred");
     const std::shared_ptr<const Network> net = std::make_shared<const Network>(
-        request.linearised ? linearised_at_mean(std::span(&network, 1), request, library, threads).front() : network);
+        request.linearised
+            ? linearised_at_mean(std::span(&network, 1), request, library, Execution::on_cpu(threads)).front()
+            : network);
     const TapRequest tap = request.linearised ? linearised_request(request) : request;
     check_tap(std::span(net.get(), 1), tap, library);
     const Index n = net->layers[static_cast<std::size_t>(tap.layer - 1)].weight.rows();

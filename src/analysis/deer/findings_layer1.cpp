@@ -171,7 +171,8 @@ void read_notch_controls(Backend<double>& on, const FindingsLibrary& library, co
                          NetworkReading& out) {
     const std::span<const Network> one(&network, 1);
     const auto depth = [&](const Library& signals, const DescrambleRequest& request) {
-        return notch_depth(power_spectrum2(on, descramble(one, signals, request, 1).front().descrambled_weight));
+        return notch_depth(
+            power_spectrum2(on, descramble(one, signals, request, Execution::on(on)).front().descrambled_weight));
     };
     Matrix<double> unit(network.inputs(), network.inputs());  // every input once: G = W1 W1^T, as for white noise
     for (Index i = 0; i < unit.rows(); ++i)
