@@ -73,6 +73,19 @@ TEST(Train, DoublePrecisionStartsLikeSinglePrecision) {
         EXPECT_NEAR(f32[0].loss[i], f64[0].loss[i], 0.03 * f64[0].loss[i]);
 }
 
+class SameBatch final : public SampleSource<double> {
+public:
+    [[nodiscard]] Index inputs() const override { return 6; }
+    [[nodiscard]] Index outputs() const override { return 4; }
+    void draw(Backend<double>&, std::uint64_t, std::uint64_t, Index, Batch<double> x, Batch<double> y) const override {
+        RandomStream random(5, 1);
+        for (Index i = 0; i < x.size(); ++i)
+            x.data[i] = random.normal();
+        for (Index i = 0; i < y.size(); ++i)
+            y.data[i] = random.uniform();
+    }
+};
+
 // Adam's first moment after its first step is a tenth of the gradient: of every parameter it must match the finite
 // difference of the loss.
 void expect_gradient(Loss loss_kind) {
@@ -83,13 +96,8 @@ void expect_gradient(Loss loss_kind) {
     plan.layers = layers;
     plan.batch_size = 70;  // more than one tile
     plan.loss = loss_kind;
-    plan.samples = [](std::uint64_t, Index, Batch<double> x, Batch<double> y) {
-        RandomStream random(5, 1);
-        for (Index i = 0; i < x.size(); ++i)
-            x.data[i] = random.normal();
-        for (Index i = 0; i < y.size(); ++i)
-            y.data[i] = random.uniform();
-    };
+    const SameBatch source;
+    plan.samples = &source;
     const std::vector<MemberPlan> member{{0, 10, 0.0, false}};
     const std::vector<double> start = initial_parameters<double>(layers, 1, 0);
     const auto loss_at = [&](std::vector<double> w) {
