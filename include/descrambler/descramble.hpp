@@ -14,9 +14,6 @@
 
 namespace descrambler {
 
-[[nodiscard]] std::string_view to_string(Tap t);
-[[nodiscard]] Tap tap_from(std::string_view name);  // throws InputError
-
 // A further tap of the same width whose signals are made smooth by the same P.
 struct SharedTap {
     TapRequest tap;
@@ -55,7 +52,16 @@ struct Descrambling {
 // third moment of the scores. Throws InputError as tap_grams does, for combinations that do not exist (a joint request
 // without a next layer, shared taps of another width, closed for a criterion without closed form, ...) and, with the
 // numbers, for W of mds and mdn that is not square or, for mds, singular. The library is not read for mds and mdn.
+// known: sums over this library that are there already, as tap_sums takes them.
 [[nodiscard]] std::vector<Descrambling> descramble(std::span<const Network> networks, const Library& library,
-                                                   const DescrambleRequest& request, const Execution& execution);
+                                                   const DescrambleRequest& request, const Execution& execution,
+                                                   std::span<const TapSums> known = {});
+// Several requests, a result each, with the bits that each has alone. What they share is streamed once: the sums of
+// their taps, and the third moments of those that look at the same tap.
+[[nodiscard]] std::vector<std::vector<Descrambling>> descramble_all(std::span<const Network> networks,
+                                                                    const Library& library,
+                                                                    std::span<const DescrambleRequest> requests,
+                                                                    const Execution& execution,
+                                                                    std::span<const TapSums> known = {});
 
 }  // namespace descrambler

@@ -14,17 +14,16 @@
 
 #include "descrambler/mlp.hpp"
 #include "descrambler/progress.hpp"
+#include "descrambler/tap.hpp"
 
 namespace descrambler {
 
-enum class Tap { before, after };
-
 struct TapRequest {
-    Index layer = 1;  // from 1
-    Tap tap = Tap::before;
+    TapPoint at = {};
     bool include_bias = false;
     bool centre = false;
     bool linearised = false;  // f(xbar) + J (x - xbar) in place of f(x), xbar the mean input of the library
+    bool operator==(const TapRequest&) const = default;
 };
 
 // A library that can be read again from the start. read(first, X) fills X [features, count] with the samples
@@ -62,6 +61,12 @@ struct TapGram {
     Index samples = 0;
 };
 
+// Sums of a tap of every network: a value that criteria, groups of networks and studies share.
+struct TapSums {
+    TapRequest tap;
+    std::vector<TapGram> networks;  // of the inputs ({0, after}) one, which serves all
+};
+
 // One result per network, on every rank; all networks have one shape. The ranks of the execution share the leaves of
 // the library. Without factor, centre is around the mean of the first block, corrected at the end: one pass. Throws
 // InputError for a layer out of range or a library of another width (with both numbers), and for NaN in the signals;
@@ -69,6 +74,16 @@ struct TapGram {
 [[nodiscard]] std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapRequest& request,
                                              const Library& library, const Execution& execution,
                                              const Streaming& streaming = {});
+
+// The same with a factor, without a pass where `known` has them: the sums of this tap, or those of the inputs for a tap
+// that they serve. All of `known` is of this library; sums of a tap are of these networks.
+[[nodiscard]] TapSums tap_sums(std::span<const Network> networks, const TapRequest& request, const Library& library,
+                               const Execution& execution, std::span<const TapSums> known = {});
+// Before the first activation S = W_1 X (+ b_1), so the sums over the inputs serve every network, of whatever ensemble:
+// these sums, to be known to tap_sums. Empty for other taps, and for inputs more than four times as wide as the layer,
+// where they would cost more than they save.
+[[nodiscard]] std::vector<TapSums> sums_of_inputs(std::span<const Network> networks, const TapRequest& request,
+                                                  const Library& library, const Execution& execution);
 
 // The signals of the columns of X [features, any]. Throws InputError where they are not finite.
 [[nodiscard]] Matrix<double> tap_signals(Backend<double>& on, const Network& network, const TapRequest& request,

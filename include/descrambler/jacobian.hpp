@@ -1,10 +1,11 @@
-// The derivative of a network at one input, as matrix products: J is never formed.
+// The derivative of a network at one input, as matrix products.
 //   up to layer K:  J = D_K W_K ... D_1 W_1,   D_k = N_k diag(f'(z_k)),   z_k = W_k h_{k-1} + b_k
 //   N_k = (I - y 1^T / n) / mean(h) for a layer that renormalises, y = h / mean(h);  otherwise I
 // Before the activation of layer K the last factor is W_K alone.
 #pragma once
 
 #include "descrambler/mlp.hpp"
+#include "descrambler/tap.hpp"
 
 namespace descrambler {
 
@@ -23,11 +24,12 @@ struct Jacobian {
     [[nodiscard]] Index cols() const { return factors.front().weight.cols(); }
 };
 
-// At x [inputs]; before (activated = false) or after the activation of `layer` (from 1). Throws InputError for a layer
-// out of range or an x of another width, and where value or slopes are not finite.
-[[nodiscard]] Jacobian jacobian_at(Backend<double>& on, const Network& network, Index layer, bool activated,
+// Of a point (layer from 1) at x [inputs]. Throws InputError for a layer out of range or an x of another width, and
+// where value or slopes are not finite.
+[[nodiscard]] Jacobian jacobian_at(Backend<double>& on, const Network& network, TapPoint point,
                                    std::span<const double> x);
 [[nodiscard]] Matrix<double> apply(Backend<double>& on, const Jacobian& J, const Matrix<double>& X);    // J X
 [[nodiscard]] Matrix<double> adjoint(Backend<double>& on, const Jacobian& J, const Matrix<double>& Y);  // J^T Y
+[[nodiscard]] Matrix<double> matrix_of(Backend<double>& on, const Jacobian& J);  // J itself, from its inputs on
 
 }  // namespace descrambler

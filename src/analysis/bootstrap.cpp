@@ -8,7 +8,8 @@
 namespace descrambler {
 
 Library resampled_library(const Matrix<double>& X, std::uint64_t seed, std::uint64_t number) {
-    return {X.rows(), X.cols(), [&X, seed, number](Index first, Batch<double> block) {
+    return {X.rows(), X.cols(),
+            [&X, seed, number](Index first, Batch<double> block) {
                 require(block.rows == X.rows() && first >= 0 && first + block.cols <= X.cols(),
                         "library block beyond its matrix");
                 const auto samples = static_cast<std::uint64_t>(X.cols());
@@ -18,7 +19,8 @@ Library resampled_library(const Matrix<double>& X, std::uint64_t seed, std::uint
                     const auto from = static_cast<Index>((drawn[0] * samples) >> 32);
                     std::ranges::copy(X.column(from), block.data + j * block.rows);
                 }
-            }};
+            },
+            Reading::at_once};
 }
 
 std::vector<std::vector<Alignment>> self_alignment(std::span<const Network> networks, const Matrix<double>& X,
@@ -31,7 +33,7 @@ std::vector<std::vector<Alignment>> self_alignment(std::span<const Network> netw
         const std::vector<Descrambling> found = descramble(
             networks, resampled_library(X, seed, static_cast<std::uint64_t>(r)), request, Execution::on_cpu(threads));
         for (std::size_t i = 0; i < found.size(); ++i) {
-            weights[i].push_back(link_rows(found[i], request.tap.tap));
+            weights[i].push_back(link_rows(found[i], request.tap.at.side));
             require(weights[i].back().size() > 0, "bootstrap: no weight follows this tap");
         }
     }

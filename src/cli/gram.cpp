@@ -121,8 +121,7 @@ void run(const Options& o) {
     streaming.progress = stoppable_progress(o.common);
     const std::uint64_t seed = seed_of(ensemble, o.common);
     const Library inputs = open_library(o.inputs, ensemble, o.net, o.common, execution);
-    const TapRequest request{
-        .layer = o.layer, .tap = tap_from(o.tap), .include_bias = o.include_bias, .centre = o.centre};
+    const TapRequest request{.at = {o.layer, tap_from(o.tap)}, .include_bias = o.include_bias, .centre = o.centre};
     together(ranks, [&] { check_tap(ensemble.networks, request, inputs); });  // all refuse it: one speaks
     streaming.fingerprint = fingerprint_of_inputs(o, seed, inputs, device);
     const Library library = add_noise(inputs, o.inputs, o.snr, seed, execution, streaming);

@@ -37,13 +37,13 @@ SharedTap shared_tap(const std::string& text, const TapRequest& first) {
     const std::size_t colon = text.find(':'), second = text.find(':', colon == std::string::npos ? colon : colon + 1);
     SharedTap shared{first, 1};
     const char* end = text.data() + std::min(colon, text.size());
-    const auto [parsed, error] = std::from_chars(text.data(), end, shared.tap.layer);
+    const auto [parsed, error] = std::from_chars(text.data(), end, shared.tap.at.layer);
     if (colon == std::string::npos || error != std::errc() || parsed != end)
         throw InputError(expected);
     const std::string tap = text.substr(colon + 1, second == std::string::npos ? second : second - colon - 1);
     if (tap != "before" && tap != "after")
         throw InputError(expected);
-    shared.tap.tap = tap_from(tap);
+    shared.tap.at.side = tap_from(tap);
     if (second != std::string::npos) {
         const char* last = text.data() + text.size();
         const auto [weight_end, weight_error] = std::from_chars(text.data() + second + 1, last, shared.weight);
@@ -55,11 +55,8 @@ SharedTap shared_tap(const std::string& text, const TapRequest& first) {
 
 DescrambleRequest request_of(const Options& o) {
     DescrambleRequest request;
-    request.tap = {.layer = o.layer,
-                   .tap = tap_from(o.tap),
-                   .include_bias = o.include_bias,
-                   .centre = o.centre,
-                   .linearised = o.jacobian};
+    request.tap = {
+        .at = {o.layer, tap_from(o.tap)}, .include_bias = o.include_bias, .centre = o.centre, .linearised = o.jacobian};
     if (is_file(o.criterion, ".so")) {
         request.criterion = Criterion::user;
         request.objective = [path = o.criterion](const Matrix<double>& S) { return load_objective(path, S); };
@@ -211,7 +208,7 @@ void write(const Options& o, const DescrambleRequest& request, const std::vector
     }
     write(root, "descrambler", P, {"1", "P, orthogonal", "n,n"});
     write(root, "descrambled_weight", weight,
-          {"1", request.tap.tap == Tap::before ? "P W" : "W of the next layer times P^T", "out,in"});
+          {"1", request.tap.at.side == Tap::before ? "P W" : "W of the next layer times P^T", "out,in"});
     write(root, "gram", gram,
           {"1", "what was minimised over (the plain sum over samples, or the balanced sum); of the signals otherwise",
            "n,n"});

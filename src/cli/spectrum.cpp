@@ -76,7 +76,7 @@ Source source_of(const Options& o, const Execution& execution, const Network& ne
         return {matrix_operator(W), [&W](Backend<double>&) { return W; }};
     }
     if (o.kind == "jacobian") {
-        const Jacobian J = jacobian_at(execution.backend<double>(), network, o.layer, tap.tap == Tap::after, base);
+        const Jacobian J = jacobian_at(execution.backend<double>(), network, tap.at, base);
         return {jacobian_operator(J), [J](Backend<double>& own) {
                     Matrix<double> one(J.rows(), J.rows());
                     for (Index i = 0; i < one.rows(); ++i)
@@ -231,7 +231,7 @@ void run(const Options& o) {
     if (!o.inputs.empty())
         library = add_noise(open_library(o.inputs, ensemble, o.net, o.common, execution), o.inputs, o.snr,
                             seed_of(ensemble, o.common), execution);
-    const TapRequest tap{.layer = o.layer, .tap = tap_from(o.tap.value_or("before"))};
+    const TapRequest tap{.at = {o.layer, tap_from(o.tap.value_or("before"))}};
     const std::vector<double> base = o.kind == "jacobian" ? library_mean(*library, here) : std::vector<double>();
     const RandomizedSvdOptions options{.rank = o.rank,
                                        .oversampling = o.oversampling,
@@ -268,7 +268,7 @@ void run(const Options& o) {
               {"sketch", results.front().found.sketch},
               {"seed", options.seed}};
     if (o.kind != "weight")
-        json["tap"] = to_string(tap.tap);
+        json["tap"] = to_string(tap.at.side);
     if (library) {
         json["inputs"] = o.inputs;
         json["samples"] = library->samples;

@@ -5,6 +5,8 @@
 #include <limits>
 #include <string>
 
+#include "core/finite.hpp"
+
 namespace descrambler {
 namespace {
 
@@ -18,7 +20,7 @@ double largest(const Matrix<double>& A) {
 }
 
 void check_values(const Matrix<double>& A, const std::string& what) {
-    if (!std::ranges::all_of(A.values(), [](double x) { return std::isfinite(x); }))
+    if (!all_finite(A.values()))
         throw InputError(what + ": a value is not finite, expected numbers");
     if (largest(A) == 0)
         throw InputError(what + ": all values are zero, expected signals that are not");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/finite.hpp"
 #include "descramble/routes.hpp"
 
 namespace descrambler {
@@ -15,10 +16,10 @@ namespace {
 // Combinations that mean nothing, told before anything is read.
 void check(const Job& job) {
     const DescrambleRequest& request = job.request;
-    const Index layer = request.tap.layer, depth = static_cast<Index>(job.networks.front().layers.size());
-    const bool before = request.tap.tap == Tap::before;
+    const Index layer = request.tap.at.layer, depth = static_cast<Index>(job.networks.front().layers.size());
+    const bool before = request.tap.at.side == Tap::before;
     if (request.criterion == Criterion::joint && (before || layer >= depth))
-        refuse(request, "layer " + std::to_string(layer) + " " + std::string(to_string(request.tap.tap)) +
+        refuse(request, "layer " + std::to_string(layer) + " " + std::string(to_string(request.tap.at.side)) +
                             ", expected tap after and a layer that another one follows (the network has " +
                             std::to_string(depth) + ")");
     if (request.criterion == Criterion::joint && !(request.lambda >= 0 && std::isfinite(request.lambda)))
@@ -46,8 +47,22 @@ void check(const Job& job) {
     if (request.evaluations < 1 || request.iterations < 1)
         throw InputError("evaluations and iterations: expected at least 1");
     for (Index i = 0; i < job.count() && !before && layer < depth; ++i)
-        if (!std::ranges::all_of(job.weight(i, layer + 1).values(), [](double x) { return std::isfinite(x); }))
+        if (!all_finite(job.weight(i, layer + 1).values()))
             throw InputError(job.where(i) + ": a weight of the next layer is not finite, expected numbers");
+}
+
+// P W or W P^T, the weights beside the tap as P makes them.
+void rewrite_weights(const Job& job, std::vector<Descrambling>& result) {
+    const TapPoint at = job.request.tap.at;
+    const auto depth = static_cast<Index>(job.networks.front().layers.size());
+    job.each([&](Index i, Backend<double>& on) {
+        Descrambling& out = result[i];
+        out.samples = is_diagonal(job.request.criterion) ? 0 : job.inputs.samples;
+        if (at.side == Tap::before)
+            out.descrambled_weight = multiply(on, Op::none, Op::none, out.solution.P, job.weight(i, at.layer));
+        else if (at.layer < depth)
+            out.descrambled_weight = multiply(on, Op::none, Op::transpose, job.weight(i, at.layer + 1), out.solution.P);
+    });
 }
 
 }  // namespace
@@ -68,40 +83,49 @@ void take_report(Solution& solution, const DescrambleRequest& request, const Min
     solution.history = report.history;
 }
 
-std::string_view to_string(Tap t) {
-    return t == Tap::before ? "before" : "after";
-}
-
-Tap tap_from(std::string_view name) {
-    for (const Tap t : {Tap::before, Tap::after})
-        if (name == to_string(t))
-            return t;
-    throw InputError("tap '" + std::string(name) + "': unknown, expected before or after");
+std::vector<std::vector<Descrambling>> descramble_all(std::span<const Network> networks, const Library& library,
+                                                      std::span<const DescrambleRequest> asked,
+                                                      const Execution& execution, std::span<const TapSums> known) {
+    require(!networks.empty(), "descramble: no network");
+    std::vector<DescrambleRequest> requests(asked.begin(), asked.end());
+    for (DescrambleRequest& request : requests)
+        if (request.method == Method::automatic)
+            request.method =
+                is_gram(request.criterion) || is_diagonal(request.criterion) ? Method::closed : Method::riemannian;
+    std::vector<Job> jobs;
+    for (const DescrambleRequest& request : requests)
+        jobs.push_back({networks, library, request, execution, known});
+    together(*execution.ranks, [&] { std::ranges::for_each(jobs, check); });
+    std::vector<TapSums> sums(known.begin(), known.end());
+    if (jobs.size() > 1) {
+        for (const Job& job : jobs)
+            if (!is_diagonal(job.request.criterion) &&
+                std::ranges::find(sums, job.request.tap, &TapSums::tap) == sums.end())
+                sums.push_back(tap_sums(networks, job.request.tap, library, execution, sums));
+        for (Job& job : jobs)
+            job.known = sums;
+    }
+    std::vector<std::vector<Descrambling>> results(jobs.size());
+    std::vector<Job> by_gram;
+    for (const Job& job : jobs)
+        if (is_gram(job.request.criterion))
+            by_gram.push_back(job);
+    std::vector<std::vector<Descrambling>> of_grams = gram_route(by_gram);
+    auto next = of_grams.begin();
+    for (std::size_t j = 0; j < jobs.size(); ++j) {
+        const Criterion criterion = jobs[j].request.criterion;
+        results[j] = is_gram(criterion)       ? std::move(*next++)
+                     : is_diagonal(criterion) ? diagonal_route(jobs[j])
+                                              : signal_route(jobs[j]);
+        rewrite_weights(jobs[j], results[j]);
+    }
+    return results;
 }
 
 std::vector<Descrambling> descramble(std::span<const Network> networks, const Library& library,
-                                     const DescrambleRequest& asked, const Execution& execution) {
-    require(!networks.empty(), "descramble: no network");
-    DescrambleRequest request = asked;
-    if (request.method == Method::automatic)
-        request.method =
-            is_gram(request.criterion) || is_diagonal(request.criterion) ? Method::closed : Method::riemannian;
-    const Job job{networks, library, request, execution};
-    together(*execution.ranks, [&] { check(job); });
-    std::vector<Descrambling> result = is_gram(request.criterion)       ? gram_route(job)
-                                       : is_diagonal(request.criterion) ? diagonal_route(job)
-                                                                        : signal_route(job);
-    const Index layer = request.tap.layer, depth = static_cast<Index>(networks.front().layers.size());
-    const auto rewrite = [&](Index i, Backend<double>& on) {
-        Descrambling& out = result[i];
-        out.samples = is_diagonal(request.criterion) ? 0 : library.samples;
-        if (request.tap.tap == Tap::before)
-            out.descrambled_weight = multiply(on, Op::none, Op::none, out.solution.P, job.weight(i, layer));
-        else if (layer < depth)
-            out.descrambled_weight = multiply(on, Op::none, Op::transpose, job.weight(i, layer + 1), out.solution.P);
-    };
-    job.each(rewrite);
-    return result;
+                                     const DescrambleRequest& request, const Execution& execution,
+                                     std::span<const TapSums> known) {
+    return std::move(descramble_all(networks, library, std::span(&request, 1), execution, known).front());
 }
 
 }  // namespace descrambler

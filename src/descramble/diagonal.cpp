@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "core/finite.hpp"
 #include "descrambler/representable.hpp"
 
 namespace descrambler {
@@ -16,7 +17,7 @@ void check(const Matrix<double>& W, const std::string& criterion) {
     if (W.rows() != W.cols() || W.rows() == 0)
         throw InputError(criterion + ": W is " + std::to_string(W.rows()) + " x " + std::to_string(W.cols()) +
                          ", expected a square matrix");
-    if (!std::ranges::all_of(W.values(), [](double x) { return std::isfinite(x); }))
+    if (!all_finite(W.values()))
         throw InputError(criterion + ": a weight is not finite, expected numbers");
     if (std::ranges::all_of(W.values(), [](double x) { return x == 0; }))
         throw InputError(criterion + ": all weights are zero, expected some that are not");

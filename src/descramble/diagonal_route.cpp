@@ -28,7 +28,7 @@ std::vector<Descrambling> diagonal_route(const Job& job) {
     const bool sum = request.criterion == Criterion::mds;
     std::vector<Descrambling> result(job.networks.size());
     const auto solve = [&](Index i, Backend<double>& on) {
-        const Matrix<double>& W = job.weight(i, request.tap.layer);
+        const Matrix<double>& W = job.weight(i, request.tap.at.layer);
         Solution& s = result[i].solution;
         try {
             const Objective objective = objective_of(request.criterion, W);

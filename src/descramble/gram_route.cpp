@@ -1,15 +1,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/finite.hpp"
 #include "descramble/routes.hpp"
 #include "descrambler/random.hpp"
 
 namespace descrambler {
 namespace {
-
-bool is_finite(double x) {
-    return std::isfinite(x);
-}
 
 // Moments of the filter W^T u_j over the input axis: its sum, or, where that nearly cancels, sum_t t (W^T u_j)_t.
 std::vector<double> filter_moments(Backend<double>& on, const Matrix<double>& W, const Matrix<double>& U) {
@@ -69,7 +66,7 @@ Matrix<double> sum_factor(Backend<double>& on, const Job& job, Index network,
         parts.push_back({&factor, std::sqrt(request.shared[i].weight) * scale_of(on, factor, request.balance)});
     }
     if (joint) {
-        const Matrix<double>& link = job.weight(network, request.tap.layer + 1);
+        const Matrix<double>& link = job.weight(network, request.tap.at.layer + 1);
         parts.push_back({&link, std::sqrt(request.lambda) * scale_of(on, link, request.balance)});
     }
     return stacked(parts);
@@ -186,36 +183,136 @@ Iterated iterate(const Job& job, const MinimiseOptions& asked, const Stencil& st
     return out;
 }
 
-std::vector<Descrambling> iterated(const Job& job, const Stencil& stencil, const std::vector<GramProblem>& problems) {
+// A job on its way: what it starts from, where an iteration has led, and the axes whose signs are to be chosen.
+struct Begun {
+    std::vector<GramProblem> problems;
+    Stencil stencil;
+    Iterated found;                   // empty: closed form
+    std::vector<PrincipalAxes> axes;  // empty: signs stay as they are
+};
+
+Begun begin(const Job& job) {
     const DescrambleRequest& request = job.request;
+    Communicator& ranks = *job.execution.ranks;
+    Begun out;
+    out.problems = gram_problems(job);
+    out.stencil = together(ranks, [&] { return stencil_of(request, out.problems.front().factor.cols()); });
+    if (request.method == Method::closed) {
+        for (const GramProblem& problem : out.problems)
+            out.axes.push_back(problem.axes);
+        return out;
+    }
     MinimiseOptions options;
     options.method = request.method == Method::cayley ? Minimiser::cayley : Minimiser::riemannian;
     options.evaluations = request.evaluations;
     options.iterations = request.iterations;
-    const Iterated found = together(*job.execution.ranks, [&] { return iterate(job, options, stencil, problems); });
-
+    out.found = together(ranks, [&] { return iterate(job, options, out.stencil, out.problems); });
     // A run that arrived is brought to the canonical signs and null block, so that it can be compared entry by entry;
     // one that did not is shown as it is.
-    const bool canonical = options.method == Minimiser::riemannian;
-    const std::vector<std::vector<double>> signs =
-        canonical ? component_signs(job, problems, found.axes) : std::vector<std::vector<double>>(problems.size());
-    std::vector<Descrambling> result(problems.size());
-    const auto describe = [&](Index i, Backend<double>& on) {
-        Solution& s = result[i].solution;
-        const MinimiseReport& report = found.reports[i];
-        s = canonical && report.converged
-                ? closed_form(on, stencil, found.axes[i], problems[i].factor, job.inputs.samples, signs[i])
-                : certify(on, stencil, found.P[i], problems[i].axes, problems[i].factor, job.inputs.samples);
-        take_report(s, request, report);
-        for (MinimiseReport::Point& point : s.history)
-            point.eta *= found.scaled[i].unit;
-        const double close = s.eta_bound + 1e-6 * std::max(s.eta_bound, static_cast<double>(stencil.n()) * 0x1p-53 *
-                                                                            stencil.mu.back() * s.gamma.front());
-        const auto there =
-            std::ranges::find_if(s.history, [&](const MinimiseReport::Point& point) { return point.eta <= close; });
-        s.evaluations_to_gap = there == s.history.end() ? 0 : there->evaluations;
-    };
-    job.each(describe);
+    if (options.method == Minimiser::riemannian)
+        out.axes = out.found.axes;
+    return out;
+}
+
+Solution iterated_solution(Backend<double>& on, const Job& job, const Begun& begun, Index i,
+                           const std::vector<double>& signs) {
+    const GramProblem& problem = begun.problems[i];
+    const MinimiseReport& report = begun.found.reports[i];
+    Solution s = !begun.axes.empty() && report.converged
+                     ? closed_form(on, begun.stencil, begun.axes[i], problem.factor, job.inputs.samples, signs)
+                     : certify(on, begun.stencil, begun.found.P[i], problem.axes, problem.factor, job.inputs.samples);
+    take_report(s, job.request, report);
+    for (MinimiseReport::Point& point : s.history)
+        point.eta *= begun.found.scaled[i].unit;
+    const double close = s.eta_bound + 1e-6 * std::max(s.eta_bound, static_cast<double>(begun.stencil.n()) * 0x1p-53 *
+                                                                        begun.stencil.mu.back() * s.gamma.front());
+    const auto there =
+        std::ranges::find_if(s.history, [&](const MinimiseReport::Point& point) { return point.eta <= close; });
+    s.evaluations_to_gap = there == s.history.end() ? 0 : there->evaluations;
+    return s;
+}
+
+using Signs = std::vector<std::vector<double>>;  // one a network and component
+
+// By the rule of the layer. Deeper layers have no input axis of their own: their third moments take a pass over the
+// library, one for all jobs that look at the same tap.
+std::vector<Signs> component_signs(std::span<const Job> jobs, const std::vector<Begun>& begun) {
+    std::vector<Signs> signs(jobs.size());
+    std::vector<bool> done(jobs.size());
+    for (std::size_t j = 0; j < jobs.size(); ++j) {
+        const Job& job = jobs[j];
+        signs[j].resize(begun[j].problems.size());
+        if (begun[j].axes.empty() || done[j])
+            continue;
+        const TapRequest& tap = job.request.tap;
+        if (tap.at == TapPoint{1, Tap::before}) {
+            parallel_items(job.count(), job.execution.threads, [&](Index i, Backend<double>& on) {
+                signs[j][i] = filter_moments(on, job.weight(i, 1), begun[j].axes[i].U);
+            });
+            continue;
+        }
+        std::vector<std::size_t> alike;
+        for (std::size_t other = j; other < jobs.size(); ++other)
+            if (!begun[other].axes.empty() && jobs[other].request.tap == tap)
+                alike.push_back(other);
+        std::vector<std::vector<double>> means;
+        std::vector<Matrix<double>> U;
+        for (std::size_t i = 0; i < signs[j].size(); ++i) {
+            means.push_back(begun[j].problems[i].mean);
+            const Index n = begun[j].axes[i].U.rows();
+            Matrix<double>& all = U.emplace_back(n, n * std::ssize(alike));  // the axes of the jobs side by side
+            for (std::size_t a = 0; a < alike.size(); ++a)
+                std::ranges::copy(begun[alike[a]].axes[i].U.values(), all.data() + static_cast<Index>(a) * n * n);
+        }
+        const Signs moments = tap_third_moments(job.networks, tap, job.inputs, means, U, job.execution);
+        for (std::size_t a = 0; a < alike.size(); ++a) {
+            done[alike[a]] = true;
+            signs[alike[a]].resize(moments.size());
+            for (std::size_t i = 0; i < moments.size(); ++i) {
+                const Index n = U[i].rows();
+                const auto first = moments[i].begin() + static_cast<Index>(a) * n;
+                signs[alike[a]][i].assign(first, first + n);
+            }
+        }
+    }
+    return signs;
+}
+
+// What a linearised tap's P is worth for the signals that the surrogate stands for.
+void measure_surrogate(const Job& job, const Stencil& stencil, std::vector<Descrambling>& result) {
+    DescrambleRequest plain = job.request;
+    plain.tap.linearised = false;
+    for (SharedTap& shared : plain.shared)
+        shared.tap.linearised = false;
+    const std::vector<GramProblem> truth = gram_problems({job.networks, job.inputs, plain, job.execution, job.known});
+    job.each([&](Index i, Backend<double>& on) {
+        const Solution at =
+            certify(on, stencil, result[i].solution.P, truth[i].axes, truth[i].factor, job.inputs.samples);
+        result[i].surrogate_ratio = at.eta / at.eta_bound;
+    });
+}
+
+std::vector<Descrambling> finish(const Job& job, Begun& begun, const Signs& signs) {
+    const DescrambleRequest& request = job.request;
+    std::vector<Descrambling> result(begun.problems.size());
+    job.each([&](Index i, Backend<double>& on) {
+        const GramProblem& problem = begun.problems[i];
+        result[i].solution =
+            request.method == Method::closed
+                ? closed_form(on, begun.stencil, problem.axes, problem.factor, job.inputs.samples, signs[i])
+                : iterated_solution(on, job, begun, i, signs[i]);
+    });
+    if (request.tap.linearised)
+        measure_surrogate(job, begun.stencil, result);
+    const bool sum = request.criterion == Criterion::joint || !request.shared.empty();
+    job.each([&](Index i, Backend<double>& on) {
+        GramProblem& problem = begun.problems[i];
+        result[i].gram = sum ? gram(on, transpose(problem.factor)) : std::move(problem.plain_gram);
+        const Solution& s = result[i].solution;
+        if (!std::isfinite(s.eta) || !std::isfinite(s.eta_bound) || !all_finite(result[i].gram.values()))
+            throw InputError(job.where(i) +
+                             ": the signals are too large for double precision, expected a finite Gram matrix");
+    });
     return result;
 }
 
@@ -227,22 +324,22 @@ Stencil stencil_of(const DescrambleRequest& request, Index n) {
         return make_stencil(*on, request.stencil, n);
     if (request.stencil_matrix.cols() != n)
         throw InputError("stencil matrix: " + std::to_string(request.stencil_matrix.cols()) + " columns, expected " +
-                         std::to_string(n) + ", the width of layer " + std::to_string(request.tap.layer));
+                         std::to_string(n) + ", the width of layer " + std::to_string(request.tap.at.layer));
     return make_stencil(*on, request.stencil_matrix);
 }
 
 std::vector<GramProblem> gram_problems(const Job& job) {
     const DescrambleRequest& request = job.request;
     Communicator& ranks = *job.execution.ranks;
-    std::vector<std::vector<TapGram>> taps{tap_grams(job.networks, request.tap, job.inputs, job.execution)};
+    std::vector<std::vector<TapGram>> taps{job.sums_of(request.tap)};
     const Index n = taps.front().front().gram.rows();
     for (const SharedTap& shared : request.shared) {
-        taps.push_back(tap_grams(job.networks, shared.tap, job.inputs, job.execution));
+        taps.push_back(job.sums_of(shared.tap));
         together(ranks, [&] {
             if (taps.back().front().gram.rows() != n)
-                throw InputError("shared tap of layer " + std::to_string(shared.tap.layer) + ": " +
+                throw InputError("shared tap of layer " + std::to_string(shared.tap.at.layer) + ": " +
                                  std::to_string(taps.back().front().gram.rows()) + " signals, expected " +
-                                 std::to_string(n) + " as layer " + std::to_string(request.tap.layer) +
+                                 std::to_string(n) + " as layer " + std::to_string(request.tap.at.layer) +
                                  ", whose P it shares");
         });
     }
@@ -266,22 +363,6 @@ std::vector<GramProblem> gram_problems(const Job& job) {
     });
 }
 
-std::vector<std::vector<double>> component_signs(const Job& job, const std::vector<GramProblem>& problems,
-                                                 const std::vector<PrincipalAxes>& axes) {
-    const TapRequest& tap = job.request.tap;
-    std::vector<std::vector<double>> means, signs(axes.size());
-    std::vector<Matrix<double>> U;
-    for (std::size_t i = 0; i < axes.size(); ++i) {
-        means.push_back(problems[i].mean);
-        U.push_back(axes[i].U);
-    }
-    if (!(tap.tap == Tap::before && tap.layer == 1))  // deeper layers have no input axis of their own
-        return tap_third_moments(job.networks, tap, job.inputs, means, U, job.execution);
-    parallel_items(job.count(), job.execution.threads,
-                   [&](Index i, Backend<double>& on) { signs[i] = filter_moments(on, job.weight(i, 1), U[i]); });
-    return signs;
-}
-
 Matrix<double> start_of(Backend<double>& on, const Job& job, Index network,
                         const std::function<Matrix<double>()>& closed) {
     const DescrambleRequest& request = job.request;
@@ -290,51 +371,21 @@ Matrix<double> start_of(Backend<double>& on, const Job& job, Index network,
                                                                                        : Start::closed;
     if (start == Start::closed)
         return closed();
-    const Index n = job.weight(network, request.tap.layer).rows();
+    const Index n = job.weight(network, request.tap.at.layer).rows();
     if (start == Start::random)
         return random_rotation(on, n, request.seed, stream::start + static_cast<std::uint64_t>(network));
     return identity(n);
 }
 
-std::vector<Descrambling> gram_route(const Job& job) {
-    const DescrambleRequest& request = job.request;
-    Communicator& ranks = *job.execution.ranks;
-    std::vector<GramProblem> problems = gram_problems(job);
-    const Stencil stencil = together(ranks, [&] { return stencil_of(request, problems.front().factor.cols()); });
-    std::vector<Descrambling> result(problems.size());
-    if (request.method == Method::closed) {
-        std::vector<PrincipalAxes> axes;
-        for (const GramProblem& problem : problems)
-            axes.push_back(problem.axes);
-        const std::vector<std::vector<double>> signs = component_signs(job, problems, axes);
-        job.each([&](Index i, Backend<double>& on) {
-            result[i].solution =
-                closed_form(on, stencil, problems[i].axes, problems[i].factor, job.inputs.samples, signs[i]);
-        });
-    } else {
-        result = iterated(job, stencil, problems);
-    }
-    if (request.tap.linearised) {  // what the surrogate is worth for the signals it stands for
-        DescrambleRequest plain = request;
-        plain.tap.linearised = false;
-        for (SharedTap& shared : plain.shared)
-            shared.tap.linearised = false;
-        const std::vector<GramProblem> truth = gram_problems({job.networks, job.inputs, plain, job.execution});
-        job.each([&](Index i, Backend<double>& on) {
-            const Solution at =
-                certify(on, stencil, result[i].solution.P, truth[i].axes, truth[i].factor, job.inputs.samples);
-            result[i].surrogate_ratio = at.eta / at.eta_bound;
-        });
-    }
-    const bool sum = request.criterion == Criterion::joint || !request.shared.empty();
-    job.each([&](Index i, Backend<double>& on) {
-        result[i].gram = sum ? gram(on, transpose(problems[i].factor)) : std::move(problems[i].plain_gram);
-        const Solution& s = result[i].solution;
-        if (!is_finite(s.eta) || !is_finite(s.eta_bound) || !std::ranges::all_of(result[i].gram.values(), is_finite))
-            throw InputError(job.where(i) +
-                             ": the signals are too large for double precision, expected a finite Gram matrix");
-    });
-    return result;
+std::vector<std::vector<Descrambling>> gram_route(std::span<const Job> jobs) {
+    std::vector<Begun> begun;
+    for (const Job& job : jobs)
+        begun.push_back(begin(job));
+    const std::vector<Signs> signs = component_signs(jobs, begun);
+    std::vector<std::vector<Descrambling>> results;
+    for (std::size_t j = 0; j < jobs.size(); ++j)
+        results.push_back(finish(jobs[j], begun[j], signs[j]));
+    return results;
 }
 
 }  // namespace descrambler

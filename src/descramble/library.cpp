@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "core/finite.hpp"
 #include "descramble/sums/library_sum.hpp"
 #include "descrambler/random.hpp"
 
@@ -25,7 +26,7 @@ std::vector<double> sum_of(const Library& library, Index size, const Execution& 
     sums.leaf = [&](HostThread&, Index, Index blocks, const HostSums::Block& block, std::span<double> to) {
         for (Index k = 0; k < blocks; ++k)
             add(block(k), to);
-        if (!std::ranges::all_of(to, [](double x) { return std::isfinite(x); }))  // such a sum is not worth keeping
+        if (!all_finite(to))  // such a sum is not worth keeping
             throw InputError(not_finite);
     };
     sums.merge = [](Backend<double>&, std::span<double> left, std::span<const double> right) { add_to(left, right); };
@@ -104,7 +105,7 @@ std::vector<double> library_mean(const Library& library, const Execution& execut
     for (double& x : mean)
         x /= static_cast<double>(library.samples);
     together(*execution.ranks, [&] {
-        if (!std::ranges::all_of(mean, [](double x) { return std::isfinite(x); }))
+        if (!all_finite(mean))
             throw InputError(not_finite);
     });
     return mean;

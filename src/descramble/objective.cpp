@@ -6,6 +6,7 @@
 #include <cmath>
 #include <memory>
 
+#include "core/finite.hpp"
 #include "descrambler/criterion_plugin.h"
 #include "descrambler/random.hpp"
 #include "descrambler/representable.hpp"
@@ -160,9 +161,7 @@ Objective load_objective(const std::string& path, const Matrix<double>& S) {
                     *gradient = Matrix<double>(P.rows(), P.cols());
                 const double value =
                     criterion(S.rows(), S.cols(), S.data(), P.data(), gradient == nullptr ? nullptr : gradient->data());
-                if (!std::isfinite(value) ||
-                    (gradient != nullptr &&
-                     !std::ranges::all_of(gradient->values(), [](double x) { return std::isfinite(x); })))
+                if (!std::isfinite(value) || (gradient != nullptr && !all_finite(gradient->values())))
                     throw InputError("criterion " + path + ": returned a value or gradient that is not finite");
                 return value;
             }};

@@ -1,7 +1,5 @@
 #include "descrambler/randomized_svd.hpp"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -9,6 +7,8 @@
 #include <numbers>
 #include <string>
 
+#include "core/finite.hpp"
+#include "descramble/sums/library_wave.hpp"
 #include "descrambler/matrix.hpp"
 #include "descrambler/random.hpp"
 
@@ -78,7 +78,7 @@ std::vector<double> normalise(Matrix<double>& A) {
 }
 
 void check_finite(const Matrix<double>& A) {
-    if (!std::ranges::all_of(A.values(), [](double x) { return std::isfinite(x); }))
+    if (!all_finite(A.values()))
         throw InputError("randomised SVD: a product with the operator is not finite, expected smaller numbers");
 }
 
@@ -97,24 +97,10 @@ void check(const LinearOperator& A, const RandomizedSvdOptions& o) {
                          " values (fewer samples or a lower rank)");
 }
 
-// The library in waves of as many blocks as there are threads: part(i, on, first, X) for each block of a wave in
-// parallel, i its place in the wave, then merge(i) in the order of the blocks.
-template <class Part, class Merge>
-void each_wave(const Library& library, int threads, const Part& part, const Merge& merge) {
-    const Index team = threads > 0 ? threads : omp_get_max_threads();
-    for (Index first = 0; first < library.samples;) {
-        const Index start = first;
-        std::vector<Matrix<double>> blocks;
-        for (; first < library.samples && static_cast<Index>(blocks.size()) < team; first += library_block) {
-            blocks.emplace_back(library.features, std::min(library_block, library.samples - first));
-            library.read(first, blocks.back().view());
-        }
-        const Index count = static_cast<Index>(blocks.size());
-        parallel_items(count, threads,
-                       [&](Index i, Backend<double>& on) { part(i, on, start + i * library_block, blocks[i]); });
-        for (Index i = 0; i < count; ++i)
-            merge(i);
-    }
+Matrix<double> read_block(const Library& library, Index first, Index count) {
+    Matrix<double> X(library.features, count);
+    library.read(first, X.view());
+    return X;
 }
 
 }  // namespace
@@ -145,14 +131,14 @@ LinearOperator signals_operator(const Network& network, const TapRequest& reques
             : network);
     const TapRequest tap = request.linearised ? linearised_request(request) : request;
     check_tap(std::span(net.get(), 1), tap, library);
-    const Index n = net->layers[static_cast<std::size_t>(tap.layer - 1)].weight.rows();
+    const Index n = net->layers[static_cast<std::size_t>(tap.at.layer - 1)].weight.rows();
     return {
         n, library.samples,
         [=](Backend<double>&, const Matrix<double>& X) {
             Matrix<double> SX(n, X.cols());
             std::vector<Matrix<double>> parts(static_cast<std::size_t>(threads > 0 ? threads : omp_get_max_threads()));
             each_wave(
-                library, threads,
+                library.samples, threads, [&](Index first, Index count) { return read_block(library, first, count); },
                 [&](Index i, Backend<double>& on, Index first, const Matrix<double>& block) {
                     Matrix<double> rows(block.cols(), X.cols());
                     for (Index j = 0; j < X.cols(); ++j)
@@ -168,7 +154,7 @@ LinearOperator signals_operator(const Network& network, const TapRequest& reques
         [=](Backend<double>&, const Matrix<double>& Y) {
             Matrix<double> StY(library.samples, Y.cols());
             each_wave(
-                library, threads,
+                library.samples, threads, [&](Index first, Index count) { return read_block(library, first, count); },
                 [&](Index, Backend<double>& on, Index first, const Matrix<double>& block) {
                     const Matrix<double> part =
                         multiply(on, Op::transpose, Op::none, tap_signals(on, *net, tap, block), Y);

@@ -1,13 +1,12 @@
 #include "descrambler/reduce.hpp"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <string>
 
+#include "descramble/sums/library_wave.hpp"
 #include "descrambler/matrix.hpp"
 
 namespace descrambler {
@@ -80,28 +79,30 @@ ReductionCost reduction_cost(const Network& full, const Network& reduced, const 
                          std::to_string(full.inputs()));
     std::vector<double> outputs(static_cast<std::size_t>(library.samples)), before(targets ? outputs.size() : 0),
         after(before.size());
-    const Index team = threads > 0 ? threads : omp_get_max_threads();
-    for (Index first = 0; first < library.samples;) {  // as many blocks at a time as there are threads
-        const Index start = first;
-        std::vector<Matrix<double>> inputs, truth;
-        for (; first < library.samples && static_cast<Index>(inputs.size()) < team; first += library_block) {
-            const Index count = std::min(library_block, library.samples - first);
-            library.read(first, inputs.emplace_back(library.features, count).view());
+    struct Block {
+        Matrix<double> inputs, truth;
+    };
+    each_wave(
+        library.samples, threads,
+        [&](Index first, Index count) {
+            Block block{Matrix<double>(library.features, count), Matrix<double>(targets ? full.outputs() : 0, count)};
+            library.read(first, block.inputs.view());
             if (targets)
-                targets(first, truth.emplace_back(full.outputs(), count).view());
-        }
-        parallel_items(static_cast<Index>(inputs.size()), threads, [&](Index i, Backend<double>& on) {
-            const Matrix<double> y = forward(on, full, inputs[i]), changed = forward(on, reduced, inputs[i]);
+                targets(first, block.truth.view());
+            return block;
+        },
+        [&](Index, Backend<double>& on, Index first, const Block& block) {
+            const Matrix<double> y = forward(on, full, block.inputs), changed = forward(on, reduced, block.inputs);
             for (Index j = 0; j < y.cols(); ++j) {
-                const auto sample = static_cast<std::size_t>(start + i * library_block + j);
+                const auto sample = static_cast<std::size_t>(first + j);
                 outputs[sample] = relative_error(changed.column(j), y.column(j));
                 if (targets) {
-                    before[sample] = relative_error(y.column(j), truth[i].column(j));
-                    after[sample] = relative_error(changed.column(j), truth[i].column(j));
+                    before[sample] = relative_error(y.column(j), block.truth.column(j));
+                    after[sample] = relative_error(changed.column(j), block.truth.column(j));
                 }
             }
-        });
-    }
+        },
+        [](Index) {});
     for (const std::vector<double>* errors : {&outputs, &before, &after})
         if (std::ranges::any_of(*errors, [](double x) { return std::isnan(x); }))
             throw InputError("library: the outputs of the network are not finite (check the library and the weights)");

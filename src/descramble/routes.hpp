@@ -17,6 +17,10 @@ struct Job {
     const Library& inputs;
     const DescrambleRequest& request;
     Execution execution;
+    std::span<const TapSums> known;
+    [[nodiscard]] std::vector<TapGram> sums_of(const TapRequest& tap) const {
+        return tap_sums(networks, tap, inputs, execution, known).networks;
+    }
     [[nodiscard]] Index count() const { return static_cast<Index>(networks.size()); }
     [[nodiscard]] const Matrix<double>& weight(Index network, Index layer) const {
         return networks[network].layers[layer - 1].weight;
@@ -26,12 +30,13 @@ struct Job {
         together(*execution.ranks, [&] { parallel_items(count(), execution.threads, body); });
     }
     [[nodiscard]] std::string where(Index network) const {
-        return "layer " + std::to_string(request.tap.layer) + " of network " + std::to_string(network);
+        return "layer " + std::to_string(request.tap.at.layer) + " of network " + std::to_string(network);
     }
 };
 
-// Functions of the Gram matrix: closed form, or Backend::minimise (smoothness, joint, sums over taps).
-[[nodiscard]] std::vector<Descrambling> gram_route(const Job& job);
+// Functions of the Gram matrix: closed form, or Backend::minimise (smoothness, joint, sums over taps). Several jobs on
+// the same networks and library take one pass for the signs of all that look at the same tap.
+[[nodiscard]] std::vector<std::vector<Descrambling>> gram_route(std::span<const Job> jobs);
 // Objectives of the signals: the optimiser (tv, fourth, user).
 [[nodiscard]] std::vector<Descrambling> signal_route(const Job& job);
 // Square weights: SVD, polar fixed point, or the optimiser (mds, mdn).
@@ -50,9 +55,6 @@ struct GramProblem {
 };
 [[nodiscard]] std::vector<GramProblem> gram_problems(const Job& job);
 [[nodiscard]] Stencil stencil_of(const DescrambleRequest& request, Index n);
-// Signs of the components of a network's axes, by the rule of the layer.
-[[nodiscard]] std::vector<std::vector<double>> component_signs(const Job& job, const std::vector<GramProblem>& problems,
-                                                               const std::vector<PrincipalAxes>& axes);
 // The rotation an iteration of network i starts from, in the neurons' basis.
 [[nodiscard]] Matrix<double> start_of(Backend<double>& on, const Job& job, Index network,
                                       const std::function<Matrix<double>()>& closed);

@@ -10,20 +10,21 @@ namespace {
 // The signals of a tap are kept whole for these criteria: 2 GiB for all networks.
 constexpr double numbers_kept = 0x1p28;
 
-Matrix<double> all_signals(Backend<double>& on, const Job& job, const Network& network, const TapRequest& request) {
-    Matrix<double> S;
+// Of every network, in one pass: a library is read by one thread.
+std::vector<Matrix<double>> all_signals(const Job& job, std::span<const Network> networks, const TapRequest& request) {
+    const auto on = make_cpu_backend<double>(1);
+    const Index n = networks.front().layers[static_cast<std::size_t>(request.at.layer - 1)].weight.rows();
+    std::vector<Matrix<double>> signals(networks.size(), Matrix<double>(n, job.inputs.samples));
     for (Index first = 0; first < job.inputs.samples; first += library_block) {
         Matrix<double> X(job.inputs.features, std::min(library_block, job.inputs.samples - first));
         together(*job.execution.ranks, [&] {
             job.inputs.read(first, X.view());
-            const Matrix<double> block = tap_signals(on, network, request, X);
-            if (S.size() == 0)
-                S = Matrix<double>(block.rows(), job.inputs.samples);
-            std::ranges::copy(block.values(), S.data() + first * S.rows());
+            for (std::size_t i = 0; i < networks.size(); ++i)
+                std::ranges::copy(tap_signals(*on, networks[i], request, X).values(), signals[i].data() + first * n);
         });
     }
-    if (request.centre)
-        for (Index i = 0; i < S.rows(); ++i) {
+    for (Matrix<double>& S : signals)
+        for (Index i = 0; request.centre && i < n; ++i) {
             double mean = 0;
             for (Index j = 0; j < S.cols(); ++j)
                 mean += S(i, j);
@@ -31,7 +32,7 @@ Matrix<double> all_signals(Backend<double>& on, const Job& job, const Network& n
             for (Index j = 0; j < S.cols(); ++j)
                 S(i, j) -= mean;
         }
-    return S;
+    return signals;
 }
 
 // The objectives to be minimised one after another, the last of which counts.
@@ -117,7 +118,7 @@ std::vector<Descrambling> signal_route(const Job& job) {
     const DescrambleRequest& request = job.request;
     Communicator& ranks = *job.execution.ranks;
     together(ranks, [&] {
-        const double needed = static_cast<double>(job.weight(0, request.tap.layer).rows()) *
+        const double needed = static_cast<double>(job.weight(0, request.tap.at.layer).rows()) *
                               static_cast<double>(job.inputs.samples) * static_cast<double>(job.count());
         if (needed > numbers_kept)
             throw InputError("criterion " + std::string(to_string(request.criterion)) + ": keeps all signals, " +
@@ -131,10 +132,7 @@ std::vector<Descrambling> signal_route(const Job& job) {
         linear = linearised_at_mean(job.networks, request.tap, job.inputs, job.execution);
     const std::span<const Network> tapped = request.tap.linearised ? std::span<const Network>(linear) : job.networks;
     const TapRequest tap = request.tap.linearised ? linearised_request(request.tap) : request.tap;
-    const auto reader = make_cpu_backend<double>(1);
-    std::vector<Matrix<double>> signals;  // in order: a library is read by one thread
-    for (const Network& network : tapped)
-        signals.push_back(all_signals(*reader, job, network, tap));
+    const std::vector<Matrix<double>> signals = all_signals(job, tapped, tap);
     const OptimiserOptions options = optimiser_options(request);
     std::vector<Descrambling> result(problems.size());
     const auto solve = [&](Index i, Backend<double>& on) {

@@ -5,6 +5,8 @@
 #include <numbers>
 #include <string>
 
+#include "core/finite.hpp"
+
 namespace descrambler {
 namespace {
 
@@ -146,7 +148,7 @@ Stencil make_stencil(Backend<double>& on, const Matrix<double>& D) {
     const std::string shape = "stencil matrix " + std::to_string(m) + " x " + std::to_string(n) + ": ";
     if (m < 1 || n < 3)
         throw InputError(shape + "expected at least 1 row and 3 columns");
-    if (!std::ranges::all_of(D.values(), [](double x) { return std::isfinite(x); }))
+    if (!all_finite(D.values()))
         throw InputError(shape + "a value is not finite, expected numbers");
     Matrix<double> padded(std::max(m, n), n);  // zero rows complete V
     for (Index j = 0; j < n; ++j)

@@ -1,18 +1,15 @@
 #include "descrambler/jacobian.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 
+#include "core/finite.hpp"
+#include "descrambler/executor.hpp"
 #include "descrambler/matrix.hpp"
 
 namespace descrambler {
 
 namespace {
-
-bool all_finite(std::span<const double> values) {
-    return std::ranges::all_of(values, [](double x) { return std::isfinite(x); });
-}
 
 void scale_rows(Matrix<double>& A, const std::vector<double>& by) {
     for (Index j = 0; j < A.cols(); ++j)
@@ -20,10 +17,26 @@ void scale_rows(Matrix<double>& A, const std::vector<double>& by) {
             A(i, j) *= by[i];
 }
 
+// H becomes D_k H.
+void through_activation(const JacobianFactor& factor, Matrix<double>& H) {
+    if (!factor.slope.empty())
+        scale_rows(H, factor.slope);
+    if (factor.renormed.empty())
+        return;
+    const double n = static_cast<double>(H.rows());
+    for (Index j = 0; j < H.cols(); ++j) {  // dy = (dh - y mean(dh)) / m
+        double mean = 0;
+        for (const double dh : H.column(j))
+            mean += dh / n;
+        for (Index i = 0; i < H.rows(); ++i)
+            H(i, j) = (H(i, j) - factor.renormed[i] * mean) / factor.mean;
+    }
+}
+
 }  // namespace
 
-Jacobian jacobian_at(Backend<double>& on, const Network& network, Index layer, bool activated,
-                     std::span<const double> x) {
+Jacobian jacobian_at(Backend<double>& on, const Network& network, TapPoint point, std::span<const double> x) {
+    const Index layer = point.layer;
     if (layer < 1 || layer > static_cast<Index>(network.layers.size()))
         throw InputError("layer " + std::to_string(layer) + ": out of range, expected 1 to " +
                          std::to_string(network.layers.size()));
@@ -36,22 +49,16 @@ Jacobian jacobian_at(Backend<double>& on, const Network& network, Index layer, b
     for (Index k = 1; k <= layer; ++k) {
         const DenseLayer& dense = network.layers[static_cast<std::size_t>(k - 1)];
         JacobianFactor factor{.weight = dense.weight};
-        h = multiply(on, Op::none, Op::none, dense.weight, h);
-        if (k < layer || activated) {
-            for (Index i = 0; i < h.rows(); ++i) {
-                const double z = h(i, 0) + (dense.bias.empty() ? 0 : dense.bias[i]);
-                factor.slope.push_back(activation_slope(dense.activation, z));
-                h(i, 0) = activation_value(dense.activation, z);
-            }
+        if (k < layer || point.side == Tap::after) {
+            LayerRecord record = record_layer(on, dense, h);
+            h = std::move(record.value);
+            factor.slope.assign(record.slope.values().begin(), record.slope.values().end());
             if (dense.renorm) {
-                factor.mean = 0;
-                for (const double y : h.values())
-                    factor.mean += y;
-                factor.mean /= static_cast<double>(h.rows());
-                for (double& y : h.values())
-                    y /= factor.mean;
+                factor.mean = record.mean.front();
                 factor.renormed.assign(h.values().begin(), h.values().end());
             }
+        } else {
+            h = multiply(on, Op::none, Op::none, dense.weight, h);
         }
         if (!all_finite(h.values()) || !all_finite(factor.slope))
             throw InputError("layer " + std::to_string(k) +
@@ -66,20 +73,19 @@ Matrix<double> apply(Backend<double>& on, const Jacobian& J, const Matrix<double
     Matrix<double> H = X;
     for (const JacobianFactor& factor : J.factors) {
         H = multiply(on, Op::none, Op::none, factor.weight, H);
-        if (!factor.slope.empty())
-            scale_rows(H, factor.slope);
-        if (factor.renormed.empty())
-            continue;
-        const double n = static_cast<double>(H.rows());
-        for (Index j = 0; j < H.cols(); ++j) {  // dy = (dh - y mean(dh)) / m
-            double mean = 0;
-            for (const double dh : H.column(j))
-                mean += dh / n;
-            for (Index i = 0; i < H.rows(); ++i)
-                H(i, j) = (H(i, j) - factor.renormed[i] * mean) / factor.mean;
-        }
+        through_activation(factor, H);
     }
     return H;
+}
+
+Matrix<double> matrix_of(Backend<double>& on, const Jacobian& J) {
+    Matrix<double> A = J.factors.front().weight;
+    through_activation(J.factors.front(), A);
+    for (std::size_t k = 1; k < J.factors.size(); ++k) {
+        A = multiply(on, Op::none, Op::none, J.factors[k].weight, A);
+        through_activation(J.factors[k], A);
+    }
+    return A;
 }
 
 Matrix<double> adjoint(Backend<double>& on, const Jacobian& J, const Matrix<double>& Y) {

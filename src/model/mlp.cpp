@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "descrambler/executor.hpp"
 #include "descrambler/random.hpp"
 
 namespace descrambler {
@@ -101,25 +102,7 @@ Matrix<double> forward(Backend<double>& on, const Network& network, const Matrix
     if (layer > 0 && X.rows() != network.inputs())
         throw InputError("inputs have " + std::to_string(X.rows()) + " values, the network takes " +
                          std::to_string(network.inputs()));
-    Matrix<double> signal = X;
-    for (Index k = 0; k < layer; ++k) {
-        const DenseLayer& dense = network.layers[static_cast<std::size_t>(k)];
-        const Index rows = dense.weight.rows(), cols = X.cols();
-        const Buffer<double> W = on.allocate(dense.weight.size()), b = on.allocate(rows),
-                             x = on.allocate(signal.size()), y = on.allocate(rows * cols);
-        on.upload(dense.weight.data(), W.view(rows, dense.weight.cols()));
-        on.upload(signal.data(), x.view(signal.rows(), cols));
-        if (!dense.bias.empty())
-            on.upload(dense.bias.data(), b.view(rows, 1));
-        on.dense_forward(dense.activation, W.view(rows, dense.weight.cols()),
-                         dense.bias.empty() ? Batch<const double>() : Batch<const double>(b.view(rows, 1)),
-                         x.view(signal.rows(), cols), y.view(rows, cols));
-        if (dense.renorm)
-            on.renorm_forward(y.view(rows, cols), y.view(rows, cols));
-        signal = Matrix<double>(rows, cols);
-        on.download(y.view(rows, cols), signal.data());
-    }
-    return signal;
+    return Executor(on, std::span(&network, 1), {layer, Tap::after}).run(X);
 }
 
 Matrix<double> forward(Backend<double>& on, const Network& network, const Matrix<double>& X) {

@@ -216,6 +216,10 @@ void run_peer(StudyData& study, const DeerLibrary& validation, int threads) {
 
 void descramble_groups(StudyData& study, std::span<const Library> libraries, const Execution& execution) {
     const Index conditions = std::ssize(libraries);
+    // the sums of the inputs serve the first layer of every group
+    study.inputs.clear();
+    for (Index c = 0; c < conditions; ++c)
+        study.inputs.push_back(sums_of_inputs(study.trained().networks, {}, libraries[c], execution));
     for (StudyGroup& group : study.groups) {
         if (group.networks.empty())
             continue;
@@ -223,29 +227,37 @@ void descramble_groups(StudyData& study, std::span<const Library> libraries, con
         // the outputs of the other tasks are two times, or a trace: nothing to be put in order
         const Index last = study.config.task == Task::deer ? depth : depth - 1;
         const Index layers = &group == &study.groups.front() || is_deep(study.config) ? last : 1;
-        const auto add = [&](Index layer, Tap tap, Criterion criterion) {
-            DescrambleRequest request{.tap = {.layer = layer, .tap = tap},
-                                      .criterion = criterion,
-                                      .stencil = study.config.stencil,
-                                      .lambda = study.config.joint_lambda};
-            const std::string name = "layer_" + std::to_string(layer) + "_" + std::string(to_string(tap)) + "_" +
-                                     std::string(to_string(criterion));
-            try {
-                StudyLayer part{name, request, {}};
-                for (Index c = 0; c < conditions; ++c)
-                    for (Descrambling& d :
-                         descramble(part_of(group.networks, c, conditions), libraries[c], request, execution))
-                        part.networks.push_back(std::move(d));
-                group.layers.push_back(std::move(part));
-            } catch (const InputError& error) {  // a network died in training: nobody gave bad input
-                throw Error(group.name + " networks, " + name + ": " + error.what());
+        const auto add = [&](TapPoint at, std::initializer_list<Criterion> criteria) {
+            std::vector<StudyLayer> parts;
+            std::vector<DescrambleRequest> requests;
+            for (const Criterion criterion : criteria) {
+                requests.push_back({.tap = {.at = at},
+                                    .criterion = criterion,
+                                    .stencil = study.config.stencil,
+                                    .lambda = study.config.joint_lambda});
+                parts.push_back({"layer_" + std::to_string(at.layer) + "_" + std::string(to_string(at.side)) + "_" +
+                                     std::string(to_string(criterion)),
+                                 requests.back(),
+                                 {}});
             }
+            try {
+                for (Index c = 0; c < conditions; ++c) {
+                    auto found = descramble_all(part_of(group.networks, c, conditions), libraries[c], requests,
+                                                execution, study.inputs[c]);
+                    for (std::size_t r = 0; r < parts.size(); ++r)
+                        std::ranges::move(found[r], std::back_inserter(parts[r].networks));
+                }
+            } catch (const InputError& error) {  // a network died in training: nobody gave bad input
+                throw Error(group.name + " networks, " + parts.front().name + ": " + error.what());
+            }
+            std::ranges::move(parts, std::back_inserter(group.layers));
         };
         for (Index layer = 1; layer <= layers; ++layer) {
-            add(layer, Tap::before, Criterion::smoothness);
-            add(layer, Tap::after, Criterion::smoothness);
+            add({layer, Tap::before}, {Criterion::smoothness});
             if (layer < depth)
-                add(layer, Tap::after, Criterion::joint);
+                add({layer, Tap::after}, {Criterion::smoothness, Criterion::joint});
+            else
+                add({layer, Tap::after}, {Criterion::smoothness});
         }
     }
 }

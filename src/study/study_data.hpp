@@ -136,6 +136,7 @@ struct StudyData {
     StudyRelations relations;
     StudyDeep deep;
     StudyOptimiser optimiser;
+    std::vector<std::vector<TapSums>> inputs;  // sums over the library of a condition that serve the first layer
     std::vector<FindingRow> findings;
     std::string device;
     int threads = 0, ranks = 1;

@@ -58,7 +58,7 @@ void read_taps(StudyData& study, const Matrix<double>& mean, int threads) {
 // The smoothness solution of a tap, where the group has it.
 const StudyLayer* solution_of(const StudyGroup& group, Index layer, Tap tap) {
     for (const StudyLayer& found : group.layers)
-        if (found.request.tap.layer == layer && found.request.tap.tap == tap &&
+        if (found.request.tap.at.layer == layer && found.request.tap.at.side == tap &&
             found.request.criterion == Criterion::smoothness)
             return &found;
     return nullptr;

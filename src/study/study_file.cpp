@@ -142,11 +142,11 @@ void write_layers(const Hdf5Group& root, const StudyData& study) {
                             pointers(
                                 items, [](const Descrambling& d) -> auto& { return d.gram; }),
                             {"1", "what was minimised over", "network,n,n"});
-        write_stack<double>(
-            at, "descrambled_weight",
-            pointers(
-                items, [](const Descrambling& d) -> auto& { return d.descrambled_weight; }),
-            {"1", layer.request.tap.tap == Tap::before ? "P W" : "W of the next layer times P^T", "network,out,in"});
+        write_stack<double>(at, "descrambled_weight",
+                            pointers(
+                                items, [](const Descrambling& d) -> auto& { return d.descrambled_weight; }),
+                            {"1", layer.request.tap.at.side == Tap::before ? "P W" : "W of the next layer times P^T",
+                             "network,out,in"});
         std::vector<std::vector<double>> gamma;
         for (const Descrambling& d : items)
             gamma.push_back(d.solution.gamma);
@@ -160,8 +160,8 @@ void write_layers(const Hdf5Group& root, const StudyData& study) {
         put("orthogonality", "largest entry of |P P^T - 1|",
             [](const Descrambling& d) { return d.solution.orthogonality; });
         put("rank", "components outside the null block", [](const Descrambling& d) { return d.solution.rank; });
-        at.attribute("", "layer", static_cast<std::int64_t>(layer.request.tap.layer));
-        at.attribute("", "tap", std::string(to_string(layer.request.tap.tap)));
+        at.attribute("", "layer", static_cast<std::int64_t>(layer.request.tap.at.layer));
+        at.attribute("", "tap", std::string(to_string(layer.request.tap.at.side)));
         at.attribute("", "criterion", std::string(to_string(layer.request.criterion)));
         at.attribute("", "stencil", std::string(to_string(layer.request.stencil)));
         at.attribute("", "method", std::string("closed"));

@@ -40,8 +40,8 @@ void write_deep(const Hdf5Group& root, const StudyData& study) {
         }
     for (const DeepTap& tap : study.deep.taps)
         for (std::size_t g = 0; g < study.groups.size(); ++g) {
-            const std::string name = "deep/taps/layer_" + std::to_string(tap.request.tap.layer) + "_" +
-                                     std::string(to_string(tap.request.tap.tap)) + "_" +
+            const std::string name = "deep/taps/layer_" + std::to_string(tap.request.tap.at.layer) + "_" +
+                                     std::string(to_string(tap.request.tap.at.side)) + "_" +
                                      std::string(to_string(tap.request.criterion)) + "/" + study.groups[g].name;
             if (tap.groups[g].empty())
                 continue;
@@ -66,7 +66,7 @@ void write_deep(const Hdf5Group& root, const StudyData& study) {
     const Index last = std::ssize(study.trained().networks.front().layers) - 1;
     for (const StudyGroup& group : study.groups)
         for (const StudyLayer& layer : group.layers)
-            if (group.name != "trained" && layer.request.tap.layer == last &&
+            if (group.name != "trained" && layer.request.tap.at.layer == last &&
                 layer.request.criterion == Criterion::joint) {
                 const Matrix<double>& W = layer.networks.front().descrambled_weight;
                 std::vector<float> values;

@@ -49,11 +49,13 @@ void read_optimiser(StudyData& study, const Library& library, const Execution& e
             continue;
         DescrambleRequest request = group.layers.front().request;
         request.method = Method::riemannian;
-        const std::vector<Descrambling> ours = descramble(group.networks, library, request, execution);
+        const std::vector<TapSums> known{
+            tap_sums(group.networks, request.tap, library, execution, study.inputs.front())};
+        const std::vector<Descrambling> ours = descramble(group.networks, library, request, execution, known);
         request.method = Method::cayley;
         request.iterations = study.config.chart_iterations;
         request.evaluations = 20 * request.iterations;
-        const std::vector<Descrambling> published = descramble(group.networks, library, request, execution);
+        const std::vector<Descrambling> published = descramble(group.networks, library, request, execution, known);
         std::vector<OptimiserReading>& readings = study.optimiser.groups.back();
         readings.resize(group.networks.size());
         std::vector<Matrix<double>> folded(group.networks.size());

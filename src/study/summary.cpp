@@ -77,8 +77,8 @@ Json layers(const StudyData& study) {
         const auto of = [&](auto&& value) {
             return spread_over(layer.networks, [&](const Descrambling& d) { return value(d.solution); });
         };
-        list.push_back({{"layer", layer.request.tap.layer},
-                        {"tap", to_string(layer.request.tap.tap)},
+        list.push_back({{"layer", layer.request.tap.at.layer},
+                        {"tap", to_string(layer.request.tap.at.side)},
                         {"criterion", to_string(layer.request.criterion)},
                         {"stencil", to_string(layer.request.stencil)},
                         {"method", "closed"},

@@ -32,8 +32,8 @@ Json tap(const StudyData& study, const DeepTap& tap, std::size_t number) {
     const auto reading = [&](double TapReading::*field) {
         return by_group(study, tap.groups, [field](const TapReading& r) { return r.*field; });
     };
-    return {{"layer", tap.request.tap.layer},
-            {"tap", to_string(tap.request.tap.tap)},
+    return {{"layer", tap.request.tap.at.layer},
+            {"tap", to_string(tap.request.tap.at.side)},
             {"criterion", to_string(tap.request.criterion)},
             {"eta_gain_db", reading(&TapReading::eta_gain_db)},
             {"gap", by_group(study, solutions, [](const Solution* x) { return x->gap; })},

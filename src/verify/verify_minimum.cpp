@@ -183,7 +183,7 @@ Rows group(const VerifyOptions& options) {
     for (const Matrix<double>& weight : {W, permuted, rotated, swapped})
         networks.push_back({{DenseLayer{weight, {}, Activation::tanh, false}}});
     const std::vector<Descrambling> results = descramble(
-        networks, library_of(X), {.tap = {.layer = 1, .tap = Tap::before}}, Execution::on_cpu(options.threads));
+        networks, library_of(X), {.tap = {.at = {1, Tap::before}}}, Execution::on_cpu(options.threads));
     const Solution& first = results[0].solution;
     // Rounding turns axis i by n u sigma_1 over the distance to its neighbours.
     double gap = std::numeric_limits<double>::infinity();

@@ -48,7 +48,7 @@ Worst recentred(const VerifyOptions& options, const Trained& on, Index starts) {
          {std::pair{Tap::before, Criterion::smoothness}, std::pair{Tap::after, Criterion::smoothness},
           std::pair{Tap::after, Criterion::joint}})
         for (Index start = 0; start <= starts; ++start) {
-            DescrambleRequest request{.tap = {.layer = 1, .tap = tap}, .criterion = criterion};
+            DescrambleRequest request{.tap = {.at = {1, tap}}, .criterion = criterion};
             request.method = Method::riemannian;
             request.start = start == 0 ? Start::identity : Start::random;
             request.seed = options.seed + static_cast<std::uint64_t>(start);
@@ -84,7 +84,7 @@ Rows optimisers(const VerifyOptions& options, const Progress& progress) {
     // the published method on the same networks
     const auto on = make_cpu_backend<double>(1);
     const Library library = library_of(small.inputs);
-    DescrambleRequest request{.tap = {.layer = 1, .tap = Tap::before}};
+    DescrambleRequest request{.tap = {.at = {1, Tap::before}}};
     const auto best = descramble(small.networks, library, request, Execution::on_cpu(options.threads));
     request.method = Method::cayley;
     request.iterations = 400;

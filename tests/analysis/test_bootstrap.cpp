@@ -121,10 +121,10 @@ TEST(Bootstrap, ReadsATapAfterByItsColumns) {
     two.layers[0].activation = Activation::tanh;
     two.layers.push_back({normal(5, 6, 22), {}, Activation::identity, false});
     const Matrix<double> X = samples(10, 3000, 0.5, 23);
-    const DescrambleRequest after{.tap = {.layer = 1, .tap = Tap::after}};
+    const DescrambleRequest after{.tap = {.at = {1, Tap::after}}};
     EXPECT_GT(self_alignment({&two, 1}, X, after, 2, 1, 1)[0][0].s, 0.9);
     DescrambleRequest last = after;
-    last.tap.layer = 2;
+    last.tap.at.layer = 2;
     EXPECT_THROW((void)self_alignment({&two, 1}, X, last, 2, 1, 1), std::invalid_argument);
     EXPECT_THROW((void)self_alignment({&two, 1}, X, after, 1, 1, 1), std::invalid_argument);
 }

@@ -101,7 +101,7 @@ TEST(DeepFindings, NumberingOfHiddenNeuronsIsNotSeen) {
     const std::vector<Network> both{net, other};
     for (const Index layer : {1, 2, 3})
         for (const Tap tap : {Tap::before, Tap::after}) {
-            const DescrambleRequest request{.tap = {.layer = layer, .tap = tap}};
+            const DescrambleRequest request{.tap = {.at = {layer, tap}}};
             const std::vector<Descrambling> found = descramble(both, library_of(X), request, Execution::on_cpu(1));
             std::vector<Matrix<double>> rows;
             for (std::size_t i = 0; i < 2; ++i)
@@ -127,10 +127,10 @@ TEST(DeepFindings, FirstAndLastWeightAreComparedThemselves) {
     const auto on = make_cpu_backend<double>(1);
     const Network net = network_of({9, 6, 8}, 300);
     const Matrix<double> P = orthogonal(*on, 6, 301), x0 = normal(9, 1, 302);
-    EXPECT_LE(largest_difference(comparable_rows(*on, net, x0, {.layer = 1, .tap = Tap::before}, P),
+    EXPECT_LE(largest_difference(comparable_rows(*on, net, x0, {.at = {1, Tap::before}}, P),
                                  multiply(*on, Op::none, Op::none, P, net.layers[0].weight)),
               20 * u);
-    EXPECT_LE(largest_difference(comparable_rows(*on, net, x0, {.layer = 1, .tap = Tap::after}, P),
+    EXPECT_LE(largest_difference(comparable_rows(*on, net, x0, {.at = {1, Tap::after}}, P),
                                  multiply(*on, Op::none, Op::transpose, P, net.layers[1].weight)),
               20 * u);
 }

@@ -29,7 +29,7 @@ double top_eigenvalue(Backend<double>& on, const Matrix<double>& G) {
 TEST(Criteria, RecentredDescentArrivesAtTheCanonicalClosedForm) {
     for (const Criterion criterion : {Criterion::smoothness, Criterion::joint})
         for (const Start start : {Start::identity, Start::random}) {
-            DescrambleRequest request{.tap = {.layer = 2, .tap = Tap::after}, .criterion = criterion};
+            DescrambleRequest request{.tap = {.at = {2, Tap::after}}, .criterion = criterion};
             const auto closed = descramble(networks, library_of(X), request, Execution::on_cpu(1));
             request.method = Method::riemannian;
             request.start = start;
@@ -50,7 +50,7 @@ TEST(Criteria, RecentredDescentArrivesAtTheCanonicalClosedForm) {
 }
 
 TEST(Criteria, SinglePrecisionIteratesAreCertifiedInDouble) {
-    DescrambleRequest request{.tap = {.layer = 1, .tap = Tap::after}};
+    DescrambleRequest request{.tap = {.at = {1, Tap::after}}};
     request.method = Method::riemannian;
     request.single_precision = true;
     for (const Descrambling& found : descramble(networks, library_of(X), request, Execution::on_cpu(1))) {
@@ -61,7 +61,7 @@ TEST(Criteria, SinglePrecisionIteratesAreCertifiedInDouble) {
 }
 
 TEST(Criteria, PublishedChartDescendsFromTheIdentityAndIsShownAsItIs) {
-    DescrambleRequest request{.tap = {.layer = 1, .tap = Tap::after}};
+    DescrambleRequest request{.tap = {.at = {1, Tap::after}}};
     request.method = Method::cayley;
     request.iterations = 30;
     for (const Descrambling& found : descramble(networks, library_of(X), request, Execution::on_cpu(1))) {
@@ -78,11 +78,11 @@ TEST(Criteria, PublishedChartDescendsFromTheIdentityAndIsShownAsItIs) {
 
 TEST(Criteria, SharedTapsAddTheirBalancedGrams) {
     const auto on = make_cpu_backend<double>(1);
-    DescrambleRequest request{.tap = {.layer = 1, .tap = Tap::before}};
+    DescrambleRequest request{.tap = {.at = {1, Tap::before}}};
     const Matrix<double> first = descramble(networks, library_of(X), request, Execution::on_cpu(1))[0].gram;
     const Matrix<double> second =
-        descramble(networks, library_of(X), {.tap = {.layer = 2, .tap = Tap::after}}, Execution::on_cpu(1))[0].gram;
-    request.shared = {{{.layer = 2, .tap = Tap::after}, 0.5}};
+        descramble(networks, library_of(X), {.tap = {.at = {2, Tap::after}}}, Execution::on_cpu(1))[0].gram;
+    request.shared = {{{.at = {2, Tap::after}}, 0.5}};
     for (const Balance balance : {Balance::norm, Balance::trace, Balance::none}) {
         request.balance = balance;
         const auto scale = [&](const Matrix<double>& G) {
@@ -98,7 +98,7 @@ TEST(Criteria, SharedTapsAddTheirBalancedGrams) {
         EXPECT_LE(largest_difference(found.gram, sum), 1e-12 * largest(sum));
         EXPECT_LE(found.solution.gap, 1e-12);
     }
-    request.shared = {{{.layer = 3, .tap = Tap::before}, 1}};
+    request.shared = {{{.at = {3, Tap::before}}, 1}};
     EXPECT_NE(refusal(request).find("6 signals, expected 12"), std::string::npos) << refusal(request);
 }
 
@@ -185,7 +185,7 @@ TEST(Criteria, AnObjectiveOfOnesOwnIsMinimisedAndChecked) {
 
 TEST(Criteria, DiagonalCriteriaNeedNoInputs) {
     const auto on = make_cpu_backend<double>(1);
-    DescrambleRequest request{.tap = {.layer = 2}, .criterion = Criterion::mds};
+    DescrambleRequest request{.tap = {.at = {2}}, .criterion = Criterion::mds};
     const auto sum = descramble(networks, {}, request, Execution::on_cpu(1));
     EXPECT_EQ(sum[1].solution.P, maximum_diagonal_sum(*on, networks[1].layers[1].weight, Group::O).P);
     EXPECT_LE(std::abs(sum[1].solution.gap), 1e-13);
@@ -200,7 +200,7 @@ TEST(Criteria, DiagonalCriteriaNeedNoInputs) {
     request.method = Method::cayley;
     EXPECT_LE(descramble(networks, {}, request, Execution::on_cpu(1))[0].solution.eta,
               norm[0].solution.eta_bound * (1 + 1e-12));
-    request.tap.layer = 1;
+    request.tap.at.layer = 1;
     EXPECT_NE(refusal(request).find("12 x 16"), std::string::npos) << refusal(request);
 }
 
@@ -209,7 +209,7 @@ TEST(Criteria, SingularWeightsOfTheDiagonalSumAreRefusedWithTheNumbers) {
     for (Index j = 0; j < 12; ++j)
         network.layers[1].weight(4, j) = network.layers[1].weight(7, j);
     try {
-        (void)descramble(std::span(&network, 1), {}, {.tap = {.layer = 2}, .criterion = Criterion::mds},
+        (void)descramble(std::span(&network, 1), {}, {.tap = {.at = {2}}, .criterion = Criterion::mds},
                          Execution::on_cpu(1));
         FAIL() << "a singular W passed";
     } catch (const InputError& error) {
@@ -219,7 +219,7 @@ TEST(Criteria, SingularWeightsOfTheDiagonalSumAreRefusedWithTheNumbers) {
 }
 
 TEST(Criteria, CustomStencilsServeEveryRoute) {
-    DescrambleRequest request{.tap = {.layer = 1, .tap = Tap::after}};
+    DescrambleRequest request{.tap = {.at = {1, Tap::after}}};
     const auto known = descramble(networks, library_of(X), request, Execution::on_cpu(1));
     request.stencil = StencilKind::custom;
     request.stencil_matrix = differentiation_matrix(StencilKind::fourier2, 12);
@@ -234,9 +234,9 @@ TEST(Criteria, CombinationsThatMeanNothingAreRefused) {
     request.method = Method::closed;
     EXPECT_NE(refusal(request).find("no closed form"), std::string::npos);
     request = {.criterion = Criterion::tv};
-    request.shared = {{{.layer = 2}, 1}};
+    request.shared = {{{.at = {2}}, 1}};
     EXPECT_NE(refusal(request).find("cannot share"), std::string::npos);
-    request = {.tap = {.layer = 2, .tap = Tap::after}, .criterion = Criterion::mds};
+    request = {.tap = {.at = {2, Tap::after}}, .criterion = Criterion::mds};
     EXPECT_NE(refusal(request).find("expected before"), std::string::npos);
     request = {};
     request.special = true;
@@ -249,9 +249,9 @@ TEST(Criteria, CombinationsThatMeanNothingAreRefused) {
     request.single_precision = true;
     EXPECT_NE(refusal(request).find("f32"), std::string::npos);
     request = {};
-    request.shared = {{{.layer = 2}, -1}};
+    request.shared = {{{.at = {2}}, -1}};
     EXPECT_NE(refusal(request).find("weight"), std::string::npos);
-    request = {.tap = {.layer = 4}, .criterion = Criterion::mdn};
+    request = {.tap = {.at = {4}}, .criterion = Criterion::mdn};
     EXPECT_NE(refusal(request).find("expected 1 to 3"), std::string::npos);
 }
 

@@ -53,8 +53,8 @@ TEST(Descramble, SolvesWhatItSaysAndWeightsAreRewrittenByP) {
     const auto on = make_cpu_backend<double>(1);
     const std::vector<Network> networks = {network_of({16, 10, 6}, 3), network_of({16, 10, 6}, 4)};
     const Matrix<double> X = inputs(16, 2000, 5);
-    for (const TapRequest tap : {TapRequest{1, Tap::before}, TapRequest{1, Tap::after}, TapRequest{2, Tap::before},
-                                 TapRequest{2, Tap::after}}) {
+    for (const TapRequest tap : {TapRequest{{1, Tap::before}}, TapRequest{{1, Tap::after}}, TapRequest{{2, Tap::before}},
+                                 TapRequest{{2, Tap::after}}}) {
         const auto found = descramble(networks, library_of(X), {tap}, Execution::on_cpu(2));
         const auto grams = tap_grams(networks, tap, library_of(X), Execution::on_cpu(1));
         for (std::size_t k = 0; k < 2; ++k) {
@@ -65,10 +65,10 @@ TEST(Descramble, SolvesWhatItSaysAndWeightsAreRewrittenByP) {
             EXPECT_EQ(found[k].gram, grams[k].gram);
             EXPECT_EQ(found[k].samples, 2000);
             const auto& layers = networks[k].layers;
-            if (tap.tap == Tap::before)
+            if (tap.at.side == Tap::before)
                 EXPECT_EQ(found[k].descrambled_weight,
-                          multiply(*on, Op::none, Op::none, solution.P, layers[tap.layer - 1].weight));
-            else if (tap.layer == 1)
+                          multiply(*on, Op::none, Op::none, solution.P, layers[tap.at.layer - 1].weight));
+            else if (tap.at.layer == 1)
                 EXPECT_EQ(found[k].descrambled_weight,
                           multiply(*on, Op::none, Op::transpose, layers[1].weight, solution.P));
             else
@@ -119,7 +119,7 @@ TEST(Descramble, DeeperScoresAreSkewedToThePositiveSide) {
     const auto on = make_cpu_backend<double>(1);
     const std::vector<Network> networks = {network_of({16, 10, 6}, 10), network_of({16, 10, 6}, 11)};
     const Matrix<double> X = inputs(16, 2000, 12);
-    for (const TapRequest tap : {TapRequest{1, Tap::after}, TapRequest{2, Tap::before}}) {
+    for (const TapRequest tap : {TapRequest{{1, Tap::after}}, TapRequest{{2, Tap::before}}}) {
         const auto found = descramble(networks, library_of(X), {tap}, Execution::on_cpu(2));
         const auto grams = tap_grams(networks, tap, library_of(X), Execution::on_cpu(1));
         for (std::size_t k = 0; k < 2; ++k) {

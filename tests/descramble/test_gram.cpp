@@ -26,10 +26,10 @@ Network network_of(const std::vector<Index>& widths, std::uint64_t number) {
 // The signals of the tap, whole and by hand.
 Matrix<double> signals_of(Backend<double>& on, const Network& network, const TapRequest& request,
                           const Matrix<double>& X) {
-    if (request.tap == Tap::after)
-        return forward(on, network, X, request.layer);
-    const DenseLayer& layer = network.layers[request.layer - 1];
-    Matrix<double> S = multiply(on, Op::none, Op::none, layer.weight, forward(on, network, X, request.layer - 1));
+    if (request.at.side == Tap::after)
+        return forward(on, network, X, request.at.layer);
+    const DenseLayer& layer = network.layers[request.at.layer - 1];
+    Matrix<double> S = multiply(on, Op::none, Op::none, layer.weight, forward(on, network, X, request.at.layer - 1));
     for (Index j = 0; j < S.cols() && request.include_bias; ++j)
         for (Index i = 0; i < S.rows(); ++i)
             S(i, j) += layer.bias[i];
@@ -52,9 +52,9 @@ Matrix<double> minus(Matrix<double> S, const std::vector<double>& mean) {
 }
 
 const TapRequest requests[] = {
-    {1, Tap::before, false, false}, {1, Tap::before, true, false}, {1, Tap::before, false, true},
-    {1, Tap::before, true, true},   {1, Tap::after, false, false}, {1, Tap::after, false, true},
-    {2, Tap::before, false, false}, {2, Tap::before, true, true},  {2, Tap::after, true, false}};
+    {{1, Tap::before}, false, false}, {{1, Tap::before}, true, false}, {{1, Tap::before}, false, true},
+    {{1, Tap::before}, true, true},   {{1, Tap::after}, false, false}, {{1, Tap::after}, false, true},
+    {{2, Tap::before}, false, false}, {{2, Tap::before}, true, true},  {{2, Tap::after}, true, false}};
 
 TEST(Gram, ByHand) {
     // W = [1 2; 0 1; 1 0], X = [1 0; 1 1] (samples (1,1), (0,1)): S = [3 2; 1 1; 1 0]
@@ -139,7 +139,7 @@ TEST(Gram, BitsDependNeitherOnThreadsNorOnTheOtherNetworks) {
 TEST(Gram, ReadsEachSampleOnceAndInOrderForAllNetworks) {
     const Matrix<double> X = normal(30, 2 * host_leaf + 5, 5);
     const std::vector<Network> networks = {network_of({30, 4, 9}, 1), network_of({30, 4, 9}, 2)};
-    for (const TapRequest request : {TapRequest{1, Tap::before}, TapRequest{2, Tap::after}}) {
+    for (const TapRequest request : {TapRequest{{1, Tap::before}}, TapRequest{{2, Tap::after}}}) {
         Index next = 0;
         const Library source = library_of(X);
         const Library watched{X.rows(), X.cols(), [&](Index first, Batch<double> block) {
@@ -186,7 +186,7 @@ TEST(Gram, CentringKeepsASmallSpreadBesideALargeMean) {
     Streaming alone;
     alone.factor = false;
     const auto grams =
-        tap_grams(std::span(&network, 1), {1, Tap::after, false, true}, library_of(X), Execution::on_cpu(2), alone);
+        tap_grams(std::span(&network, 1), {{1, Tap::after}, false, true}, library_of(X), Execution::on_cpu(2), alone);
     const Matrix<double> S = minus(X, mean_of(X));
     for (Index i = 0; i < 6; ++i)
         for (Index j = 0; j < 6; ++j) {
@@ -289,7 +289,7 @@ TEST(Gram, RefusesValuesThatAreNotFinite) {
             X(7, 1234) = bad;
             const std::string message = refusal(networks, request, library_of(X));
             // tanh brings infinity back to 1: nothing to refuse there
-            if (std::isnan(bad) || (request.layer == 1 && request.tap == Tap::before)) {
+            if (std::isnan(bad) || (request.at.layer == 1 && request.at.side == Tap::before)) {
                 EXPECT_NE(message.find("not finite"), std::string::npos) << message;
             }
             std::vector<Network> broken = networks;

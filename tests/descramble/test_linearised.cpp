@@ -30,8 +30,7 @@ TEST(Linearised, IsExactForALinearNetwork) {
             for (const Tap tap : {Tap::before, Tap::after})
                 for (const bool include_bias : {false, true})
                     for (const bool centre : {false, true}) {
-                        const TapRequest request{
-                            .layer = layer, .tap = tap, .include_bias = include_bias, .centre = centre};
+                        const TapRequest request{.at = {layer, tap}, .include_bias = include_bias, .centre = centre};
                         TapRequest linearised = request;
                         linearised.linearised = true;
                         const TapGram truth =
@@ -59,7 +58,7 @@ TEST(Linearised, BitsDependNeitherOnThreadsNorOnTheOtherNetworks) {
     for (std::uint64_t i = 0; i < 3; ++i)
         networks.push_back({{{normal(12, 30, 50 + i), {}, Activation::tanh, false},
                              {normal(9, 12, 60 + i), {}, Activation::softplus, true}}});
-    const TapRequest request{.layer = 2, .tap = Tap::after, .linearised = true};
+    const TapRequest request{.at = {2, Tap::after}, .linearised = true};
     const auto together = tap_grams(networks, request, library_of(X), Execution::on_cpu(1)),
                threaded = tap_grams(networks, request, library_of(X), Execution::on_cpu(5));
     for (std::size_t i = 0; i < 3; ++i) {
@@ -119,11 +118,11 @@ TEST(Linearised, ApproachesTheMinimumAsTheNetworkBecomesLinear) {
         network.layers = {{W, {}, Activation::tanh, false}, {W2, {}, Activation::identity, false}};
         for (double& w : network.layers[0].weight.values())
             w *= deviation / spread;
-        DescrambleRequest request{.tap = {.layer = 2, .tap = Tap::before, .linearised = true}};
+        DescrambleRequest request{.tap = {.at = {2, Tap::before}, .linearised = true}};
         const Descrambling jacobian =
             descramble(std::span(&network, 1), library_of(X), request, Execution::on_cpu(2)).front();
         const TapGram truth =
-            tap_grams(std::span(&network, 1), {.layer = 2}, library_of(X), Execution::on_cpu(2)).front();
+            tap_grams(std::span(&network, 1), {.at = {2}}, library_of(X), Execution::on_cpu(2)).front();
         const Solution best = closed_form_from_factor(*on, stencil, truth.factor, samples, {});
         excess.push_back(smoothness(*on, stencil, jacobian.solution.P, truth.factor) / best.eta_bound - 1);
         EXPECT_LT(excess.back() + 1, .1 * best.eta_raw / best.eta_bound) << deviation;

@@ -37,11 +37,10 @@ std::vector<Named> all_operators(Backend<double>& on, const Matrix<double>& X, i
     for (const Index layer : {1, 2, 3})
         for (const bool activated : {false, true}) {
             const std::string at = std::to_string(layer) + (activated ? " after" : " before");
-            const TapRequest tap{.layer = layer, .tap = activated ? Tap::after : Tap::before, .include_bias = true};
+            const TapRequest tap{.at = {layer, activated ? Tap::after : Tap::before}, .include_bias = true};
             TapRequest linearised = tap;
             linearised.linearised = true;
-            list.push_back(
-                {"jacobian " + at, jacobian_operator(jacobian_at(on, network, layer, activated, X.column(3)))});
+            list.push_back({"jacobian " + at, jacobian_operator(jacobian_at(on, network, tap.at, X.column(3)))});
             list.push_back({"signals " + at, signals_operator(network, tap, library_of(X), threads)});
             list.push_back({"linearised " + at, signals_operator(network, linearised, library_of(X), threads)});
         }
@@ -73,7 +72,7 @@ TEST(Operators, AdjointsPassTheDotProductTest) {
 TEST(Operators, SignalsAreThoseOfTheTapForAnyNumberOfThreads) {
     const auto on = make_cpu_backend<double>(1);
     const Matrix<double> X = normal(20, 3 * library_block + 5, 4);
-    const TapRequest tap{.layer = 2, .tap = Tap::after};
+    const TapRequest tap{.at = {2, Tap::after}};
     const Matrix<double> S = forward(*on, deep_network(), X, 2);
     const LinearOperator one = signals_operator(deep_network(), tap, library_of(X), 1),
                          many = signals_operator(deep_network(), tap, library_of(X), 3);

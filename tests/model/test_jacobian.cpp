@@ -49,7 +49,7 @@ TEST(Jacobian, IsTheDerivativeOfEveryTap) {
         const Network network = network_of(f);
         for (const Index layer : {1, 2, 3})
             for (const bool activated : {false, true}) {
-                const Jacobian J = jacobian_at(*on, network, layer, activated, x.values());
+                const Jacobian J = jacobian_at(*on, network, {layer, activated ? Tap::after : Tap::before}, x.values());
                 const Matrix<double> at_x = value(*on, network, layer, activated, x);
                 const Matrix<double> dy = apply(*on, J, direction);
                 ASSERT_EQ(J.rows(), at_x.rows());
@@ -83,7 +83,7 @@ TEST(Jacobian, OfARenormalisedLayerByHand) {
     const double x[] = {1, 3};
     Matrix<double> one(2, 2);
     one(0, 0) = one(1, 1) = 1;
-    const Jacobian J = jacobian_at(*on, network, 1, true, x);
+    const Jacobian J = jacobian_at(*on, network, {1, Tap::after}, x);
     const Matrix<double> forwards = apply(*on, J, one), backwards = transpose(adjoint(*on, J, one));
     const double expected[2][2] = {{3. / 8, -1. / 8}, {-3. / 8, 1. / 8}};
     for (Index i = 0; i < 2; ++i)
@@ -97,15 +97,15 @@ TEST(Jacobian, RefusesWhatDoesNotFit) {
     const auto on = make_cpu_backend<double>(1);
     const Network network = network_of(Activation::tanh);
     const std::vector<double> x(7), narrow(6);
-    EXPECT_THROW((void)jacobian_at(*on, network, 0, true, x), InputError);
-    EXPECT_THROW((void)jacobian_at(*on, network, 4, true, x), InputError);
-    EXPECT_THROW((void)jacobian_at(*on, network, 1, true, narrow), InputError);
+    EXPECT_THROW((void)jacobian_at(*on, network, {0, Tap::after}, x), InputError);
+    EXPECT_THROW((void)jacobian_at(*on, network, {4, Tap::after}, x), InputError);
+    EXPECT_THROW((void)jacobian_at(*on, network, {1, Tap::after}, narrow), InputError);
     Network zero = network;  // relu of nothing has the mean 0
     for (double& w : zero.layers[0].weight.values())
         w = 0;
     zero.layers[0].bias.clear();
     zero.layers[0].renorm = true;
-    EXPECT_THROW((void)jacobian_at(*on, zero, 1, true, x), InputError);
+    EXPECT_THROW((void)jacobian_at(*on, zero, {1, Tap::after}, x), InputError);
 }
 
 }  // namespace

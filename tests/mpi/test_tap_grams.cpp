@@ -36,7 +36,7 @@ const Matrix<double>& inputs() {
 class TapGramsTest : public FolderTest {
 protected:
     const std::vector<Network> networks{network(0), network(1)};
-    TapRequest request{.layer = 2, .tap = Tap::after};
+    TapRequest request{.at = {2, Tap::after}};
     std::atomic<Index> read = 0;  // samples, by this rank
     std::atomic<int> calls = 0;
     std::vector<std::string> warnings;
@@ -109,7 +109,7 @@ TEST_F(TapGramsTest, SameBitsForAnyNumberOfRanksAndThreads) {
     for (const bool factor : {false, true})
         for (const bool centre : {false, true})
             for (const auto& [layer, tap] : {std::pair{1, Tap::before}, {1, Tap::after}, {2, Tap::before}}) {
-                request = {.layer = layer, .tap = tap, .include_bias = true, .centre = centre};
+                request = {.at = {layer, tap}, .include_bias = true, .centre = centre};
                 const std::vector<TapGram> expected = alone(factor);
                 for (const auto& [threads, reading] :
                      {std::pair{1, Reading::at_once}, {2, Reading::in_turn}, {2, Reading::together}})

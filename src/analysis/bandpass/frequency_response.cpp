@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "descrambler/executor.hpp"
 #include "descrambler/spectrum.hpp"
 
 namespace descrambler {
@@ -41,19 +42,6 @@ double rejection_db(const Matrix<double>& A, const BandRequest& band) {
     if (!std::isfinite(kept) || rejected == 0)  // no tone on one side: nothing to compare
         return 0;
     return 20 * std::log10(std::max(kept / rejected, 1e-15));
-}
-
-// Slopes of one layer at its inputs z = W x + b, and its outputs.
-void step(Backend<double>& on, const DenseLayer& layer, Matrix<double>& signal, Matrix<double>& slope) {
-    Matrix<double> z = multiply(on, Op::none, Op::none, layer.weight, signal);
-    slope = Matrix<double>(z.rows(), z.cols());
-    for (Index j = 0; j < z.cols(); ++j)
-        for (Index i = 0; i < z.rows(); ++i) {
-            const double at = z(i, j) + (layer.bias.empty() ? 0 : layer.bias[static_cast<std::size_t>(i)]);
-            slope(i, j) = activation_slope(layer.activation, at);
-            z(i, j) = activation_value(layer.activation, at);
-        }
-    signal = std::move(z);
 }
 
 Matrix<double> row_spectra(Backend<double>& on, const Matrix<double>& A) {  // [n, N/2 + 1] amplitudes
@@ -107,10 +95,9 @@ Matrix<double> mean_jacobian(Backend<double>& on, const Network& network, const 
     if (traces.rows() != network.inputs() || traces.cols() == 0)
         throw InputError("frequency response: expected traces of " + std::to_string(network.inputs()) +
                          " points, found " + std::to_string(traces.rows()));
-    Matrix<double> signal = traces, first, second;
-    step(on, network.layers[0], signal, first);
-    step(on, network.layers[1], signal, second);
-    Matrix<double> mixed = multiply(on, Op::none, Op::transpose, second, first);
+    const LayerRecord first = record_layer(on, network.layers[0], traces),
+                      second = record_layer(on, network.layers[1], first.value);
+    Matrix<double> mixed = multiply(on, Op::none, Op::transpose, second.slope, first.slope);
     for (Index e = 0; e < mixed.size(); ++e)
         mixed.data()[e] *= network.layers[1].weight.data()[e] / static_cast<double>(traces.cols());
     return multiply(on, Op::none, Op::none, mixed, network.layers[0].weight);

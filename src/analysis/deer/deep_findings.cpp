@@ -5,39 +5,19 @@
 #include <limits>
 
 #include "analysis/deer/findings_parts.hpp"
+#include "descrambler/jacobian.hpp"
 
 namespace descrambler {
 
 namespace {
 
-// W_layer times diag of the slopes of the layer below, at what reaches it; h is the output of that layer.
-void scale_rows(Matrix<double>& J, const DenseLayer& layer, const Matrix<double>& z) {
-    for (Index i = 0; i < J.rows(); ++i) {
-        const double slope = activation_slope(layer.activation, z(i, 0));
-        for (Index t = 0; t < J.cols(); ++t)
-            J(i, t) *= slope;
-    }
-}
-
-// z_1 .. z_{L-1} at x0; hidden layers do not renormalise.
-std::vector<Matrix<double>> hidden_states(Backend<double>& on, const Network& network, const Matrix<double>& x0) {
+// What is defined here supposes hidden layers that do not renormalise.
+void check_plain(const Network& network, const Matrix<double>& x0) {
     require(x0.rows() == network.inputs() && x0.cols() == 1, "jacobian: x0 [inputs, 1]");
-    std::vector<Matrix<double>> states;
-    Matrix<double> h = x0;
-    for (std::size_t k = 0; k + 1 < network.layers.size(); ++k) {
-        const DenseLayer& layer = network.layers[k];
-        if (layer.renorm)
+    for (std::size_t k = 0; k + 1 < network.layers.size(); ++k)
+        if (network.layers[k].renorm)
             throw InputError("jacobian: layer " + std::to_string(k + 1) +
                              " renormalises its output, expected a plain layer");
-        Matrix<double> z = multiply(on, Op::none, Op::none, layer.weight, h);
-        for (Index i = 0; i < z.rows(); ++i)
-            z(i, 0) += layer.bias.empty() ? 0 : layer.bias[i];
-        h = z;
-        for (double& x : h.values())
-            x = activation_value(layer.activation, x);
-        states.push_back(std::move(z));
-    }
-    return states;
 }
 
 Index depth_of(const Network& network) {
@@ -118,45 +98,37 @@ Matrix<double> column_mean(const Matrix<double>& X) {
 
 Matrix<double> input_jacobian(Backend<double>& on, const Network& network, const Matrix<double>& x0, Index layer) {
     require(layer >= 1 && layer <= depth_of(network), "jacobian: layer out of range");
-    const std::vector<Matrix<double>> z = hidden_states(on, network, x0);
-    Matrix<double> J = network.layers.front().weight;
-    for (Index k = 1; k < layer; ++k) {
-        scale_rows(J, network.layers[k - 1], z[k - 1]);
-        J = multiply(on, Op::none, Op::none, network.layers[k].weight, J);
-    }
-    return J;
+    check_plain(network, x0);
+    return matrix_of(on, jacobian_at(on, network, {layer, Tap::before}, x0.values()));
 }
 
 Matrix<double> output_jacobian(Backend<double>& on, const Network& network, const Matrix<double>& x0, Index layer) {
     require(layer >= 1 && layer < depth_of(network), "jacobian: layer out of range");
-    const std::vector<Matrix<double>> z = hidden_states(on, network, x0);
-    Matrix<double> J = transpose(network.layers.back().weight);  // [n, outputs], transposed until the end
-    for (Index k = depth_of(network) - 1; k > layer; --k) {
-        scale_rows(J, network.layers[k - 1], z[k - 1]);
-        J = multiply(on, Op::transpose, Op::none, network.layers[k - 1].weight, J);
-    }
-    return transpose(J);
+    check_plain(network, x0);
+    Jacobian J = jacobian_at(on, network, {depth_of(network), Tap::before}, x0.values());
+    J.factors.erase(J.factors.begin(), J.factors.begin() + layer);  // of the layers that follow
+    return transpose(adjoint(on, J, identity(J.rows())));
 }
 
 Matrix<double> comparable_rows(Backend<double>& on, const Network& network, const Matrix<double>& x0,
                                const TapRequest& tap, const Matrix<double>& P) {
-    if (tap.tap == Tap::before)
-        return multiply(on, Op::none, Op::none, P, input_jacobian(on, network, x0, tap.layer));
-    if (tap.layer == depth_of(network))
+    if (tap.at.side == Tap::before)
+        return multiply(on, Op::none, Op::none, P, input_jacobian(on, network, x0, tap.at.layer));
+    if (tap.at.layer == depth_of(network))
         return {};
-    return multiply(on, Op::none, Op::transpose, P, output_jacobian(on, network, x0, tap.layer));
+    return multiply(on, Op::none, Op::transpose, P, output_jacobian(on, network, x0, tap.at.layer));
 }
 
 TapReading read_tap(Backend<double>& on, const Stencil& stencil, const Network& network, const TapRequest& tap,
                     const Solution& solution) {
     TapReading reading;
     reading.eta_gain_db = 10 * std::log10(solution.eta_raw / solution.eta);
-    if (tap.tap == Tap::after && tap.layer == depth_of(network)) {
+    if (tap.at.side == Tap::after && tap.at.layer == depth_of(network)) {
         reading.compactness_raw = reading.compactness = std::numeric_limits<double>::quiet_NaN();
         return reading;
     }
-    const Matrix<double> A =
-        tap.tap == Tap::before ? network.layers[tap.layer - 1].weight : transpose(network.layers[tap.layer].weight);
+    const Matrix<double> A = tap.at.side == Tap::before ? network.layers[tap.at.layer - 1].weight
+                                                        : transpose(network.layers[tap.at.layer].weight);
     reading.compactness_raw = low_share(on, stencil, A);
     reading.compactness = low_share(on, stencil, multiply(on, Op::none, Op::none, solution.P, A));
     return reading;

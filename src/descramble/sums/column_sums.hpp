@@ -1,5 +1,9 @@
 // What is kept of columns s that come in blocks, [n, any]: their mean, and their Gram matrix or its triangular factor.
+// How the passes over a library follow each other is written here once; an Accumulator makes one of them, on the host
+// (host_columns.hpp) or on a device (device_columns.hpp).
 #pragma once
+
+#include <memory>
 
 #include "descramble/sums/library_sum.hpp"
 
@@ -13,30 +17,49 @@ struct ColumnSums {
 
 // How they are kept while they are summed: sum [n], then the upper triangle of G or R column by column.
 struct Keep {
+    enum class Also { nothing, gram, factor };
     Index n = 0;
-    bool factor = true;
-    [[nodiscard]] Index size() const { return n + n * (n + 1) / 2; }
+    Also also = Also::factor;
+    [[nodiscard]] Index size() const { return n + (also == Also::nothing ? 0 : n * (n + 1) / 2); }
 };
-void pack(const Keep& keep, std::span<const double> sum, const Matrix<double>& triangle, std::span<double> to);
+// The upper part of A [n, n] behind the sum.
+void pack_triangle(const Keep& keep, Batch<const double> A, std::span<double> to);
+// left becomes what is kept of the columns of both.
 void merge(const Keep& keep, Backend<double>& on, std::span<double> left, std::span<const double> right);
-// Of `samples` columns that were taken around `shift` (empty: 0) while they were summed. centred: the Gram is wanted
-// around the mean; with a factor the shift has to be that mean.
-[[nodiscard]] ColumnSums unpack(const Keep& keep, std::span<const double> from, std::span<const double> shift,
-                                bool centred, Index samples);
 
 // R [n, n] with R^T R = top^T top + below^T below, any numbers of rows.
 [[nodiscard]] Matrix<double> triangle(Backend<double>& on, const Matrix<double>& top, const Matrix<double>& below);
 
-// S [n, count] of the inputs X of a block; valid until the next call.
-using Columns = std::function<Batch<const double>(Batch<const double> X)>;
-// of an item, in memory of the thread
-using MakeColumns = std::function<Columns(HostThread& thread, Index item)>;
-using Complaint = std::function<std::string(Index item)>;
-[[nodiscard]] std::vector<ColumnSums> column_sums_on_host(const Library& library, Index items, Index n,
-                                                          const MakeColumns& make, bool centre,
-                                                          const Execution& execution, const Streaming& streaming,
-                                                          const Complaint& not_finite);
-// Throws InputError(not_finite(item)) where a part of an item is not finite.
-void check_finite(std::span<const double> part, Index item, const Complaint& not_finite);
+// The part of item i where every item has `size` numbers.
+template <class Numbers>
+[[nodiscard]] auto part_of(Numbers& all, Index i, Index size) {
+    return std::span(all).subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size));
+}
+
+// Whose columns are summed and how.
+struct ColumnRequest {
+    const Library& library;
+    const Execution& execution;
+    const Streaming& streaming;
+    Index items = 1, n = 0;  // items (networks) with n rows each
+    bool centre = false;
+    std::function<std::string(Index item)> not_finite;  // what to say of an item whose sums are not finite
+};
+void check_finite(std::span<const double> part, Index item, const ColumnRequest& request);  // throws InputError
+
+// A pass over the library: of all items, one after the other, what `keep` says of the columns less `shifts` [n] x items
+// (empty: 0). All ranks call.
+class Accumulator {
+public:
+    virtual ~Accumulator() = default;
+    [[nodiscard]] virtual std::vector<double> pass(const Keep& keep, const std::vector<double>& shifts,
+                                                   const Streaming& streaming) = 0;
+    // Sums of the columns of one block alone.
+    [[nodiscard]] virtual std::vector<double> block_sums(Batch<const double> X) = 0;
+};
+
+// One a item. Around the mean: a factor needs that mean beforehand, in a pass of its own; for a Gram matrix the mean of
+// the first block does, since what it lacks is put right at the end without loss.
+[[nodiscard]] std::vector<ColumnSums> column_sums(const ColumnRequest& request, Accumulator& accumulator);
 
 }  // namespace descrambler

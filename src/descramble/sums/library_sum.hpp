@@ -8,6 +8,7 @@
 
 #include "descramble/sums/tree_sum.hpp"
 #include "descrambler/communicator.hpp"
+#include "descrambler/executor.hpp"
 #include "descrambler/gram.hpp"
 
 namespace descrambler {
@@ -30,10 +31,11 @@ struct LeafSums {
 // What a thread of the host has for itself, pass after pass: a backend of one thread, and memory by number.
 class HostThread {
 public:
-    static constexpr Index input = 0, gram = 1, moved = 2, first_signal = 3;
+    static constexpr Index input = 0, triangle = 1, moved = 2, with_one = 3, scores = 4;
     [[nodiscard]] Backend<double>& on() const { return *on_; }
     // [rows, cols], what it held before is not kept.
     [[nodiscard]] Batch<double> memory(Index number, Index rows, Index cols);
+    LayerSignals signals;  // of whatever network the thread is at
 
 private:
     std::unique_ptr<Backend<double>> on_ = make_cpu_backend<double>(1);
