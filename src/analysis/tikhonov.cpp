@@ -68,19 +68,22 @@ std::vector<Vector> NonnegativeSolver::solve_on(const Matrix<double>& H, const S
     if (m == 0)
         return x;
 
-    double* to = packed_.data();
-    for (const Index j : free) {
-        const double* column = &H(0, j);
-        for (const Index i : free)
-            *to++ = column[i];
+    // the lower triangle is all that is read; it goes straight to where it is solved, if that is the host
+    const auto A = A_.view(m, m), B = B_.view(m, r);
+    double* const packed = on_.on_host() ? A.data : packed_.data();
+    for (Index j = 0; j < m; ++j) {
+        const double* column = &H(0, free[j]);
+        double* to = packed + j * m;
+        for (Index i = j; i < m; ++i)
+            to[i] = column[free[i]];
     }
     Vector b;
     b.reserve(static_cast<std::size_t>(m * r));
     for (const Vector& column : columns)
         for (const Index i : free)
             b.push_back(column[i]);
-    const auto A = A_.view(m, m), B = B_.view(m, r);
-    on_.upload(packed_.data(), A);
+    if (!on_.on_host())
+        on_.upload(packed, A);
     on_.upload(b.data(), B);
     on_.cholesky_solve(A, B);
     on_.download(B, b.data());
@@ -419,6 +422,37 @@ Vector lambda_grid() {  // logspace(0, 4, 17)
     return grid;
 }
 
+// M = A (A^T A + mu R)^-1 A^T = U diag(w) U^T gives the hat matrix of every lambda,
+// U diag(w / (w + (lambda^2 / mu) (1 - w))) U^T.
+Vector cross_validation(Backend<double>& on, const Matrix<double>& At, const Matrix<double>& AtA,
+                        const Matrix<double>& R, std::span<const double> v, std::span<const double> lambdas) {
+    constexpr double mu = 1e4;  // the middle of the grid, lambda = 100
+    const Index N = At.cols();
+    const Matrix<double> solved = cholesky_solve(on, hessian(AtA, R, std::sqrt(mu)), At);
+    Matrix<double> M = multiply(on, Op::transpose, Op::none, At, solved);
+    for (Index i = 0; i < N; ++i)
+        for (Index j = 0; j < i; ++j)
+            M(i, j) = M(j, i) = 0.5 * (M(i, j) + M(j, i));
+    const Eigh hat = eigh(on, M);
+    Vector coefficient(static_cast<std::size_t>(N));
+    for (Index i = 0; i < N; ++i) {
+        const auto u = hat.V.column(i);
+        coefficient[i] = std::transform_reduce(u.begin(), u.end(), v.begin(), 0.0);
+    }
+    Vector result;
+    for (const double lambda : lambdas) {
+        double residual = 0, freedom = 0;
+        for (Index i = 0; i < N; ++i) {
+            const double w = std::clamp(hat.w[i], 0.0, 1.0), lost = lambda * lambda / mu * (1 - w);
+            const double rest = lost + w > 0 ? lost / (w + lost) : 0.0;
+            residual += rest * rest * coefficient[i] * coefficient[i];
+            freedom += rest;
+        }
+        result.push_back(residual / (freedom * freedom));
+    }
+    return result;
+}
+
 TikhonovFit fit_trace(Backend<double>& on, const Model& model, std::span<const double> v) {
     require(static_cast<Index>(v.size()) == model.times(), "trace does not fit the tables");
     require(std::all_of(v.begin(), v.end(), [](double value) { return std::isfinite(value); }),
@@ -431,7 +465,7 @@ TikhonovFit fit_trace(Backend<double>& on, const Model& model, std::span<const d
         background = std::move(other);
 
     const Vector lambdas = lambda_grid();
-    const Vector gcv = generalised_cross_validation(on, background.linear.At, model.penalty, v, lambdas);
+    const Vector gcv = cross_validation(on, background.linear.At, background.linear.AtA, model.penalty, v, lambdas);
     const Index chosen = std::min_element(gcv.begin(), gcv.end()) - gcv.begin();
 
     TikhonovFit fit;
@@ -479,37 +513,11 @@ std::vector<double> nonnegative_active_set(Backend<double>& on, const Matrix<dou
     return x;
 }
 
-// M = A (A^T A + mu R)^-1 A^T = U diag(w) U^T gives the hat matrix of every lambda,
-// U diag(w / (w + (lambda^2 / mu) (1 - w))) U^T.
 std::vector<double> generalised_cross_validation(Backend<double>& on, const Matrix<double>& At, const Matrix<double>& R,
                                                  std::span<const double> v, std::span<const double> lambdas) {
     require(R.rows() == At.rows() && R.cols() == At.rows() && static_cast<Index>(v.size()) == At.cols(),
             "A^T is [unknowns, N], R [unknowns, unknowns], v [N]");
-    constexpr double mu = 1e4;  // the middle of the grid, lambda = 100
-    const Index N = At.cols();
-    const Matrix<double> solved = cholesky_solve(on, hessian(gram(on, At), R, std::sqrt(mu)), At);
-    Matrix<double> M = multiply(on, Op::transpose, Op::none, At, solved);
-    for (Index i = 0; i < N; ++i)
-        for (Index j = 0; j < i; ++j)
-            M(i, j) = M(j, i) = 0.5 * (M(i, j) + M(j, i));
-    const Eigh hat = eigh(on, M);
-    Vector coefficient(static_cast<std::size_t>(N));
-    for (Index i = 0; i < N; ++i) {
-        const auto u = hat.V.column(i);
-        coefficient[i] = std::transform_reduce(u.begin(), u.end(), v.begin(), 0.0);
-    }
-    Vector result;
-    for (const double lambda : lambdas) {
-        double residual = 0, freedom = 0;
-        for (Index i = 0; i < N; ++i) {
-            const double w = std::clamp(hat.w[i], 0.0, 1.0), lost = lambda * lambda / mu * (1 - w);
-            const double rest = lost + w > 0 ? lost / (w + lost) : 0.0;
-            residual += rest * rest * coefficient[i] * coefficient[i];
-            freedom += rest;
-        }
-        result.push_back(residual / (freedom * freedom));
-    }
-    return result;
+    return cross_validation(on, At, gram(on, At), R, v, lambdas);
 }
 
 BackgroundCost background_cost(Backend<double>& on, const DeerTables& tables, const std::vector<double>& trace,

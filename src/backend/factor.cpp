@@ -14,6 +14,13 @@ void Factor<T>::qr(Batch<T> A, Batch<T> R) {
 }
 
 template <class T>
+void Factor<T>::triangularise(Batch<T> A, Batch<T> R) {
+    require(A.rows >= A.cols && is(R, A.cols, A.cols, A.batch), "triangularise: A [m, n] needs m >= n and R [n, n]");
+    require(packed(A, R), "triangularise: takes no leading dimension");
+    do_triangularise(A, R);
+}
+
+template <class T>
 void Factor<T>::eigh(Batch<T> A, Batch<T> w) {
     require(A.rows == A.cols && is(w, A.rows, 1, A.batch), "eigh: A must be square and w [n, 1]");
     require(packed(A, w), "eigh: takes no leading dimension");

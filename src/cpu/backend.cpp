@@ -48,6 +48,7 @@ private:
     void do_axpby(T alpha, Batch<const T> x, T beta, Batch<T> y) override { cpu::axpby(alpha, x, beta, y, threads_); }
     void do_dot(Batch<const T> x, Batch<const T> y, Batch<T> r) override { cpu::dot(x, y, r, threads_); }
     void do_qr(Batch<T> A, Batch<T> R) override { cpu::qr(A, R, threads_); }
+    void do_triangularise(Batch<T> A, Batch<T> R) override { cpu::triangularise(A, R, threads_); }
     void do_eigh(Batch<T> A, Batch<T> w) override { cpu::eigh(A, w, threads_); }
     void do_svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) override { cpu::svd(A, U, s, V, threads_); }
     void do_cholesky_solve(Batch<T> A, Batch<T> B) override { cpu::cholesky_solve(A, B, threads_); }

@@ -48,19 +48,22 @@ bool all_finite(Batch<T> A) {
     return sum == 0;
 }
 
-}  // namespace
-
+// R of A = Q R, and Q in A where it is wanted.
 template <class T>
-void qr(Batch<T> A, Batch<T> R, int threads) {
+void householder(Batch<T> A, Batch<T> R, bool basis, const char* what, int threads) {
     if (A.cols == 0)
         return;
-    each_item<Nothing>(A.batch, threads, "qr", [&](Index i, Nothing&) {
+    each_item<Workspace<T>>(A.batch, threads, what, [&](Index i, Workspace<T>& space) {
         const Batch<T> a = A.item(i), r = R.item(i);
         const int m = static_cast<int>(a.rows), n = static_cast<int>(a.cols);
-        std::vector<T> tau(static_cast<std::size_t>(n)), work(1);
+        std::vector<T>& work = space.numbers;
+        std::vector<T> tau(static_cast<std::size_t>(n));
         int info = 0;
-        lapack::geqrf(m, n, a.data, tau.data(), work.data(), -1, info);
-        work.resize(std::max(static_cast<std::size_t>(work[0]), static_cast<std::size_t>(64 * n)));
+        if (work.empty()) {
+            T size = 0;
+            lapack::geqrf(m, n, a.data, tau.data(), &size, -1, info);
+            work.resize(std::max(static_cast<std::size_t>(size), static_cast<std::size_t>(64 * n)));
+        }
         const int lwork = static_cast<int>(work.size());
         lapack::geqrf(m, n, a.data, tau.data(), work.data(), lwork, info);
         if (info != 0)
@@ -68,9 +71,22 @@ void qr(Batch<T> A, Batch<T> R, int threads) {
         for (Index column = 0; column < a.cols; ++column)
             for (Index row = 0; row < a.cols; ++row)
                 r(row, column) = row <= column ? a(row, column) : T{0};
-        lapack::orgqr(m, n, a.data, tau.data(), work.data(), lwork, info);
+        if (basis)
+            lapack::orgqr(m, n, a.data, tau.data(), work.data(), lwork, info);
         return info;
     });
+}
+
+}  // namespace
+
+template <class T>
+void qr(Batch<T> A, Batch<T> R, int threads) {
+    householder(A, R, true, "qr", threads);
+}
+
+template <class T>
+void triangularise(Batch<T> A, Batch<T> R, int threads) {
+    householder(A, R, false, "triangularise", threads);
 }
 
 template <class T>
@@ -141,6 +157,8 @@ void cholesky_solve(Batch<T> A, Batch<T> B, int threads) {
 
 template void qr<float>(Batch<float>, Batch<float>, int);
 template void qr<double>(Batch<double>, Batch<double>, int);
+template void triangularise<float>(Batch<float>, Batch<float>, int);
+template void triangularise<double>(Batch<double>, Batch<double>, int);
 template void eigh<float>(Batch<float>, Batch<float>, int);
 template void eigh<double>(Batch<double>, Batch<double>, int);
 template void svd<float>(Batch<float>, Batch<float>, Batch<float>, Batch<float>, int);

@@ -53,8 +53,8 @@ TapGram finish(Backend<double>& on, ColumnSums sums, Index samples) {
 }
 
 // The request, checked on every rank alike, and the backend of the execution.
-Backend<double>* checked(std::span<const Network> networks, const TapRequest& request,
-                                         const Library& library, const Execution& execution) {
+Backend<double>* checked(std::span<const Network> networks, const TapRequest& request, const Library& library,
+                         const Execution& execution) {
     return together(*execution.ranks, [&] {
         check_tap(networks, request, library);
         return &execution.backend<double>();

@@ -105,7 +105,7 @@ Scaled scaled_problem(Backend<double>& on, const Stencil& stencil, const GramPro
         std::ranges::copy(A.column(j), padded.column(j).begin());
     const Buffer<double> a = on.allocate(rows * n), r = on.allocate(n * n);
     on.upload(padded.data(), a.view(rows, n));
-    on.qr(a.view(rows, n), r.view(n, n));
+    on.triangularise(a.view(rows, n), r.view(n, n));
     on.download(r.view(n, n), R.data());
     out.L = transpose(R);
     return out;

@@ -10,17 +10,54 @@ namespace descrambler {
 
 namespace {
 
-Buffer<double> on_device(Backend<double>& on, const Matrix<double>& A) {
-    Buffer<double> buffer = on.allocate(A.size());
-    on.upload(A.data(), buffer.view(A.rows(), A.cols()));
-    return buffer;
-}
+// A host matrix where the backend computes: itself on the host, a copy on a device.
+class Operand {
+public:
+    Operand(Backend<double>& on, const Matrix<double>& A) : view_(A.view()) {
+        if (on.on_host())
+            return;
+        copy_ = on.allocate(A.size());
+        on.upload(A.data(), copy_.view(A.rows(), A.cols()));
+        view_ = copy_.view(A.rows(), A.cols());
+    }
+    [[nodiscard]] Batch<const double> view() const { return view_; }
 
-Matrix<double> on_host(Backend<double>& on, Batch<const double> A) {
-    Matrix<double> result(A.rows, A.cols);
-    on.download(A, result.data());
-    return result;
-}
+private:
+    Buffer<double> copy_;
+    Batch<const double> view_;
+};
+
+// A host matrix that a primitive writes, or changes where its values are to be there (`filled`): get() once it has.
+class Result {
+public:
+    Result(Backend<double>& on, Matrix<double> A, bool filled = false)
+        : on_(on), host_(std::move(A)), view_(host_.view()) {
+        if (on.on_host())
+            return;
+        copy_ = on.allocate(host_.size());
+        view_ = copy_.view(host_.rows(), host_.cols());
+        if (filled)
+            on.upload(host_.data(), view_);
+    }
+    Result(const Result&) = delete;
+    Result& operator=(const Result&) = delete;
+    [[nodiscard]] Batch<double> view() const { return view_; }
+    [[nodiscard]] Matrix<double> get() {
+        if (!on_.on_host())
+            on_.download(view_, host_.data());
+        return std::move(host_);
+    }
+    [[nodiscard]] std::vector<double> numbers() {
+        const Matrix<double> values = get();
+        return {values.values().begin(), values.values().end()};
+    }
+
+private:
+    Backend<double>& on_;
+    Matrix<double> host_;
+    Buffer<double> copy_;
+    Batch<double> view_;
+};
 
 }  // namespace
 
@@ -33,50 +70,43 @@ Matrix<double> transpose(const Matrix<double>& A) {
 }
 
 Matrix<double> multiply(Backend<double>& on, Op a, Op b, const Matrix<double>& A, const Matrix<double>& B) {
-    const Buffer<double> left = on_device(on, A), right = on_device(on, B);
-    const Index rows = a == Op::none ? A.rows() : A.cols(), cols = b == Op::none ? B.cols() : B.rows();
-    const Buffer<double> product = on.allocate(rows * cols);
-    on.gemm(a, b, 1.0, left.view(A.rows(), A.cols()), right.view(B.rows(), B.cols()), 0.0, product.view(rows, cols));
-    return on_host(on, product.view(rows, cols));
+    const Operand left(on, A), right(on, B);
+    Result product(on, Matrix<double>(a == Op::none ? A.rows() : A.cols(), b == Op::none ? B.cols() : B.rows()));
+    on.gemm(a, b, 1.0, left.view(), right.view(), 0.0, product.view());
+    return product.get();
 }
 
 Matrix<double> gram(Backend<double>& on, const Matrix<double>& S) {
-    const Buffer<double> signals = on_device(on, S);
-    const Buffer<double> result = on.allocate(S.rows() * S.rows());
-    on.gram(signals.view(S.rows(), S.cols()), 0.0, result.view(S.rows(), S.rows()));
-    return on_host(on, result.view(S.rows(), S.rows()));
+    const Operand signals(on, S);
+    Result result(on, Matrix<double>(S.rows(), S.rows()));
+    on.gram(signals.view(), 0.0, result.view());
+    return result.get();
 }
 
 Svd svd(Backend<double>& on, const Matrix<double>& A) {
     const Index k = std::min(A.rows(), A.cols());
-    const Buffer<double> a = on_device(on, A);
-    const Buffer<double> U = on.allocate(A.rows() * k), s = on.allocate(k), V = on.allocate(A.cols() * k);
-    on.svd(a.view(A.rows(), A.cols()), U.view(A.rows(), k), s.view(k, 1), V.view(A.cols(), k));
-    const Matrix<double> values = on_host(on, s.view(k, 1));
-    return {on_host(on, U.view(A.rows(), k)),
-            {values.values().begin(), values.values().end()},
-            on_host(on, V.view(A.cols(), k))};
+    Result a(on, A, true), U(on, Matrix<double>(A.rows(), k)), s(on, Matrix<double>(k, 1)),
+        V(on, Matrix<double>(A.cols(), k));
+    on.svd(a.view(), U.view(), s.view(), V.view());
+    return {U.get(), s.numbers(), V.get()};
 }
 
 std::vector<double> singular_values(Backend<double>& on, const Matrix<double>& A) {
-    const Index k = std::min(A.rows(), A.cols());
-    const Buffer<double> a = on_device(on, A), s = on.allocate(k);
-    on.svd(a.view(A.rows(), A.cols()), {}, s.view(k, 1), {});
-    const Matrix<double> values = on_host(on, s.view(k, 1));
-    return {values.values().begin(), values.values().end()};
+    Result a(on, A, true), s(on, Matrix<double>(std::min(A.rows(), A.cols()), 1));
+    on.svd(a.view(), {}, s.view(), {});
+    return s.numbers();
 }
 
 Eigh eigh(Backend<double>& on, const Matrix<double>& A) {
-    const Buffer<double> a = on_device(on, A), w = on.allocate(A.rows());
-    on.eigh(a.view(A.rows(), A.cols()), w.view(A.rows(), 1));
-    const Matrix<double> values = on_host(on, w.view(A.rows(), 1));
-    return {{values.values().begin(), values.values().end()}, on_host(on, a.view(A.rows(), A.cols()))};
+    Result a(on, A, true), w(on, Matrix<double>(A.rows(), 1));
+    on.eigh(a.view(), w.view());
+    return {w.numbers(), a.get()};
 }
 
 Matrix<double> cholesky_solve(Backend<double>& on, const Matrix<double>& A, const Matrix<double>& B) {
-    const Buffer<double> a = on_device(on, A), b = on_device(on, B);
-    on.cholesky_solve(a.view(A.rows(), A.cols()), b.view(B.rows(), B.cols()));
-    return on_host(on, b.view(B.rows(), B.cols()));
+    Result a(on, A, true), b(on, B, true);
+    on.cholesky_solve(a.view(), b.view());
+    return b.get();
 }
 
 Matrix<double> identity(Index n) {

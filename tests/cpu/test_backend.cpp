@@ -94,6 +94,10 @@ TEST_F(BackendTest, QrHasOrthonormalColumnsAndReproduces) {
     for (Index j = 0; j < 31; ++j)
         for (Index i = j + 1; i < 31; ++i)
             EXPECT_EQ(R(i, j), 0);
+    Matrix<double> destroyed = A, alone(31, 31);
+    on->triangularise(destroyed.view(), alone.view());
+    EXPECT_EQ(alone, R);
+    EXPECT_THROW(on->triangularise(alone.view().columns(0, 30), Matrix<double>(31, 31).view()), std::invalid_argument);
 }
 
 TEST_F(BackendTest, DenseGramIsTheGramOfTheSignals) {

@@ -13,6 +13,8 @@ class Factor {
 public:
     // A [m, n], m >= n -> R [n, n] upper with A = Q R, Q in A
     void qr(Batch<T> A, Batch<T> R);
+    // The R of qr alone, A destroyed: for the host half of the work
+    void triangularise(Batch<T> A, Batch<T> R);
     // A [n, n] symmetric -> eigenvectors in A, w [n, 1] ascending
     void eigh(Batch<T> A, Batch<T> w);
     // A = U diag(s) V^T thin, A destroyed: U [m, k], s [k, 1] descending, V [n, k], k = min(m, n); U and V both empty:
@@ -32,6 +34,7 @@ protected:
 
 private:
     virtual void do_qr(Batch<T> A, Batch<T> R) = 0;
+    virtual void do_triangularise(Batch<T> A, Batch<T> R) { do_qr(A, R); }
     virtual void do_eigh(Batch<T> A, Batch<T> w) = 0;
     virtual void do_svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) = 0;
     virtual void do_cholesky_solve(Batch<T> A, Batch<T> B) = 0;

@@ -91,7 +91,7 @@ Matrix<double> triangle(Backend<double>& on, const Matrix<double>& top, const Ma
         std::ranges::copy(below.column(j), A.column(j).begin() + top.rows());
     }
     on.upload(A.data(), a.view(rows, n));
-    on.qr(a.view(rows, n), r.view(n, n));
+    on.triangularise(a.view(rows, n), r.view(n, n));
     Matrix<double> R(n, n);
     on.download(r.view(n, n), R.data());
     return R;

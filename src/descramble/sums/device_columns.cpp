@@ -90,13 +90,13 @@ void DeviceColumns::add_factor(Batch<const double> S) {
         on_.gemm(Op::none, Op::transpose, 1.0, E.shared(S.batch), S, 0.0, A);
     }
     if (first_) {
-        on_.qr(A, triangle_.view());
+        on_.triangularise(A, triangle_.view());
         return;
     }
-    on_.qr(A, fresh_.view());
+    on_.triangularise(A, fresh_.view());
     on_.gemm(Op::none, Op::none, 1.0, top_.shared(S.batch), triangle_.view(), 0.0, stacked_.view());
     on_.gemm(Op::none, Op::none, 1.0, bottom_.shared(S.batch), fresh_.view(), 1.0, stacked_.view());
-    on_.qr(stacked_.view(), triangle_.view());
+    on_.triangularise(stacked_.view(), triangle_.view());
 }
 
 // What the leaf has come to, as column_sums.hpp keeps it.

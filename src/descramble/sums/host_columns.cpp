@@ -69,7 +69,7 @@ private:
                 for (Index j = from; j < std::min(from + strip, S.cols); ++j)
                     to[j] = S(i, j) - shift;
             }
-        thread_.on().qr(A, triangle_);
+        thread_.on().triangularise(A, triangle_);
     }
 
     HostThread& thread_;

@@ -212,7 +212,7 @@ std::vector<Matrix<double>> device_factors(Backend<double>& on, const Matrix<dou
         const Stack W = upload(on, n, d, count, values), S = allocate(on, rows, n, count),
                     T = allocate(on, n, n, count);
         on.gemm(Op::none, Op::transpose, 1.0, R.shared(count), W.view(), 0.0, S.view());
-        on.qr(S.view(), T.view());
+        on.triangularise(S.view(), T.view());
         std::vector<double> host(static_cast<std::size_t>(n * n * count));
         on.download(T.view(), host.data());
         for (Index i = 0; i < count; ++i)
