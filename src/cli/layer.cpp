@@ -34,16 +34,13 @@ bool is_file(const std::string& name, const std::string& suffix) {
 // LAYER:TAP[:WEIGHT]
 SharedTap shared_tap(const std::string& text, const TapRequest& first) {
     const std::string expected = "--share " + text + ": expected LAYER:TAP[:WEIGHT], e.g. 1:after or 2:before:0.5";
-    const std::size_t colon = text.find(':'), second = text.find(':', colon == std::string::npos ? colon : colon + 1);
+    const std::size_t colon = text.find(':'), second = colon == std::string::npos ? colon : text.find(':', colon + 1);
     SharedTap shared{first, 1};
-    const char* end = text.data() + std::min(colon, text.size());
-    const auto [parsed, error] = std::from_chars(text.data(), end, shared.tap.at.layer);
-    if (colon == std::string::npos || error != std::errc() || parsed != end)
+    try {
+        shared.tap.at = tap_point_from(std::string_view(text).substr(0, second));
+    } catch (const InputError&) {
         throw InputError(expected);
-    const std::string tap = text.substr(colon + 1, second == std::string::npos ? second : second - colon - 1);
-    if (tap != "before" && tap != "after")
-        throw InputError(expected);
-    shared.tap.at.side = tap_from(tap);
+    }
     if (second != std::string::npos) {
         const char* last = text.data() + text.size();
         const auto [weight_end, weight_error] = std::from_chars(text.data() + second + 1, last, shared.weight);
