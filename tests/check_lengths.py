@@ -18,9 +18,6 @@ tables = {
 # still to be divided
 owed = {
     "bench/cuda/bench_dense.cpp:bench_mlp",
-    "src/predict/predict.cpp:predict",
-    "src/study/study.cpp:analyse_study",
-    "src/study/study.cpp:validate_networks",
     "src/verify/verify_convolution.cpp:convolution",
     "src/verify/verify_diagonal.cpp:diagonal",
     "src/verify/verify_minimum.cpp:group",

@@ -22,7 +22,4 @@ namespace descrambler {
                                                                  const DescrambleRequest& request, Index replicates,
                                                                  std::uint64_t seed, int threads);
 
-// The largest value that at most a share q of the values lies below: values sorted ascending, number floor(q N).
-[[nodiscard]] double lower_quantile(std::vector<double> values, double q);
-
 }  // namespace descrambler

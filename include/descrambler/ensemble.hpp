@@ -1,35 +1,28 @@
 // Ensembles of networks and their files.
-//   /networks/NNN/layer_K/{weight [out, in], bias [out]}, attributes activation, renorm, units; file attributes: the
-//   input recipe (preset, scaling and every range). study.h5 is an ensemble file too; controls are under /controls.
+//   /networks/NNN/layer_K/{weight [out, in], bias [out]}, attributes activation, renorm, units; /input: the recipe of
+//   the training data. study.h5 is an ensemble file too; controls are under /controls.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "descrambler/bandpass.hpp"
-#include "descrambler/deer_database.hpp"
 #include "descrambler/mlp.hpp"
-#include "descrambler/relaxometry.hpp"
+#include "descrambler/recipe.hpp"
 
 namespace descrambler {
 
 struct Ensemble {
-    std::vector<Network> networks;         // all of one shape
-    std::optional<DeerDatabase> database;  // the data they were trained on, with the input scaling
-    std::optional<std::uint64_t> seed;     // of the training, /input attribute "seed"
-    std::string precision = "f32";         // weights are stored as f4 or f8
-    int ranks = 1;                         // that trained them
-    // in place of `database` for another task; networks stand condition after condition, as many of each
-    std::optional<Relaxometry> relaxometry;
-    std::optional<Bandpass> bandpass;
+    std::vector<Network> networks;      // all of one shape, condition after condition of the recipe
+    std::optional<Recipe> recipe;       // of the data they were trained on; what it means: tasks/task.hpp
+    std::optional<std::uint64_t> seed;  // of the training, /input attribute "seed"
+    std::string precision = "f32";      // weights are stored as f4 or f8
+    int ranks = 1;                      // that trained them
 };
 
 class Hdf5Group;
 void write_network(const Hdf5Group& group, const Network& network, const std::string& precision);
 [[nodiscard]] Network read_network(const Hdf5Group& group);
-void write_database(const Hdf5Group& group, const DeerDatabase& database);
-[[nodiscard]] std::optional<DeerDatabase> read_database(const Hdf5Group& group);
 
 void write_ensemble(const std::string& path, const Ensemble& ensemble);  // whole or not at all
 // Throws InputError naming file and dataset for anything malformed: shapes that do not chain, NaN, no networks.

@@ -68,6 +68,7 @@ public:
     // files of the old format without checksums, above all in compressed data and texts of variable length. Files
     // written here have checksums on all but the values, and texts of fixed length.
     [[nodiscard]] std::vector<std::string> read_text(const std::string& name) const;
+    [[nodiscard]] bool is_text(const std::string& name) const;  // a data set of texts
     [[nodiscard]] std::vector<Index> shape(const std::string& name) const;
 
     // Attributes of this group, or of the object `name` below it ("" = this group); an old value is replaced.
@@ -76,6 +77,8 @@ public:
     void attribute(const std::string& name, const std::string& key, std::int64_t value) const;
     void attribute(const std::string& name, const std::string& key, const std::vector<double>& values) const;
     [[nodiscard]] bool has_attribute(const std::string& name, const std::string& key) const;
+    [[nodiscard]] std::vector<std::string> attributes() const;  // names of those of this group, sorted
+    [[nodiscard]] bool is_text_attribute(const std::string& key) const;
     [[nodiscard]] std::string text_attribute(const std::string& name, const std::string& key) const;
     [[nodiscard]] double number_attribute(const std::string& name, const std::string& key) const;
 

@@ -44,10 +44,4 @@ std::vector<std::vector<Alignment>> self_alignment(std::span<const Network> netw
     return result;
 }
 
-double lower_quantile(std::vector<double> values, double q) {
-    require(!values.empty() && q >= 0 && q < 1, "quantile: values and 0 <= q < 1");
-    std::ranges::sort(values);
-    return values[static_cast<std::size_t>(std::floor(q * static_cast<double>(values.size())))];
-}
-
 }  // namespace descrambler

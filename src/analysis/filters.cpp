@@ -8,6 +8,8 @@
 #include <numeric>
 #include <string>
 
+#include "descrambler/statistics.hpp"
+
 namespace descrambler {
 
 namespace {
@@ -266,24 +268,11 @@ struct LinearFit {
     double mean = 0, median = 0, lambda = 0;
 };
 
-double median_of(Vector values) {
-    std::sort(values.begin(), values.end());
-    const std::size_t n = values.size();
-    return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
-
-Vector relative_errors(const Matrix<double>& estimate, const Matrix<double>& Y) {
-    Vector errors;
-    for (Index j = 0; j < Y.cols(); ++j) {
-        double difference = 0, norm = 0;
-        for (Index i = 0; i < Y.rows(); ++i) {
-            const double e = std::max(estimate(i, j), 0.0) - Y(i, j);
-            difference += e * e;
-            norm += Y(i, j) * Y(i, j);
-        }
-        errors.push_back(std::sqrt(difference / norm));
-    }
-    return errors;
+// Of answers that are not negative.
+Vector clipped_errors(Matrix<double> estimate, const Matrix<double>& Y) {
+    for (double& value : estimate.values())
+        value = std::max(value, 0.0);
+    return column_errors(estimate, Y);
 }
 
 // S S^T = V diag(w) V^T once; then T S_v = (Y S^T V) (w + lambda tr / n)^-1 (V^T S_v) for each lambda.
@@ -301,8 +290,8 @@ LinearFit ridge(Backend<double>& on, const Matrix<double>& S, const Matrix<doubl
         for (Index j = 0; j < C.cols(); ++j)
             for (double& value : scaled.column(j))
                 value /= std::max(g.w[j], 0.0) + lambda * scale;
-        const Vector errors = relative_errors(multiply(on, Op::none, Op::none, scaled, Z), Y_v);
-        const double mean = std::accumulate(errors.begin(), errors.end(), 0.0) / static_cast<double>(errors.size());
+        const Vector errors = clipped_errors(multiply(on, Op::none, Op::none, scaled, Z), Y_v);
+        const double mean = mean_of(errors);
         if (step == 0 || mean < best.mean)
             best = {mean, median_of(errors), lambda};
     }

@@ -6,6 +6,8 @@
 #include <limits>
 #include <numeric>
 
+#include "descrambler/statistics.hpp"
+
 namespace descrambler {
 
 namespace {
@@ -486,15 +488,13 @@ TikhonovFit fit_trace(Backend<double>& on, const Model& model, std::span<const d
     return fit;
 }
 
-double relative_error(const Vector& estimate, std::span<const double> target) {
+// Against a target over its largest value.
+double scaled_error(const Vector& estimate, std::span<const double> target) {
     const double largest = *std::max_element(target.begin(), target.end());
-    double difference = 0, norm = 0;
-    for (std::size_t i = 0; i < estimate.size(); ++i) {
-        const double y = target[i] / largest;
-        difference += (estimate[i] - y) * (estimate[i] - y);
-        norm += y * y;
-    }
-    return std::sqrt(difference / norm);
+    Vector scaled;
+    for (const double value : target)
+        scaled.push_back(value / largest);
+    return relative_error(estimate, scaled);
 }
 
 }  // namespace
@@ -546,7 +546,7 @@ TikhonovPeer tikhonov_peer(const DeerTables& tables, const Matrix<double>& trace
     peer.relative_error.resize(static_cast<std::size_t>(n));
     parallel_items(n, threads, [&](Index i, Backend<double>& on) {
         peer.fits[i] = fit_trace(on, model, traces.column(i));
-        peer.relative_error[i] = relative_error(peer.fits[i].distribution, targets.column(i));
+        peer.relative_error[i] = scaled_error(peer.fits[i].distribution, targets.column(i));
     });
     return peer;
 }

@@ -1,5 +1,6 @@
 #include "cli/inputs.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <mutex>
@@ -9,7 +10,7 @@
 #include "descrambler/random.hpp"
 #include "descrambler/shards.hpp"
 #include "io/checksum.hpp"
-#include "tasks/deer_traces.hpp"
+#include "tasks/task.hpp"
 
 namespace descrambler::cli {
 
@@ -74,61 +75,46 @@ private:
     std::shared_ptr<Pool> pool_;
 };
 
-Library deer_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net, const Common& common,
-                     const Execution& execution) {
-    const Index width = ensemble.networks.front().inputs(), count = count_of(inputs, 5);
-    if (!ensemble.database)
-        throw InputError("--inputs " + inputs + ": expected a network with an input recipe (/input), " + net +
-                         " has none");
-    if (ensemble.database->times != width)
-        throw InputError("--inputs " + inputs + ": traces have " + std::to_string(ensemble.database->times) +
-                         " points, the network takes " + std::to_string(width));
-    const auto source = std::make_shared<const DeerSource<float>>(make_deer_tables(*ensemble.database));
-    const Generator generate(execution);
-    const std::uint64_t seed = seed_of(ensemble, common);
-    return {width, count,
-            [source, generate, seed](Index first, Batch<double> X) {
-                generate(X, [&](Backend<float>& on, Batch<float> input) {
-                    source->traces(on, seed, stream::library, first, {.input = input});
-                });
-            },
-            generate.reading()};
+// The samples of a task under one condition.
+struct TaskSamples {
+    std::shared_ptr<const SampleSource<float>> source;
+    Generator generate;
+    std::uint64_t seed;
+
+    TaskSamples(const TaskRecipe& recipe, std::uint64_t seed, const Execution& execution)
+        : source(sample_source<float>(recipe, 0)),
+          generate(source->on_device() ? execution : Execution::on_cpu()),
+          seed(seed) {}
+    void operator()(Index first, Batch<double> X, bool targets) const {
+        generate(X, [&](Backend<float>& on, Batch<float> to) {
+            source->draw(on, seed, stream::library, first, targets ? Batch<float>() : to,
+                         targets ? to : Batch<float>());
+        });
+    }
+};
+
+// "TASK:N" with a task that is known.
+bool names_a_task(const std::string& inputs, const TaskRecipe& recipe) {
+    return inputs.starts_with(std::string(task_name(recipe)) + ":");
 }
 
-// "relaxometry:N" and "bandpass:N": samples of the condition that the networks were trained under.
-Library task_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
-                     const Common& common) {
-    const bool relaxometry = inputs.starts_with("relaxometry:");
+// "TASK:N": samples of the condition that the networks were trained under.
+Library task_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net, const Common& common,
+                     const Execution& execution) {
     const Index count = count_of(inputs, inputs.find(':') + 1), width = ensemble.networks.front().inputs();
-    if (relaxometry ? !ensemble.relaxometry : !ensemble.bandpass)
+    const std::optional<TaskRecipe> recipe = task_recipe(ensemble, net);
+    if (!recipe || !names_a_task(inputs, *recipe))
         throw InputError("--inputs " + inputs + ": expected a network with such an input recipe (/input), " + net +
                          " has none");
-    const Index conditions =
-        relaxometry ? condition_count(*ensemble.relaxometry) : std::ssize(ensemble.bandpass->targets);
-    if (conditions > 1)
+    if (condition_count(*recipe) > 1)
         throw InputError("--inputs " + inputs + ": expected networks of one condition, those of " + net + " have " +
-                         std::to_string(conditions) + "; --network chooses one");
-    const Index points = relaxometry ? 2 * ensemble.relaxometry->points : ensemble.bandpass->points;
-    if (points != width)
-        throw InputError("--inputs " + inputs + ": inputs have " + std::to_string(points) +
+                         std::to_string(condition_count(*recipe)) + "; --network chooses one");
+    if (input_count(*recipe) != width)
+        throw InputError("--inputs " + inputs + ": inputs have " + std::to_string(input_count(*recipe)) +
                          " values, the network takes " + std::to_string(width));
-    const std::uint64_t seed = common.seed.value_or(ensemble.seed.value_or(1));
-    std::function<void(Backend<float>&, Index, Batch<float>)> draw;
-    if (relaxometry)
-        draw = [seed, tables = std::make_shared<const RelaxometryTables<float>>(make_relaxometry_tables<float>(
-                          *ensemble.relaxometry))](Backend<float>& on, Index first, Batch<float> X) {
-            relaxometry_samples(on, *tables, condition_of(tables->data, 0), seed, stream::library, first, X, {});
-        };
-    else
-        draw = [seed, tables = std::make_shared<const BandpassTables<float>>(make_bandpass_tables<float>(
-                          *ensemble.bandpass))](Backend<float>& on, Index first, Batch<float> X) {
-            bandpass_samples(on, *tables, tables->data.targets.front(), seed, stream::library, first, X, {});
-        };
-    return {width, count,
-            [draw, generate = Generator(Execution::on_cpu())](Index first, Batch<double> X) {
-                generate(X, [&](Backend<float>& on, Batch<float> block) { draw(on, first, block); });
-            },
-            Reading::at_once};
+    const TaskSamples samples(*recipe, seed_of(ensemble, common), execution);
+    return {width, count, [samples](Index first, Batch<double> X) { samples(first, X, false); },
+            samples.generate.reading()};
 }
 
 // By some inputs of every file, the first and the last among them. Not by its time: copies are the same.
@@ -180,21 +166,14 @@ Library stored_library(const std::string& inputs, Index width, const Execution& 
 
 Ensemble open_networks(const std::string& net, std::optional<Index> network) {
     Ensemble ensemble = read_ensemble(net);
+    const std::optional<TaskRecipe> recipe = task_recipe(ensemble, net);  // or refuses it
     if (network) {
         if (*network < 0 || *network >= static_cast<Index>(ensemble.networks.size()))
             throw InputError("--network " + std::to_string(*network) + ": expected 0 to " +
                              std::to_string(ensemble.networks.size() - 1) + ", as " + net + " has them");
-        const Index all = std::ssize(ensemble.networks);
-        if (ensemble.relaxometry) {  // the condition of this network alone
-            const Index condition = *network / (all / condition_count(*ensemble.relaxometry));
-            const RelaxometryCondition own = condition_of(*ensemble.relaxometry, condition);
-            ensemble.relaxometry->tracks = {own.track};
-            ensemble.relaxometry->snr = {own.snr};
-        }
-        if (ensemble.bandpass) {
-            const Index each = all / std::ssize(ensemble.bandpass->targets);
-            ensemble.bandpass->targets = {ensemble.bandpass->targets[static_cast<std::size_t>(*network / each)]};
-        }
+        if (recipe && condition_count(*recipe) > 1)  // the condition of this network alone
+            ensemble.recipe = to_recipe(
+                with_condition(*recipe, *network / (std::ssize(ensemble.networks) / condition_count(*recipe))));
         ensemble.networks = {ensemble.networks[static_cast<std::size_t>(*network)]};
     }
     return ensemble;
@@ -202,15 +181,15 @@ Ensemble open_networks(const std::string& net, std::optional<Index> network) {
 
 Library open_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net, const Common& common,
                      const Execution& execution) {
-    if (!inputs.starts_with("deer:") && !inputs.starts_with("noise:") && !inputs.starts_with("relaxometry:") &&
-        !inputs.starts_with("bandpass:"))
+    const std::vector<TaskRecipe> known = standard_recipes();
+    const bool of_a_task =
+        std::ranges::any_of(known, [&](const TaskRecipe& task) { return names_a_task(inputs, task); });
+    if (!of_a_task && !inputs.starts_with("noise:"))
         return stored_library(inputs, ensemble.networks.front().inputs(), execution);
     return together(*execution.ranks, [&] {
-        if (inputs.starts_with("deer:"))
-            return deer_library(inputs, ensemble, net, common, execution);
-        if (inputs.starts_with("noise:"))
-            return noise_library(ensemble.networks.front().inputs(), count_of(inputs, 6), seed_of(ensemble, common));
-        return task_library(inputs, ensemble, net, common);
+        if (of_a_task)
+            return task_library(inputs, ensemble, net, common, execution);
+        return noise_library(ensemble.networks.front().inputs(), count_of(inputs, 6), seed_of(ensemble, common));
     });
 }
 
@@ -230,15 +209,12 @@ Library add_noise(const Library& library, const std::string& inputs, std::option
 std::function<void(Index first, Batch<double> targets)> open_targets(const std::string& inputs,
                                                                      const Ensemble& ensemble, const Common& common,
                                                                      const Execution& execution) {
-    if (!inputs.starts_with("deer:") || !ensemble.database ||
-        ensemble.database->distances != ensemble.networks.front().outputs())
+    const std::optional<TaskRecipe> recipe = task_recipe(ensemble, "--inputs " + inputs);
+    if (!recipe || !names_a_task(inputs, *recipe) || condition_count(*recipe) > 1 ||
+        output_count(*recipe) != ensemble.networks.front().outputs())
         return {};
-    const auto source = std::make_shared<const DeerSource<float>>(make_deer_tables(*ensemble.database));
-    return [source, generate = Generator(execution), seed = seed_of(ensemble, common)](Index first,
-                                                                                       Batch<double> targets) {
-        generate(targets, [&](Backend<float>& on, Batch<float> target) {
-            source->traces(on, seed, stream::library, first, {.target = target});
-        });
+    return [samples = TaskSamples(*recipe, seed_of(ensemble, common), execution)](Index first, Batch<double> targets) {
+        samples(first, targets, true);
     };
 }
 

@@ -9,6 +9,8 @@
 #include "descrambler/npy.hpp"
 #include "descrambler/representable.hpp"
 #include "descrambler/version.hpp"
+#include "io/stacks.hpp"
+#include "io/text.hpp"
 
 namespace descrambler::cli {
 
@@ -91,17 +93,11 @@ void write(const Hdf5Group& root, const std::string& name, const std::vector<con
         root.write(name, *items.front(), label);
         return;
     }
-    std::vector<double> values;
-    for (const Matrix<double>* item : items)
-        for (Index i = 0; i < item->rows(); ++i)
-            for (Index j = 0; j < item->cols(); ++j)
-                values.push_back((*item)(i, j));
     label.axes = "network," + label.axes;
-    root.write(name, {static_cast<Index>(items.size()), items.front()->rows(), items.front()->cols()}, values.data(),
-               label);
+    write_stack<double>(root, name, items, label);
 }
 
-// The way of an iteration, a data set a network: history (one network) or history/NNN.
+// The course of an iteration, a data set a network: history (one network) or history/NNN.
 void write_history(const Hdf5Group& root, const std::vector<Descrambling>& results) {
     for (std::size_t i = 0; i < results.size(); ++i) {
         const auto& points = results[i].solution.history;
@@ -115,10 +111,8 @@ void write_history(const Hdf5Group& root, const std::vector<Descrambling>& resul
             table(k, 2) = point.eta;
             table(k, 3) = point.gradient;
         }
-        char number[32];
-        std::snprintf(number, sizeof number, "history/%03zu", i);
         root.write(
-            results.size() == 1 ? "history" : number, table,
+            results.size() == 1 ? "history" : "history/" + numbered(static_cast<Index>(i)), table,
             {"1", "iterations, evaluations, eta, 2-norm of the gradient on the scale of the method", "point,quantity"});
     }
 }

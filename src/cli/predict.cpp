@@ -1,10 +1,80 @@
+#include <array>
+#include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "descrambler/files.hpp"
 #include "predict/predict.hpp"
+#include "report/report.hpp"
 
 namespace descrambler::cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string shortest(double value) {
+    std::array<char, 40> text;
+    return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
+std::string csv(const Prediction& p) {
+    std::string text = "distance_nm,p_mean,p_lower,p_upper\n";
+    for (std::size_t i = 0; i < p.mean.size(); ++i)
+        text += shortest(p.distance_nm[i]) + "," + shortest(p.mean[i]) + "," + shortest(p.lower[i]) + "," +
+                shortest(p.upper[i]) + "\n";
+    return text;
+}
+
+Json json_of(const Prediction& p) {
+    return {{"stem", p.stem},
+            {"peak_distance_nm", p.peak_distance_nm},
+            {"mean_distance_nm", p.mean_distance_nm},
+            {"width_nm", p.width_nm},
+            {"modulation_depth", p.depth},
+            {"background_rate_mhz", p.rate_mhz},
+            {"background_dimension", p.dimension},
+            {"residual_over_depth", p.residual},
+            {"zero_time_us", p.prepared.zero_time_us},
+            {"phase_rad", p.prepared.phase_rad},
+            {"length_us", p.time_us.back()},
+            {"flags", p.flags}};
+}
+
+std::string text_of(const Json& json) {
+    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// STEM.csv, STEM.json and STEM.svg.
+void write_prediction(const std::filesystem::path& folder, const Prediction& p, const Json& json) {
+    PredictionFigure figure;
+    figure.title = p.stem;
+    figure.time_us = p.time_us;
+    figure.signal = p.signal;
+    figure.fit = p.fit;
+    figure.distance_nm = p.distance_nm;
+    figure.mean = p.mean;
+    figure.lower = p.lower;
+    figure.upper = p.upper;
+    figure.peak_nm = p.peak_distance_nm;
+    draw_prediction(folder / (p.stem + ".svg"), figure);
+    write_file(folder / (p.stem + ".csv"), csv(p));
+    write_file(folder / (p.stem + ".json"), text_of(json));
+}
+
+void print_table(const std::vector<Prediction>& predictions) {
+    std::printf("%-28s %10s %10s %10s  flags\n", "trace", "peak/nm", "mean/nm", "width/nm");
+    for (const Prediction& p : predictions) {
+        std::string flags;
+        for (const std::string& flag : p.flags)
+            flags += (flags.empty() ? "" : "; ") + flag;
+        std::printf("%-28s %10.2f %10.2f %10.2f  %s\n", p.stem.c_str(), p.peak_distance_nm, p.mean_distance_nm,
+                    p.width_nm, flags.c_str());
+    }
+}
+
+}  // namespace
 
 Command add_predict(CLI::App& app, const Process& process) {
     struct Options {
@@ -26,24 +96,17 @@ Command add_predict(CLI::App& app, const Process& process) {
         const TimeUnit unit = o->unit == "ns"   ? TimeUnit::nanosecond
                               : o->unit == "us" ? TimeUnit::microsecond
                                                 : TimeUnit::automatic;
-        const std::vector<std::string> results =
-            predict_files(o->ensemble, o->traces, o->folder, unit, o->common.execution());
-        nlohmann::ordered_json list = nlohmann::ordered_json::array();
-        for (const std::string& result : results)
-            list.push_back(nlohmann::ordered_json::parse(result));
-        if (o->common.json) {
-            std::printf("%s\n", list.dump(2).c_str());
-        } else if (!o->common.quiet) {
-            std::printf("%-28s %10s %10s %10s  flags\n", "trace", "peak/nm", "mean/nm", "width/nm");
-            for (const auto& p : list) {
-                std::string flags;
-                for (const auto& flag : p["flags"])
-                    flags += (flags.empty() ? "" : "; ") + flag.get<std::string>();
-                std::printf("%-28s %10.2f %10.2f %10.2f  %s\n", p["stem"].get<std::string>().c_str(),
-                            p["peak_distance_nm"].get<double>(), p["mean_distance_nm"].get<double>(),
-                            p["width_nm"].get<double>(), flags.c_str());
-            }
+        const std::vector<Prediction> predictions = predict_files(o->ensemble, o->traces, unit, o->common.execution());
+        make_folder(o->folder);
+        Json list = Json::array();
+        for (const Prediction& p : predictions) {
+            list.push_back(json_of(p));
+            write_prediction(o->folder, p, list.back());
         }
+        if (o->common.json)
+            std::fputs(text_of(list).c_str(), stdout);
+        else if (!o->common.quiet)
+            print_table(predictions);
     };
 }
 

@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "descrambler/ensemble.hpp"
 #include "descrambler/files.hpp"
+#include "study/config.hpp"
 
 namespace descrambler::cli {
 
@@ -54,12 +55,7 @@ Command add_train(CLI::App& app, const Process& process) {
                 ensemble.networks.push_back(network_of(config, member));
                 losses.push_back(member.loss.back());
             }
-            if (config.task == Task::relaxometry)
-                ensemble.relaxometry = config.relaxometry;
-            else if (config.task == Task::bandpass)
-                ensemble.bandpass = config.bandpass;
-            else
-                ensemble.database = config.data;
+            ensemble.recipe = to_recipe(config.data);
             ensemble.seed = config.seed;
             ensemble.precision = config.precision;
             ensemble.ranks = ranks.size();

@@ -8,30 +8,15 @@
 
 #include "descramble/sums/library_wave.hpp"
 #include "descrambler/matrix.hpp"
+#include "descrambler/statistics.hpp"
 
 namespace descrambler {
 
 namespace {
 
-double relative_error(std::span<const double> found, std::span<const double> reference) {
-    double difference = 0, norm = 0;
-    for (std::size_t i = 0; i < reference.size(); ++i) {
-        difference += (found[i] - reference[i]) * (found[i] - reference[i]);
-        norm += reference[i] * reference[i];
-    }
-    if (norm == 0)
-        return difference == 0 ? 0 : std::numeric_limits<double>::infinity();
-    return std::sqrt(difference / norm);
-}
-
-ErrorStatistics statistics(std::vector<double> errors) {
-    ErrorStatistics result;
-    result.mean = std::accumulate(errors.begin(), errors.end(), 0.0) / static_cast<double>(errors.size());
-    std::ranges::sort(errors);
-    const std::size_t half = errors.size() / 2;
-    result.median = errors.size() % 2 == 1 ? errors[half] : (errors[half - 1] + errors[half]) / 2;
-    result.max = errors.back();
-    return result;
+ErrorStatistics statistics(const std::vector<double>& errors) {
+    const Spread spread = spread_of(errors);
+    return {.mean = mean_of(errors), .median = spread.median, .max = spread.max};
 }
 
 }  // namespace

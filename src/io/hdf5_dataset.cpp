@@ -304,6 +304,15 @@ std::vector<std::string> Hdf5Group::read_text(const std::string& name) const {
                                             : read_fixed_texts(*impl_, name, set);
 }
 
+bool Hdf5Group::is_text(const std::string& name) const {
+    const Quiet quiet;
+    const Hid set = H5Dopen2(impl_->id, below(name).c_str(), H5P_DEFAULT);
+    if (!set.ok())
+        impl_->bad_input(name, "expected a data set" + reason());
+    const Hid type = H5Dget_type(set);
+    return H5Tget_class(type) == H5T_STRING;
+}
+
 std::vector<Index> Hdf5Group::shape(const std::string& name) const {
     const Quiet quiet;
     const Hid set = H5Dopen2(impl_->id, below(name).c_str(), H5P_DEFAULT);

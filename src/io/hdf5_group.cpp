@@ -164,6 +164,25 @@ bool Hdf5Group::has_attribute(const std::string& name, const std::string& key) c
     return object.ok() && H5Aexists(object, key.c_str()) > 0;
 }
 
+std::vector<std::string> Hdf5Group::attributes() const {
+    const Quiet quiet;
+    std::vector<std::string> names;
+    const auto add = [](hid_t, const char* name, const H5A_info_t*, void* to) -> herr_t {
+        static_cast<std::vector<std::string>*>(to)->emplace_back(name);
+        return 0;
+    };
+    if (H5Aiterate2(impl_->id, H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, add, &names) < 0)
+        impl_->bad_input("", "attributes cannot be read" + reason());
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+bool Hdf5Group::is_text_attribute(const std::string& key) const {
+    const Quiet quiet;
+    const Hid found = impl_->open_attribute("", key), type = H5Aget_type(found);
+    return H5Tget_class(type) == H5T_STRING;
+}
+
 std::string Hdf5Group::text_attribute(const std::string& name, const std::string& key) const {
     const Quiet quiet;
     const Hid found = impl_->open_attribute(name, key), type = H5Aget_type(found);

@@ -64,6 +64,11 @@ std::optional<Index> parse_index(std::string_view text) {
     return value;
 }
 
+std::string numbered(Index i) {
+    const std::string digits = std::to_string(i);
+    return std::string(digits.size() < 3 ? 3 - digits.size() : 0, '0') + digits;
+}
+
 std::string first_difference(std::string_view stored, std::string_view wanted, std::string_view what) {
     std::size_t at = 0;
     while (at < wanted.size() && at < stored.size() && wanted[at] == stored[at])

@@ -18,6 +18,7 @@ namespace descrambler {
 // The whole text as a finite number; nothing for "nan", "1e999", "12abc", "". Underflow gives the nearest double.
 [[nodiscard]] std::optional<double> parse_number(std::string_view text);
 [[nodiscard]] std::optional<Index> parse_index(std::string_view text);  // whole text, decimal, not negative
+[[nodiscard]] std::string numbered(Index i);                            // "007": three digits at least
 // The first line in which two texts differ, for a message: "it has 'A', WHAT has 'B'".
 [[nodiscard]] std::string first_difference(std::string_view stored, std::string_view wanted, std::string_view what);
 

@@ -5,11 +5,9 @@
 #include <charconv>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 
-#include "descrambler/files.hpp"
 #include "descrambler/matrix.hpp"
-#include "report/report.hpp"
+#include "tasks/task.hpp"
 
 namespace descrambler {
 
@@ -87,64 +85,29 @@ std::string rounded(double value) {
     return shortest(std::round(1000 * value) / 1000 + 0.0);
 }
 
-std::string csv(const Prediction& p) {
-    std::string text = "distance_nm,p_mean,p_lower,p_upper\n";
-    for (std::size_t i = 0; i < p.mean.size(); ++i)
-        text += shortest(p.distance_nm[i]) + "," + shortest(p.mean[i]) + "," + shortest(p.lower[i]) + "," +
-                shortest(p.upper[i]) + "\n";
-    return text;
-}
-
-std::string json(const Prediction& p) {
-    const nlohmann::ordered_json result{{"stem", p.stem},
-                                        {"peak_distance_nm", p.peak_distance_nm},
-                                        {"mean_distance_nm", p.mean_distance_nm},
-                                        {"width_nm", p.width_nm},
-                                        {"modulation_depth", p.depth},
-                                        {"background_rate_mhz", p.rate_mhz},
-                                        {"background_dimension", p.dimension},
-                                        {"residual_over_depth", p.residual},
-                                        {"zero_time_us", p.prepared.zero_time_us},
-                                        {"phase_rad", p.prepared.phase_rad},
-                                        {"length_us", p.time_us.back()},
-                                        {"flags", p.flags}};
-    return result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-}
-
-}  // namespace
-
-Prediction predict(Backend<double>& on, const Ensemble& ensemble, const DeerTables& tables,
-                   const PreparedTrace& trace) {
-    const Network& first = ensemble.networks.front();
-    const DeerDatabase& database = tables.database;
-    if (first.inputs() != database.times || first.outputs() != database.distances)
-        throw InputError("the ensemble takes " + std::to_string(first.inputs()) + " values and gives " +
-                         std::to_string(first.outputs()) + "; its input recipe says " + std::to_string(database.times) +
-                         " times and " + std::to_string(database.distances) + " distances");
-    Prediction result;
-    result.stem = trace.stem;
-    result.prepared = trace;
-    result.flags = trace.flags;
-    result.distance_nm = distance_axis(trace, tables);
-
-    const std::vector<double> input = network_input(trace, database);
-    Matrix<double> X(database.times, 1);
-    std::copy(input.begin(), input.end(), X.data());
-    const std::size_t points = result.distance_nm.size();
+// The distribution of every network, of area 1 on the distances [nm] of this trace.
+std::vector<std::vector<double>> distributions(Backend<double>& on, const Ensemble& ensemble, const Matrix<double>& X,
+                                               const std::vector<double>& distance_nm, const std::string& stem) {
     std::vector<std::vector<double>> members;
     for (const Network& network : ensemble.networks) {
         const Matrix<double> output = forward(on, network, X);
         std::vector<double> p(output.values().begin(), output.values().end());
         for (double& x : p)
             x = std::max(x, 0.0);
-        const double area = integral(result.distance_nm, p);
+        const double area = integral(distance_nm, p);
         if (!(area > 0))
-            throw InputError(trace.stem + ": a network of the ensemble answers with zero everywhere");
+            throw InputError(stem + ": a network of the ensemble answers with zero everywhere");
         for (double& x : p)
             x /= area;
         members.push_back(std::move(p));
     }
+    return members;
+}
+
+// Mean and band over networks, and the moments of the mean. Returns the norm of the band over that of the mean.
+double sum_up(const std::vector<std::vector<double>>& members, Prediction& result) {
     const double count = static_cast<double>(members.size());
+    const std::size_t points = result.distance_nm.size();
     double band = 0, norm = 0;
     for (std::size_t i = 0; i < points; ++i) {
         double sum = 0, squares = 0;
@@ -169,8 +132,12 @@ Prediction predict(Backend<double>& on, const Ensemble& ensemble, const DeerTabl
     for (std::size_t i = 0; i < points; ++i)
         moment[i] = std::pow(result.distance_nm[i] - result.mean_distance_nm, 2) * result.mean[i];
     result.width_nm = std::sqrt(integral(result.distance_nm, moment));
+    return std::sqrt(band / norm);
+}
 
-    // what the distribution explains of the trace: K is the same table for every length, on scaled axes
+// What the mean distribution explains of the trace: K is the same table for every length, on scaled axes.
+void fit_trace(Backend<double>& on, const DeerTables& tables, const PreparedTrace& trace, Prediction& result) {
+    const DeerDatabase& database = tables.database;
     result.signal = resample(trace.time_us, trace.signal, database.times);
     for (double& x : result.signal)
         x /= trace.amplitude;
@@ -181,39 +148,68 @@ Prediction predict(Backend<double>& on, const Ensemble& ensemble, const DeerTabl
     double total = 0;
     for (const double x : result.mean)
         total += x;
-    for (std::size_t i = 0; i < points; ++i)
+    for (std::size_t i = 0; i < result.mean.size(); ++i)
         p.data()[i] = result.mean[i] / total;
     const Matrix<double> form = multiply(on, Op::none, Op::none, tables.kernel, p);
     const std::vector<double> f(form.values().begin(), form.values().end());
     const Explanation best = explain(result.time_us, result.signal, f, database);
-    if (std::isfinite(best.squares)) {
-        const double amplitude = best.constant + best.modulated;
-        result.depth = best.modulated / amplitude;
-        result.rate_mhz = best.rate;
-        result.dimension = best.dimension;
-        result.residual = std::sqrt(best.squares / static_cast<double>(f.size())) / std::abs(best.modulated);
-        for (std::size_t i = 0; i < f.size(); ++i)
-            result.fit.push_back((best.constant + best.modulated * f[i]) *
-                                 std::exp(-std::pow(best.rate * result.time_us[i], best.dimension / 3)));
-    }
+    if (!std::isfinite(best.squares))
+        return;
+    const double amplitude = best.constant + best.modulated;
+    result.depth = best.modulated / amplitude;
+    result.rate_mhz = best.rate;
+    result.dimension = best.dimension;
+    result.residual = std::sqrt(best.squares / static_cast<double>(f.size())) / std::abs(best.modulated);
+    for (std::size_t i = 0; i < f.size(); ++i)
+        result.fit.push_back((best.constant + best.modulated * f[i]) *
+                             std::exp(-std::pow(best.rate * result.time_us[i], best.dimension / 3)));
+}
+
+// What a reader should know before believing it.
+void add_flags(const DeerDatabase& database, double disagreement, Prediction& result) {
     if (!(result.depth > 0.02))
         result.flags.push_back("modulation depth " + rounded(result.depth) + " is too small to carry a distribution");
     else if (result.residual > 2 * database.noise_max)
         result.flags.push_back("the distribution leaves a residual of " + rounded(result.residual) +
                                " of the modulation depth, beyond the noise of the training data");
-    if (std::sqrt(band / norm) >= 0.6)  // the limit of DEERNet's quality control
+    if (disagreement >= 0.6)  // the limit of DEERNet's quality control
         result.flags.push_back("the networks disagree: the band is 60 % of the mean or more");
-    if (result.upper.back() > 0.2 * *peak)
+    if (result.upper.back() > 0.2 * *std::max_element(result.mean.begin(), result.mean.end()))
         result.flags.push_back("there is weight at the long edge: the trace may be too short for this distance");
+}
+
+}  // namespace
+
+Prediction predict(Backend<double>& on, const Ensemble& ensemble, const DeerTables& tables,
+                   const PreparedTrace& trace) {
+    const Network& first = ensemble.networks.front();
+    const DeerDatabase& database = tables.database;
+    if (first.inputs() != database.times || first.outputs() != database.distances)
+        throw InputError("the ensemble takes " + std::to_string(first.inputs()) + " values and gives " +
+                         std::to_string(first.outputs()) + "; its input recipe says " + std::to_string(database.times) +
+                         " times and " + std::to_string(database.distances) + " distances");
+    Prediction result;
+    result.stem = trace.stem;
+    result.prepared = trace;
+    result.flags = trace.flags;
+    result.distance_nm = distance_axis(trace, tables);
+    const std::vector<double> input = network_input(trace, database);
+    Matrix<double> X(database.times, 1);
+    std::copy(input.begin(), input.end(), X.data());
+    const double disagreement = sum_up(distributions(on, ensemble, X, result.distance_nm, trace.stem), result);
+    fit_trace(on, tables, trace, result);
+    add_flags(database, disagreement, result);
     return result;
 }
 
-std::vector<std::string> predict_files(const std::string& path, const std::vector<std::string>& traces,
-                                       const std::filesystem::path& folder, TimeUnit unit, const Execution& execution) {
+std::vector<Prediction> predict_files(const std::string& path, const std::vector<std::string>& traces, TimeUnit unit,
+                                      const Execution& execution) {
     const Ensemble ensemble = read_ensemble(path);
-    if (!ensemble.database)
+    const std::optional<TaskRecipe> recipe = task_recipe(ensemble, path);
+    const auto* task = recipe ? std::get_if<DeerTask>(&*recipe) : nullptr;
+    if (task == nullptr)
         throw InputError(path + ": /input: expected the recipe of the training data (preset, scaling, ranges)");
-    const DeerTables tables = make_deer_tables(*ensemble.database);
+    const DeerTables tables = make_deer_tables(task->database);
     std::vector<PreparedTrace> prepared;
     std::map<std::string, std::string> stems;
     for (const std::string& trace : traces) {
@@ -237,25 +233,7 @@ std::vector<std::string> predict_files(const std::string& path, const std::vecto
     else
         for (Index i = 0; i < std::ssize(prepared); ++i)
             answer(i, device);
-    make_folder(folder);
-    std::vector<std::string> texts;
-    for (const Prediction& p : predictions) {
-        PredictionFigure figure;
-        figure.title = p.stem;
-        figure.time_us = p.time_us;
-        figure.signal = p.signal;
-        figure.fit = p.fit;
-        figure.distance_nm = p.distance_nm;
-        figure.mean = p.mean;
-        figure.lower = p.lower;
-        figure.upper = p.upper;
-        figure.peak_nm = p.peak_distance_nm;
-        texts.push_back(json(p));
-        draw_prediction(folder / (p.stem + ".svg"), figure);
-        write_file(folder / (p.stem + ".csv"), csv(p));
-        write_file(folder / (p.stem + ".json"), texts.back());
-    }
-    return texts;
+    return predictions;
 }
 
 }  // namespace descrambler

@@ -1,7 +1,6 @@
 // Distance distributions of measured traces from an ensemble.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -27,9 +26,9 @@ struct Prediction {
 [[nodiscard]] Prediction predict(Backend<double>& on, const Ensemble& ensemble, const DeerTables& tables,
                                  const PreparedTrace& trace);
 
-// Reads every trace, then writes DIR/STEM.csv, DIR/STEM.json and DIR/STEM.svg for each. Two inputs with one STEM are
-// refused before anything is written. Returns the JSON texts, one a trace.
-std::vector<std::string> predict_files(const std::string& ensemble, const std::vector<std::string>& traces,
-                                       const std::filesystem::path& folder, TimeUnit unit, const Execution& execution);
+// Reads and answers every trace. Two traces of one stem (a file name without its ending) are refused: results are named
+// after it.
+[[nodiscard]] std::vector<Prediction> predict_files(const std::string& ensemble, const std::vector<std::string>& traces,
+                                                    TimeUnit unit, const Execution& execution);
 
 }  // namespace descrambler

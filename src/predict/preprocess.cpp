@@ -8,6 +8,8 @@
 #include <numbers>
 #include <utility>
 
+#include "descrambler/statistics.hpp"
+
 namespace descrambler {
 
 namespace {
@@ -80,12 +82,6 @@ double phase_of(const Trace& trace) {
     return phase;
 }
 
-double median_of(Vector values) {
-    const auto middle = values.begin() + static_cast<Index>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
-}
-
 // Standard deviation of white noise from third differences, which hardly see a smooth trace: the median is robust
 // against the few places where they do. Third differences of white noise have the variance 20; 0.6745 is the
 // median of |g| for a standard normal g.
@@ -93,7 +89,7 @@ double noise_of(const Vector& v) {
     Vector size;
     for (std::size_t i = 3; i < v.size(); ++i)
         size.push_back(std::abs(v[i] - 3 * v[i - 1] + 3 * v[i - 2] - v[i - 3]));
-    return median_of(std::move(size)) / (0.6745 * std::sqrt(20.0));
+    return upper_median(std::move(size)) / (0.6745 * std::sqrt(20.0));
 }
 
 struct Line {

@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 
+#include "descrambler/statistics.hpp"
 #include "report/figures.hpp"
 
 namespace descrambler {
@@ -51,7 +52,6 @@ private:
 [[nodiscard]] Curve band_over_networks(const std::vector<double>& x, const FileArray<double>& table,
                                        const GroupStyle& style);
 
-[[nodiscard]] double quantile(std::vector<double> values, double q);  // nearest rank, NaN left out; NaN if none
 [[nodiscard]] Curve straight_line(double x0, double y0, double x1, double y1, const std::string& label);
 // 1, 2 and 5 of every decade that the curves reach: gnuplot labels whole decades only, and a loss may stay within one.
 [[nodiscard]] std::vector<std::pair<double, std::string>> decade_ticks(const std::vector<Curve>& curves);
@@ -84,10 +84,8 @@ void add_relation_figures(const Study& study, std::vector<Figure>& figures);   /
 void add_optimiser_figures(const Study& study, std::vector<Figure>& figures);  // the published one and ours
 void add_network_figures(const Study& study, std::vector<Figure>& figures);    // time to distance, alignment
 
-// Tasks other than DEER.
-void add_task_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);
-void add_relaxometry_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);
-void add_bandpass_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures);
+// Training loss of tasks with conditions, a panel each. Throws InputError where the summary names none.
+void add_loss_figure(const Study& study, const Summary& summary, std::vector<Figure>& figures);
 // What is said of absent controls; nobody misses `no decay` where nothing decays.
 [[nodiscard]] std::string missing_controls(std::vector<GroupStyle> present);
 // The rows of one condition in a data set [networks, ...] whose networks stand condition after condition. Throws

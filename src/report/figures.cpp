@@ -6,12 +6,12 @@
 
 #include "descrambler/error.hpp"
 #include "report/figure_parts.hpp"
+#include "report/task_report.hpp"
 
 namespace descrambler {
 
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr Index most_values = Index{1} << 28;
 
 std::string shape_text(const std::vector<Index>& shape) {
@@ -73,14 +73,6 @@ std::vector<double> row_of(const FileArray<double>& table, Index row) {
     return {from, from + table.shape[1]};
 }
 
-double quantile(std::vector<double> values, double q) {
-    std::erase_if(values, [](double v) { return std::isnan(v); });
-    if (values.empty())
-        return not_a_number;
-    std::sort(values.begin(), values.end());
-    return values[static_cast<std::size_t>(std::lround(q * static_cast<double>(values.size() - 1)))];
-}
-
 Curve band_over_networks(const std::vector<double>& x, const FileArray<double>& table, const GroupStyle& style) {
     Curve curve{.label = style.words, .x = x, .colour = style.colour, .dash = style.dash, .width = 2};
     const Index networks = table.shape[0];
@@ -88,12 +80,12 @@ Curve band_over_networks(const std::vector<double>& x, const FileArray<double>& 
         std::vector<double> values;
         for (Index i = 0; i < networks; ++i)
             values.push_back(table.values[i * table.shape[1] + j]);
-        const double below = quantile(values, 0.5);
+        const double below = nearest_quantile(values, 0.5);
         std::transform(values.begin(), values.end(), values.begin(), [](double v) { return -v; });
-        curve.y.push_back(0.5 * (below - quantile(values, 0.5)));  // mean of the middle two of an even count
+        curve.y.push_back(0.5 * (below - nearest_quantile(values, 0.5)));  // mean of the middle two of an even count
         if (networks > 1) {
-            curve.upper.push_back(-quantile(values, 0));
-            curve.lower.push_back(-quantile(values, 1));
+            curve.upper.push_back(-nearest_quantile(values, 0));
+            curve.lower.push_back(-nearest_quantile(values, 1));
         }
     }
     if (networks > 1)
@@ -152,10 +144,11 @@ std::string missing_groups(const std::vector<GroupStyle>& present) {
 std::vector<Figure> study_figures(const Hdf5Group& root, const Summary& summary) {
     const Study study(root);
     std::vector<Figure> figures;
-    if (summary.task != "deer") {
-        add_task_figures(study, summary, figures);
-        return figures;
-    }
+    task_report(summary.task).add_figures(study, summary, figures);
+    return figures;
+}
+
+void add_deer_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures) {
     add_training_figures(study, summary, figures);
     add_layer_1_figures(study, figures);
     if (summary.deep)
@@ -166,7 +159,6 @@ std::vector<Figure> study_figures(const Hdf5Group& root, const Summary& summary)
     add_relation_figures(study, figures);
     if (summary.optimiser)
         add_optimiser_figures(study, figures);
-    return figures;
 }
 
 }  // namespace descrambler

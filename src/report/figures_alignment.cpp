@@ -144,7 +144,7 @@ Panel strip_panel(const std::string& title, std::vector<Strip> strips, const std
     for (Strip& strip : strips) {
         std::sort(strip.values.begin(), strip.values.end());
         low = std::min(low, strip.values.front());
-        const double middle = quantile(strip.values, 0.5);
+        const double middle = nearest_quantile(strip.values, 0.5);
         Curve median = straight_line(place - 0.36, middle, place + 0.36, middle, "");
         median.dash = 1;
         median.width = 2;

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "descrambler/error.hpp"
-#include "report/figure_parts.hpp"
+#include "report/task_report.hpp"
 
 namespace descrambler {
 
@@ -239,6 +239,7 @@ Figure spectrum_figure(const Study& study, const Summary& summary) {
 }  // namespace
 
 void add_bandpass_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures) {
+    add_loss_figure(study, summary, figures);
     figures.push_back(example_figure(study, summary));
     figures.push_back(gain_figure(study, summary));
     figures.push_back(share_figure(study, summary));

@@ -17,9 +17,9 @@ struct Profile {
     std::vector<double> x, y, lower, upper;
     void add(double place, std::vector<double> values) {
         x.push_back(place);
-        y.push_back(quantile(values, 0.5));
-        lower.push_back(quantile(values, 0));
-        upper.push_back(quantile(std::move(values), 1));
+        y.push_back(nearest_quantile(values, 0.5));
+        lower.push_back(nearest_quantile(values, 0));
+        upper.push_back(nearest_quantile(std::move(values), 1));
     }
 };
 
@@ -144,7 +144,7 @@ double top_of(const Matrix<double>& weight) {
     std::vector<double> magnitude(weight.values().begin(), weight.values().end());
     for (double& v : magnitude)
         v = std::abs(v);
-    return std::max(quantile(std::move(magnitude), 0.995), 1e-300);
+    return std::max(nearest_quantile(std::move(magnitude), 0.995), 1e-300);
 }
 
 Panel weight_panel(const std::string& title, const Matrix<double>& weight, const std::string& along) {

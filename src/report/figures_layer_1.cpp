@@ -48,7 +48,7 @@ Panel weight_panel(const Study& study, const std::string& title, const Matrix<do
     std::vector<double> magnitude(weight.values().begin(), weight.values().end());
     for (double& v : magnitude)
         v = std::abs(v);
-    const double top = std::max(quantile(std::move(magnitude), 0.995), 1e-300);
+    const double top = std::max(nearest_quantile(std::move(magnitude), 0.995), 1e-300);
     const double step = (study.time_us.back() - study.time_us.front()) / static_cast<double>(study.times() - 1);
     return {.title = title,
             .x = axis("time, µs", study.time_us.front() - step / 2, study.time_us.back() + step / 2),
@@ -184,7 +184,7 @@ Figure zoom_figure(const Study& study) {
             v = std::pow(10.0, v / 20);
         std::vector<double> magnitudes(image.values.values().begin(), image.values.values().end());
         image.low = 0;
-        image.high = std::max(quantile(std::move(magnitudes), 0.99), 1e-3);
+        image.high = std::max(nearest_quantile(std::move(magnitudes), 0.99), 1e-3);
         image.label = "|FFT2| / maximum";
         Panel panel = spectrum_panel(group.words, std::move(image));
         const std::string centroid_name = "analysis/" + group.name + "/centroid";

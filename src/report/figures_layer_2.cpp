@@ -12,7 +12,7 @@ Panel weight_panel(const Study& study, const std::string& title, const Matrix<do
     std::vector<double> magnitude(weight.values().begin(), weight.values().end());
     for (double& v : magnitude)
         v = std::abs(v);
-    const double top = std::max(quantile(std::move(magnitude), 0.995), 1e-300);
+    const double top = std::max(nearest_quantile(std::move(magnitude), 0.995), 1e-300);
     const double first = study.distance_nm.front(), last = study.distance_nm.back();
     const double step = (last - first) / static_cast<double>(study.distances() - 1);
     return {.title = title,

@@ -107,7 +107,7 @@ Figure alignment_figure(const Study& study) {
             }
             std::vector<double> values = study.array(name, {-1}).values;
             std::sort(values.begin(), values.end());
-            const double middle = quantile(values, 0.5);
+            const double middle = nearest_quantile(values, 0.5);
             low = std::min(low, values.front());
             Curve median = straight_line(place - 0.36, middle, place + 0.36, middle, "");
             median.dash = 1;

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "report/figure_parts.hpp"
+#include "report/task_report.hpp"
 
 namespace descrambler {
 
@@ -203,6 +203,7 @@ Figure score_figure(const Study& study, const Summary& summary) {
 }  // namespace
 
 void add_relaxometry_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures) {
+    add_loss_figure(study, summary, figures);
     figures.push_back(answer_figure(study, summary));
     figures.push_back(vector_figure(study, summary));
     figures.push_back(score_figure(study, summary));

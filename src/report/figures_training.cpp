@@ -124,7 +124,7 @@ Panel error_panel(const Study& study, const Summary& summary) {
 Panel peer_panel(const Study& study) {
     const std::vector<double> peer = study.array("tikhonov/relative_error", {-1}).values;
     const std::vector<double> network = study.array("tikhonov/network_relative_error", {std::ssize(peer)}).values;
-    const double high = 1.05 * std::max(quantile(peer, 0.99), quantile(network, 0.99));
+    const double high = 1.05 * std::max(nearest_quantile(peer, 0.99), nearest_quantile(network, 0.99));
     Panel panel{.title = "network against Tikhonov, trace by trace",
                 .x = axis("relative error, Tikhonov", 0, high),
                 .y = axis("relative error, network", 0, high),

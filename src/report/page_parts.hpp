@@ -1,12 +1,11 @@
 // The parts that the pages of all tasks are made of. Strings come back marked up unless said otherwise.
 #pragma once
 
+#include <span>
+
 #include "report/page.hpp"
 
 namespace descrambler {
-
-// The page of a task other than DEER.
-[[nodiscard]] std::string task_page(const Summary& summary, const std::vector<DrawnFigure>& figures);
 
 namespace page {
 
@@ -24,13 +23,20 @@ using Row = std::vector<std::string>;  // cells, already marked up
 [[nodiscard]] std::string value_table(const std::string& left, const std::string& right, const Values& values);
 [[nodiscard]] std::string figures_of(const std::string& section, const std::vector<DrawnFigure>& figures);
 
-[[nodiscard]] std::string claims(const Summary& summary);  // how many findings hold, and which
+// How many findings hold, and which, or that verdicts are withheld; not_reproduced heads those that do not.
+[[nodiscard]] std::string claims(const Summary& summary, const std::string& not_reproduced);
 [[nodiscard]] std::string findings_table(const Summary& summary);
 [[nodiscard]] std::string extras_table(const Summary& summary);
 [[nodiscard]] std::string alignment_table(const Summary& summary);
 [[nodiscard]] std::string layer_table(const Summary& summary);
 [[nodiscard]] std::string provenance(const Summary& summary);
-[[nodiscard]] std::string document(const std::string& title, const std::string& body);  // title is plain
+// The title of the study over what every page says first; `standard` takes its place where it has none.
+[[nodiscard]] std::string heading(const Summary& summary, const std::string& standard);
+// Sections of a page: anchor and words.
+using Section = std::pair<const char*, const char*>;
+[[nodiscard]] std::string section_heading(const Section& section);
+[[nodiscard]] std::string links_to(std::span<const Section> contents);
+[[nodiscard]] std::string document(const Summary& summary, const std::string& body);
 
 // ---- sections of files of their own --------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A value and where it stands, so that every complaint names file and field.
+// A value and where it stands, so that every message names file and field.
 class Field {
 public:
     Field(const Json& value, std::string file, std::string name)
@@ -104,7 +104,10 @@ Badge badge_of(const Field& verdict) {
         return Badge::not_discriminating;
     if (text == "not reproduced")
         return Badge::not_reproduced;
-    verdict.refuse("\"reproduced and discriminating\", \"reproduced, not discriminating\" or \"not reproduced\"");
+    if (text == "withheld")
+        return Badge::withheld;
+    verdict.refuse(
+        "\"reproduced and discriminating\", \"reproduced, not discriminating\", \"not reproduced\" or \"withheld\"");
 }
 
 FindingLine finding(const std::string& name, const Field& at) {
@@ -267,6 +270,8 @@ Summary read_summary(const std::filesystem::path& path) {
     if (!json.is_object())
         throw InputError(path.string() + ": expected a JSON object");
     Summary summary;
+    if (root.has("title"))
+        summary.title = root.at("title").text();
     summary.version = root.at("version").text();
     summary.commit = root.at("commit").text();
     summary.device = root.at("device").text();
@@ -289,6 +294,10 @@ Summary read_summary(const std::filesystem::path& path) {
         summary.layers.push_back(layer(at));
     for (const auto& [name, at] : root.at("findings").members())
         summary.findings.push_back(finding(name, at));
+    if (root.has("verdicts")) {
+        summary.verdicts_withheld = root.at("verdicts").at("withheld").flag();
+        summary.samples_needed = root.at("verdicts").at("samples_needed").number();
+    }
     if (root.has("extras"))
         for (const auto& [name, at] : root.at("extras").members()) {
             ExtraLine line{name, {}, {}, {}, {}};
@@ -321,13 +330,13 @@ Summary read_summary(const std::filesystem::path& path) {
         summary.deep = deep(root.at("deep"));
     if (root.has("task"))
         summary.task = root.at("task").text();
-    if (summary.task == "relaxometry" || summary.task == "bandpass") {
+    if (!is_reported(summary.task))
+        root.at("task").refuse(reported_tasks());
+    if (root.has(summary.task)) {
         const Field task = root.at(summary.task);
         for (const Field& at : task.at("conditions").items())
             summary.conditions.push_back(condition(at));
         summary.curves = named_ranges(task.at("curves"));
-    } else if (summary.task != "deer") {
-        root.at("task").refuse("\"deer\", \"relaxometry\" or \"bandpass\"");
     }
     summary.controls = root.at("controls").plain_members();
     if (root.has("timing"))

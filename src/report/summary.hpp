@@ -15,7 +15,7 @@ struct Range {  // over the networks of a group
 };
 using MaybeRange = std::optional<Range>;  // absent: not measured
 
-enum class Badge { discriminating, not_discriminating, not_reproduced };
+enum class Badge { discriminating, not_discriminating, not_reproduced, withheld };
 
 struct FindingLine {
     std::string name, unit, claim, reading, verdict;
@@ -50,7 +50,7 @@ struct Peer {
 
 using Groups = std::map<std::string, MaybeRange>;  // trained, untrained, shuffled, no_decay
 
-// One condition of a task other than DEER; what its task does not have is absent.
+// One condition of a task that has several; what its task does not have is absent.
 struct ConditionLine {
     std::string name, words;
     std::optional<double> predict_the_mean, predict_the_mean_ms, filter_error;
@@ -109,21 +109,28 @@ struct OptimiserSummary {
 
 struct Summary {
     std::string task = "deer";
+    std::string title;  // empty: none was given
     std::string version, commit, device, precision, seed, ranks, networks, configuration;
     MeanMedian relative_error;
     std::optional<double> ensemble_relative_error, shuffled_relative_error, predict_the_mean, samples_per_network;
     std::optional<Peer> peer;
     std::vector<LayerLine> layers;
     std::vector<FindingLine> findings;
+    bool verdicts_withheld = false;        // the networks saw fewer samples than
+    std::optional<double> samples_needed;  // what the thresholds assume
     std::vector<ExtraLine> extras;
     std::map<std::string, std::map<std::string, MaybeRange>> alignment;  // comparison, score
     std::optional<Relations> relations;
     std::optional<Deep> deep;
     std::optional<OptimiserSummary> optimiser;
     Values controls, timing;
-    std::vector<ConditionLine> conditions;                   // of tasks other than DEER
+    std::vector<ConditionLine> conditions;                   // of tasks that have some
     std::vector<std::pair<std::string, MaybeRange>> curves;  // relaxometry: curves that no network has seen
 };
+
+// Tasks that have a page (task_report.cpp), for summaries and messages.
+[[nodiscard]] bool is_reported(const std::string& task);
+[[nodiscard]] std::string reported_tasks();  // "deer", "relaxometry" or "bandpass"
 
 // Throws InputError "FILE: field NAME: ..." for what is malformed or missing. `tikhonov`, `extras`, `alignment` and
 // `timing` may be absent or null; single numbers may be null.

@@ -1,283 +1,110 @@
 #include "study/config.hpp"
 
 #include <toml++/toml.h>
+
 #include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <functional>
+#include <limits>
 #include <numeric>
-#include <sstream>
 
 #include "descrambler/files.hpp"
-#include "descrambler/mlp.hpp"
 
 namespace descrambler {
 
 namespace {
 
-// One key of the file: how it is read from a TOML node and written back.
-struct Key {
-    std::string name;  // dotted
-    std::function<void(const toml::node&)> read;
-    std::function<std::string()> write;
+template <class T>
+std::vector<T> items_of(const toml::array& list) {
+    std::vector<T> items;
+    for (const toml::node& item : list)
+        items.push_back(*item.value<T>());
+    return items;
+}
+
+Value value_of(const toml::node& node) {
+    if (const auto found = node.value_exact<bool>())
+        return *found;
+    if (const auto found = node.value_exact<std::int64_t>())
+        return *found;
+    if (const auto found = node.value_exact<double>())
+        return *found;
+    if (const auto found = node.value_exact<std::string>())
+        return *found;
+    const toml::array* list = node.as_array();
+    const auto all = [&](auto&& holds) { return std::all_of(list->begin(), list->end(), holds); };
+    if (list == nullptr)
+        return {};
+    if (list->empty())
+        return std::vector<double>{};
+    if (all([](const toml::node& item) { return item.is_integer(); }))
+        return items_of<std::int64_t>(*list);
+    if (all([](const toml::node& item) { return item.is_number(); }))
+        return items_of<double>(*list);
+    if (all([](const toml::node& item) { return item.is_string(); }))
+        return items_of<std::string>(*list);
+    return {};
+}
+
+// What every study has; the fields of its task stand in the sections of the task and after analysis.validation.
+struct CommonFields {
+    Fields before, behind, last;
 };
 
-std::string in_quotes(std::string_view text) {
-    std::string result = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\')
-            result += '\\';
-        result += c;
+CommonFields common_fields(StudyConfig& c) {
+    CommonFields all;
+    all.before = {
+        text_field({"title", "", "heading of page and summary"}, c.title),
+        whole_field({"seed", "", "of every random number"}, c.seed, 0, std::numeric_limits<std::int64_t>::max())};
+    all.behind = training_fields(c);
+    all.behind.push_back(
+        whole_field({"analysis.library", "", "samples at which the taps are read"}, c.library, 2, 1 << 18));
+    all.behind.push_back(whole_field({"analysis.validation", "", "held-out samples"}, c.validation, 1, 1 << 18));
+    all.last = {
+        choice_field<StencilKind>({"analysis.stencil", "", "what smooth means along a link"}, c.stencil,
+                                  {StencilKind::fourier2, StencilKind::dct, StencilKind::diff2}, stencil_from,
+                                  [](StencilKind k) { return to_string(k); }),
+        real_field({"analysis.joint_lambda", "", "weight of the second term of the joint criterion"}, c.joint_lambda, 0,
+                   1e12),
+        whole_field({"analysis.chart_iterations", "", "of the published optimiser; 0: left out"}, c.chart_iterations, 0,
+                    100000),
+        whole_field({"analysis.bootstrap", "", "resampled libraries for the threshold of one function; 0: none"},
+                    c.bootstrap, 0, 200)};
+    return all;
+}
+
+Fields joined(std::vector<Fields> parts) {
+    Fields all;
+    for (Fields& part : parts)
+        std::move(part.begin(), part.end(), std::back_inserter(all));
+    return all;
+}
+
+// A configuration in the making: the keys of every task are known, whatever the task will be.
+struct Draft {
+    StudyConfig config;
+    std::string task{task_name(config.data)};
+    std::vector<TaskRecipe> recipes = standard_recipes();
+
+    [[nodiscard]] Fields fields() {
+        CommonFields common = common_fields(config);
+        Field name = task_field(config.data);
+        name.set = [this](const Value& given) { task = task_name(standard_recipe(name_in_quotes(given))); };
+        std::vector<Fields> parts{std::move(common.before), {std::move(name)}};
+        for (TaskRecipe& recipe : recipes)
+            parts.push_back(data_fields(recipe));
+        parts.push_back(std::move(common.behind));
+        for (TaskRecipe& recipe : recipes)
+            parts.push_back(study_fields(recipe));
+        parts.push_back(std::move(common.last));
+        return joined(std::move(parts));
     }
-    return result + "\"";
-}
-
-std::string shortest(double value) {
-    char text[40];
-    const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-    std::string result(text, end);
-    if (result.find_first_of(".en") == std::string::npos)
-        result += ".0";
-    return result;
-}
-
-[[noreturn]] void expected(const std::string& what) {
-    throw InputError("expected " + what);
-}
-
-Key text(std::string name, std::string& value) {
-    return {std::move(name),
-            [&value](const toml::node& node) {
-                const auto found = node.value_exact<std::string>();
-                if (!found || found->find_first_of("\n\r") != std::string::npos)
-                    expected("a text of one line");
-                value = *found;
-            },
-            [&value] { return in_quotes(value); }};
-}
-
-Key flag(std::string name, bool& value) {
-    return {std::move(name),
-            [&value](const toml::node& node) {
-                const auto found = node.value_exact<bool>();
-                if (!found)
-                    expected("true or false");
-                value = *found;
-            },
-            [&value] { return std::string(value ? "true" : "false"); }};
-}
-
-template <class Integer>
-Integer whole_number(const toml::node& node, std::int64_t low, std::int64_t high) {
-    const auto found = node.value_exact<std::int64_t>();
-    if (!found || *found < low || *found > high)
-        expected("a whole number from " + std::to_string(low) + " to " + std::to_string(high) +
-                 (found ? ", found " + std::to_string(*found) : ""));
-    return static_cast<Integer>(*found);
-}
-
-template <class Integer>
-Key whole(std::string name, Integer& value, std::int64_t low, std::int64_t high) {
-    return {std::move(name), [=, &value](const toml::node& node) { value = whole_number<Integer>(node, low, high); },
-            [&value] { return std::to_string(value); }};
-}
-
-Key real(std::string name, double& value, double low, double high) {
-    return {std::move(name),
-            [=, &value](const toml::node& node) {
-                const auto found = node.is_number() ? node.value<double>() : std::nullopt;
-                if (!found || !(*found >= low && *found <= high))  // NaN fails too
-                    expected("a number from " + shortest(low) + " to " + shortest(high) +
-                             (found ? ", found " + shortest(*found) : ""));
-                value = *found;
-            },
-            [&value] { return shortest(value); }};
-}
-
-template <class Enum>
-Key choice(std::string name, Enum& value, std::function<Enum(std::string_view)> from,
-           std::function<std::string_view(Enum)> to) {
-    return {std::move(name),
-            [&value, from](const toml::node& node) {
-                const auto found = node.value_exact<std::string>();
-                if (!found)
-                    expected("a name in quotes");
-                value = from(*found);
-            },
-            [&value, to] { return in_quotes(to(value)); }};
-}
-
-template <class Enum>
-Key either(std::string name, Enum& value, Enum first, std::string first_name, Enum second, std::string second_name) {
-    return {std::move(name),
-            [=, &value](const toml::node& node) {
-                const auto found = node.value_exact<std::string>();
-                if (!found || (*found != first_name && *found != second_name))
-                    expected("\"" + first_name + "\" or \"" + second_name + "\"");
-                value = *found == first_name ? first : second;
-            },
-            [=, &value] { return in_quotes(value == first ? first_name : second_name); }};
-}
-
-// A list of 1 to 16 items, each read and written as T's functions have it.
-template <class T>
-Key list(std::string name, std::vector<T>& value, const std::string& what, std::function<T(const toml::node&)> from,
-         std::function<std::string(const T&)> to) {
-    return {std::move(name),
-            [=, &value](const toml::node& node) {
-                const toml::array* items = node.as_array();
-                if (items == nullptr || items->empty() || items->size() > 16)
-                    expected("a list of 1 to 16 " + what);
-                value.clear();
-                for (const toml::node& item : *items)
-                    value.push_back(from(item));
-            },
-            [=, &value] {
-                std::string text;
-                for (const T& item : value)
-                    text += (text.empty() ? "" : ", ") + to(item);
-                return "[" + text + "]";
-            }};
-}
-
-Key reals(std::string name, std::vector<double>& value) {
-    return list<double>(
-        std::move(name), value, "numbers",
-        [](const toml::node& node) {
-            const auto found = node.is_number() ? node.value<double>() : std::nullopt;
-            if (!found || !std::isfinite(*found))
-                expected("a list of numbers");
-            return *found;
-        },
-        [](const double& x) { return shortest(x); });
-}
-
-template <class Enum>
-Key names(std::string name, std::vector<Enum>& value, std::function<Enum(std::string_view)> from,
-          std::function<std::string_view(Enum)> to) {
-    return list<Enum>(
-        std::move(name), value, "names in quotes",
-        [from](const toml::node& node) {
-            const auto found = node.value_exact<std::string>();
-            if (!found)
-                expected("a list of names in quotes");
-            return from(*found);
-        },
-        [to](const Enum& item) { return in_quotes(to(item)); });
-}
-
-Key widths(std::string name, std::vector<Index>& value) {
-    return {std::move(name),
-            [&value](const toml::node& node) {
-                const toml::array* list = node.as_array();
-                if (list == nullptr || list->empty() || list->size() > 64)
-                    expected("a list of 1 to 64 widths, e.g. [80]");
-                value.clear();
-                for (const toml::node& width : *list)
-                    value.push_back(whole_number<Index>(width, 3, 1 << 13));
-            },
-            [&value] {
-                std::string list;
-                for (const Index width : value)
-                    list += (list.empty() ? "" : ", ") + std::to_string(width);
-                return "[" + list + "]";
-            }};
-}
-
-Task task_from(std::string_view name) {
-    for (const Task task : {Task::deer, Task::relaxometry, Task::bandpass})
-        if (to_string(task) == name)
-            return task;
-    throw InputError("expected \"deer\", \"relaxometry\" or \"bandpass\", found '" + std::string(name) + "'");
-}
-
-// The task that a key belongs to; nothing: to all of them.
-std::optional<Task> task_of(const std::string& key) {
-    if (key == "data.task")
-        return std::nullopt;
-    if (key.starts_with("data.") || key == "analysis.tikhonov")
-        return Task::deer;
-    if (key.starts_with("relaxometry."))
-        return Task::relaxometry;
-    if (key.starts_with("bandpass."))
-        return Task::bandpass;
-    return std::nullopt;
-}
-
-// Every key of the format, in the order of the file. A preset fills [data] before the other keys are read.
-std::vector<Key> keys_of(StudyConfig& c) {
-    const std::int64_t large = std::int64_t{1} << 40;
-    const auto activation = [](std::string name, Activation& value) {
-        return choice<Activation>(std::move(name), value, activation_from, [](Activation f) { return to_string(f); });
-    };
-    return {
-        text("title", c.title),
-        whole("seed", c.seed, 0, std::numeric_limits<std::int64_t>::max()),
-        choice<Task>("data.task", c.task, task_from, [](Task t) { return to_string(t); }),
-        text("data.preset", c.data.preset),
-        whole("data.times", c.data.times, 8, 1 << 14),
-        whole("data.distances", c.data.distances, 8, 1 << 14),
-        real("data.span_us", c.data.span_us, 1e-3, 100),
-        whole("data.peaks_min", c.data.peaks_min, 1, deer_peaks_limit),
-        whole("data.peaks_max", c.data.peaks_max, 1, deer_peaks_limit),
-        real("data.fwhm_min", c.data.fwhm_min, 1e-4, 1),
-        real("data.fwhm_max", c.data.fwhm_max, 1e-4, 10),
-        real("data.depth_min", c.data.depth_min, 0, 1),
-        real("data.depth_max", c.data.depth_max, 0, 1),
-        real("data.rate_min_mhz", c.data.rate_min_mhz, 0, 1e3),
-        real("data.rate_max_mhz", c.data.rate_max_mhz, 0, 1e3),
-        real("data.dimension_min", c.data.dimension_min, 0.1, 6),
-        real("data.dimension_max", c.data.dimension_max, 0.1, 6),
-        real("data.noise_max", c.data.noise_max, 0, 10),
-        either("data.input_scaling", c.data.input, InputScaling::boxed, "boxed", InputScaling::clean, "clean"),
-        either("data.target_scaling", c.data.target, TargetScaling::maximum, "maximum", TargetScaling::mean, "mean"),
-        names<Track>("relaxometry.tracks", c.relaxometry.tracks, track_from, [](Track t) { return to_string(t); }),
-        reals("relaxometry.snr", c.relaxometry.snr),
-        whole("relaxometry.points", c.relaxometry.points, 8, 4096),
-        real("relaxometry.span_ms", c.relaxometry.span_ms, 1e-6, 1e6),
-        real("relaxometry.time_min_ms", c.relaxometry.time_min_ms, 1e-6, 1e6),
-        real("relaxometry.time_max_ms", c.relaxometry.time_max_ms, 1e-6, 1e6),
-        real("relaxometry.weight", c.relaxometry.weight, 0, 1),
-        whole("relaxometry.grid", c.relaxometry.grid, 2, 200),
-        real("relaxometry.penalty", c.relaxometry.penalty, 0, 1e6),
-        names<BandpassTarget>("bandpass.targets", c.bandpass.targets, bandpass_target_from,
-                              [](BandpassTarget t) { return to_string(t); }),
-        whole("bandpass.points", c.bandpass.points, 16, 8192),
-        real("bandpass.rate_hz", c.bandpass.rate_hz, 1e-6, 1e9),
-        real("bandpass.low_hz", c.bandpass.low_hz, 0, 1e9),
-        real("bandpass.high_hz", c.bandpass.high_hz, 0, 1e9),
-        reals("bandpass.tones_hz", c.bandpass.tones_hz),
-        reals("bandpass.amplitudes", c.bandpass.amplitudes),
-        real("bandpass.noise", c.bandpass.noise, 0, 1e3),
-        widths("network.hidden", c.hidden),
-        activation("network.activation", c.activation),
-        activation("network.output_activation", c.output_activation),
-        flag("network.renorm", c.renorm),
-        either("network.initialisation", c.initial.kind, Initialisation::glorot, "glorot", Initialisation::fan_in,
-               "fan_in"),
-        real("network.first_weight_scale", c.initial.first_scale, 0, 1e3),
-        whole("training.iterations", c.iterations, 1, large),
-        whole("training.batch_size", c.batch_size, 1, 1 << 16),
-        real("training.rate", c.rate, 1e-12, 10),
-        real("training.rate_floor", c.rate_floor, 0, 1),
-        real("training.decay", c.decay, 0, 1),
-        either("training.loss", c.loss, Loss::mse, "mse", Loss::rmse, "rmse"),
-        either<std::string>("training.precision", c.precision, "f32", "f32", "f64", "f64"),
-        real("training.checkpoint_seconds", c.checkpoint_seconds, 0, 1e9),
-        whole("ensemble.networks", c.networks, 1, 100000),
-        whole("controls.untrained", c.untrained, 0, 1000),
-        whole("controls.shuffled", c.shuffled, 0, 1000),
-        whole("controls.no_decay", c.no_decay, 0, 1000),
-        whole("controls.iterations", c.control_iterations, 1, large),
-        whole("analysis.library", c.library, 2, 1 << 18),
-        whole("analysis.validation", c.validation, 1, 1 << 18),
-        whole("analysis.tikhonov", c.tikhonov, 0, 1 << 18),
-        choice<StencilKind>("analysis.stencil", c.stencil, stencil_from, [](StencilKind k) { return to_string(k); }),
-        real("analysis.joint_lambda", c.joint_lambda, 0, 1e12),
-        whole("analysis.chart_iterations", c.chart_iterations, 0, 100000),
-        whole("analysis.bootstrap", c.bootstrap, 0, 200),
-    };
-}
+    [[nodiscard]] StudyConfig finished() const {
+        StudyConfig whole = config;
+        for (const TaskRecipe& recipe : recipes)
+            if (task_name(recipe) == task)
+                whole.data = recipe;
+        return whole;
+    }
+};
 
 Index distance(std::string_view a, std::string_view b) {  // Levenshtein
     std::vector<Index> row(b.size() + 1);
@@ -294,39 +121,49 @@ Index distance(std::string_view a, std::string_view b) {  // Levenshtein
     return row.back();
 }
 
-std::string nearest(const std::string& name, const std::vector<Key>& keys) {
+std::string nearest(const std::string& name, const Fields& fields) {
     // "iterations" is nearest to "training.iterations" although a prefix is missing
-    const auto score = [&](const Key& key) {
-        const std::string last = key.name.substr(key.name.rfind('.') + 1);
-        return std::min(distance(name, key.name), distance(name.substr(name.rfind('.') + 1), last) + 1);
+    const auto score = [&](const Field& field) {
+        return std::min(distance(name, field.name), distance(name.substr(name.rfind('.') + 1), field.key()) + 1);
     };
-    return std::min_element(keys.begin(), keys.end(), [&](const Key& a, const Key& b) { return score(a) < score(b); })
+    return std::min_element(fields.begin(), fields.end(),
+                            [&](const Field& a, const Field& b) { return score(a) < score(b); })
         ->name;
 }
 
-void read_table(const toml::table& table, const std::string& prefix, const std::vector<Key>& keys,
-                const std::string& where) {
+// The nodes of the fields that a file gives a value, each at the place of its field; nullptr for the others.
+void find_nodes(const toml::table& table, const std::string& prefix, const Fields& fields, const std::string& where,
+                std::vector<const toml::node*>& nodes) {
     for (const auto& [key, node] : table) {
         const std::string name = prefix.empty() ? std::string(key.str()) : prefix + "." + std::string(key.str());
-        const auto known = std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.name == name; });
+        const auto known = std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == name; });
         const bool is_section =
-            std::any_of(keys.begin(), keys.end(), [&](const Key& k) { return k.name.starts_with(name + "."); });
-        if (known != keys.end()) {
-            try {
-                known->read(node);
-            } catch (const InputError& error) {
-                throw InputError(where + ": " + name + ": " + error.what());
-            }
-        } else if (is_section && node.is_table()) {
-            read_table(*node.as_table(), name, keys, where);
-        } else if (is_section) {
+            std::any_of(fields.begin(), fields.end(), [&](const Field& f) { return f.name.starts_with(name + "."); });
+        if (known != fields.end())
+            nodes[static_cast<std::size_t>(known - fields.begin())] = &node;
+        else if (is_section && node.is_table())
+            find_nodes(*node.as_table(), name, fields, where, nodes);
+        else if (is_section)
             throw InputError(where + ": " + name + ": expected a section [" + name + "]");
-        } else if (node.is_table() && !node.as_table()->empty()) {  // an unknown section: its first key tells more
-            read_table(*node.as_table(), name, keys, where);
-        } else {
-            throw InputError(where + ": " + name + ": unknown key; the nearest known one is " + nearest(name, keys));
-        }
+        else if (node.is_table() && !node.as_table()->empty())  // an unknown section: its first key tells more
+            find_nodes(*node.as_table(), name, fields, where, nodes);
+        else
+            throw InputError(where + ": " + name + ": unknown key; the nearest known one is " + nearest(name, fields));
     }
+}
+
+// In the order of the fields: a preset comes before what changes it.
+void apply(Draft& draft, const toml::table& table, const std::string& where) {
+    const Fields fields = draft.fields();
+    std::vector<const toml::node*> nodes(fields.size());
+    find_nodes(table, "", fields, where, nodes);
+    for (std::size_t i = 0; i < fields.size(); ++i)
+        if (nodes[i] != nullptr)
+            try {
+                fields[i].set(value_of(*nodes[i]));
+            } catch (const InputError& error) {
+                throw InputError(where + ": " + fields[i].name + ": " + error.what());
+            }
 }
 
 toml::table parse_toml(const std::string& text, const std::string& where) {
@@ -348,30 +185,32 @@ void merge(toml::table& into, const toml::table& changes) {
 }
 
 // Keys of another task would do nothing: whoever wrote them expected something else.
-void refuse_other_tasks(const toml::table& table, const std::string& prefix, Task task, const std::string& where) {
-    for (const auto& [key, node] : table) {
-        const std::string name = prefix + std::string(key.str());
-        if (node.is_table())
-            refuse_other_tasks(*node.as_table(), name + ".", task, where);
-        else if (const auto of = task_of(name); of && *of != task)
-            throw InputError(where + ": " + name + ": belongs to data.task = \"" + std::string(to_string(*of)) +
-                             "\", the task of this study is \"" + std::string(to_string(task)) + "\"");
+void refuse_other_tasks(const toml::table& table, const std::string& task, const std::string& where) {
+    for (TaskRecipe& other : standard_recipes()) {
+        const std::string name(task_name(other));
+        if (name == task)
+            continue;
+        for (const Field& field : joined({data_fields(other), study_fields(other)}))
+            if (table.at_path(field.name))
+                throw InputError(where + ": " + field.name + ": belongs to data.task = \"" + name +
+                                 "\", the task of this study is \"" + task + "\"");
     }
 }
 
-void apply(StudyConfig& config, const toml::table& table, const std::string& where) {
-    // the preset first: other keys of [data] are changes to it
-    if (const auto preset = table["data"]["preset"]; preset.is_value()) {
-        try {
-            const auto name = preset.value_exact<std::string>();
-            if (!name)
-                expected("a name in quotes");
-            config.data = deer_preset(*name);
-        } catch (const InputError& error) {
-            throw InputError(where + ": data.preset: " + error.what());
-        }
+void check(const StudyConfig& config, const std::string& where) {
+    try {
+        validate(config.data);
+    } catch (const InputError& error) {
+        throw InputError(where + ": " + error.what());
     }
-    read_table(table, "", keys_of(config), where);
+    if (config.bootstrap == 1)
+        throw InputError(where +
+                         ": analysis.bootstrap: expected 0 (none) or at least 2 replicates to compare, found 1");
+    TaskRecipe recipe = config.data;
+    for (const Field& field : study_fields(recipe))
+        if (std::get<std::int64_t>(field.get()) > config.validation)
+            throw InputError(where + ": " + field.name + ": expected at most analysis.validation = " +
+                             std::to_string(config.validation) + ", found " + to_toml(field.get()));
 }
 
 }  // namespace
@@ -381,7 +220,7 @@ StudyConfig parse_config(const std::string& text, const std::string& where, cons
     const toml::table file = whole;
     std::vector<std::pair<toml::table, std::string>> changes;
     {
-        StudyConfig trial;
+        Draft trial;
         apply(trial, whole, where);
     }
     for (const std::string& change : overrides) {
@@ -394,31 +233,20 @@ StudyConfig parse_config(const std::string& text, const std::string& where, cons
         try {
             table = parse_toml(key + " = " + value, source);
         } catch (const InputError&) {  // a name without quotes
-            table = parse_toml(key + " = " + in_quotes(value), source);
+            table = parse_toml(key + " = " + to_toml(Value(value)), source);
         }
-        StudyConfig trial;
+        Draft trial;
         apply(trial, table, source);  // so that a mistake is told of --set, not of the file
         merge(whole, table);
         changes.emplace_back(std::move(table), source);
     }
-    StudyConfig config;  // all changes are known before a preset fills [data]
-    apply(config, whole, where);
-    refuse_other_tasks(file, "", config.task, where);
+    Draft draft;  // all changes are known before a preset fills the section of its task
+    apply(draft, whole, where);
+    refuse_other_tasks(file, draft.task, where);
     for (const auto& [table, source] : changes)
-        refuse_other_tasks(table, "", config.task, source);
-    try {
-        validate(config.data);
-        validate(config.relaxometry);
-        validate(config.bandpass);
-    } catch (const InputError& error) {
-        throw InputError(where + ": " + error.what());
-    }
-    if (config.bootstrap == 1)
-        throw InputError(where +
-                         ": analysis.bootstrap: expected 0 (none) or at least 2 replicates to compare, found 1");
-    if (config.task == Task::deer && config.tikhonov > config.validation)
-        throw InputError(where + ": analysis.tikhonov: expected at most analysis.validation = " +
-                         std::to_string(config.validation) + ", found " + std::to_string(config.tikhonov));
+        refuse_other_tasks(table, draft.task, source);
+    StudyConfig config = draft.finished();
+    check(config, where);
     return config;
 }
 
@@ -426,73 +254,19 @@ StudyConfig read_config(const std::filesystem::path& path, const std::vector<std
     return parse_config(read_file(path, std::size_t{1} << 20), path.string(), overrides);
 }
 
+Fields fields(StudyConfig& config) {
+    CommonFields common = common_fields(config);
+    return joined({std::move(common.before),
+                   {task_field(config.data)},
+                   data_fields(config.data),
+                   std::move(common.behind),
+                   study_fields(config.data),
+                   std::move(common.last)});
+}
+
 std::string to_toml(const StudyConfig& config) {
     StudyConfig copy = config;
-    std::ostringstream out;
-    std::string section;
-    for (const Key& key : keys_of(copy)) {
-        if (const auto task = task_of(key.name); task && *task != config.task)
-            continue;
-        const std::size_t dot = key.name.find('.');
-        const std::string of = dot == std::string::npos ? "" : key.name.substr(0, dot);
-        if (of != section) {
-            out << "\n[" << of << "]\n";
-            section = of;
-        }
-        out << (dot == std::string::npos ? key.name : key.name.substr(dot + 1)) << " = " << key.write() << "\n";
-    }
-    return out.str();
-}
-
-std::string_view to_string(Task task) {
-    switch (task) {
-        case Task::relaxometry:
-            return "relaxometry";
-        case Task::bandpass:
-            return "bandpass";
-        case Task::deer:
-            break;
-    }
-    return "deer";
-}
-
-std::vector<Layer> network_layers(const StudyConfig& config) {
-    std::vector<Layer> layers;
-    Index inputs = config.data.times, outputs = config.data.distances;
-    if (config.task == Task::relaxometry)
-        inputs = 2 * config.relaxometry.points, outputs = 2;
-    else if (config.task == Task::bandpass)
-        inputs = outputs = config.bandpass.points;
-    for (const Index width : config.hidden) {
-        layers.push_back({inputs, width, config.activation, false});
-        inputs = width;
-    }
-    layers.push_back({inputs, outputs, config.output_activation, config.renorm});
-    return layers;
-}
-
-Index condition_count(const StudyConfig& config) {
-    switch (config.task) {
-        case Task::relaxometry:
-            return condition_count(config.relaxometry);
-        case Task::bandpass:
-            return std::ssize(config.bandpass.targets);
-        case Task::deer:
-            break;
-    }
-    return 1;
-}
-
-std::string condition_name(const StudyConfig& config, Index condition) {
-    switch (config.task) {
-        case Task::relaxometry:
-            return condition_name(config.relaxometry, condition);
-        case Task::bandpass:
-            return std::string(to_string(config.bandpass.targets[static_cast<std::size_t>(condition)]));
-        case Task::deer:
-            break;
-    }
-    return "";
+    return to_toml(fields(copy));
 }
 
 }  // namespace descrambler

@@ -1,22 +1,19 @@
 // What a study knows before it is written; shared by the files that compute it and the files that write it.
 #pragma once
 
+#include <array>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "analysis/bandpass/frequency_response.hpp"
 #include "analysis/deer/deep_findings.hpp"
 #include "analysis/deer/findings.hpp"
-#include "analysis/relaxometry/biexponential.hpp"
 #include "descrambler/alignment.hpp"
 #include "descrambler/clustering.hpp"
-#include "descrambler/deer_database.hpp"
 #include "descrambler/descramble.hpp"
-#include "descrambler/filters.hpp"
 #include "descrambler/mlp.hpp"
-#include "descrambler/tikhonov.hpp"
 #include "study/config.hpp"
 #include "train/train.hpp"
 
@@ -29,30 +26,27 @@ struct StudyLayer {
     std::vector<Descrambling> networks;
 };
 
-// The trained ensemble or one kind of control.
+// The trained ensemble and each kind of control.
+enum class GroupKind { trained, untrained, shuffled, no_decay };
+inline constexpr std::array<GroupKind, 4> group_kinds = {GroupKind::trained, GroupKind::untrained, GroupKind::shuffled,
+                                                         GroupKind::no_decay};
+[[nodiscard]] std::string to_string(GroupKind kind);
+
 struct StudyGroup {
-    std::string name;               // trained, untrained, shuffled, no_decay
+    GroupKind kind = GroupKind::trained;
+    std::string name;               // to_string(kind)
     std::vector<Network> networks;  // condition after condition, as many of each
     std::vector<std::vector<double>> loss;
     std::vector<StudyLayer> layers;
     std::vector<NetworkReading> readings;          // empty where the findings do not apply
-    std::vector<double> error_mean, error_median;  // relative, on the validation traces
+    std::vector<double> error_mean, error_median;  // relative, on the validation samples
     std::vector<Alignment> raw_pairs, descrambled_pairs;
-    std::vector<BiexponentialReading> biexponential;  // relaxometry
-    std::vector<double> error_ms;                     // the same, root mean square over samples and both times
-    std::vector<ResponseReading> response;            // band-pass
-};
 
-// What the tasks other than DEER know beside their groups; one entry a condition where nothing else is said.
-struct TaskData {
-    std::vector<double> predict_the_mean;     // relative error
-    std::vector<double> predict_the_mean_ms;  // relaxometry
-    std::vector<CurveScore> curves;           // relaxometry: curves that no network has seen
-    std::vector<std::vector<CurveScore>> components;
-    std::vector<double> filter_error;           // band-pass: relative error of the ideal filter
-    std::vector<Matrix<double>> example_input,  // [inputs, examples]
-        example_target, example_output;         // [outputs, examples], output of the first network
-    std::vector<double> axis;                   // ms, s
+    [[nodiscard]] bool trained() const { return kind == GroupKind::trained; }
+    // nullptr where it was not descrambled
+    [[nodiscard]] const StudyLayer* find(Index layer, Tap tap, Criterion criterion) const;
+    // Throws std::invalid_argument where it was not descrambled.
+    [[nodiscard]] const StudyLayer& layer(Index layer, Tap tap, Criterion criterion) const;
 };
 
 // All networks of a study, trained and controls, by their descrambled first layers.
@@ -116,22 +110,19 @@ struct StudyOptimiser {
     std::vector<double> pair_correlation;               // of the published pictures of trained networks, pairs i < j
 };
 
-struct StudyExamples {  // columns are traces
-    Matrix<double> trace, clean, target, mean, lower, upper, tikhonov;
-};
+class TaskStudy;
 
 struct StudyData {
+    explicit StudyData(StudyConfig of = {});
+    ~StudyData();
+    StudyData(StudyData&&) noexcept;
+    StudyData& operator=(StudyData&&) noexcept;
+
     StudyConfig config;
-    DeerTables tables;
-    std::vector<StudyGroup> groups;      // trained first
+    std::array<StudyGroup, 4> groups;    // in the order of group_kinds
+    std::unique_ptr<TaskStudy> task;     // what only this task knows
     std::vector<double> ensemble_error;  // [validation] of the mean output
-    double predict_the_mean = 0;
-    TikhonovPeer peer;
-    std::vector<double> peer_network_error;    // [networks] mean over the peer's traces
-    std::vector<double> median_network_error;  // [traces] of the network of median error
-    StudyExamples examples;
-    Replica replica;
-    TaskData task;
+    double predict_the_mean = 0;         // relative error
     std::vector<Alignment> against_shuffled, raw_against_shuffled, untrained_against_shuffled;
     StudyRelations relations;
     StudyDeep deep;
@@ -143,13 +134,11 @@ struct StudyData {
     double trained_samples = 0;  // controls included
     std::map<std::string, double> seconds;
 
-    [[nodiscard]] const StudyGroup& trained() const { return groups.front(); }
-    [[nodiscard]] const StudyGroup* group(const std::string& name) const {
-        for (const StudyGroup& g : groups)
-            if (g.name == name)
-                return &g;
-        return nullptr;
-    }
+    [[nodiscard]] StudyGroup& group(GroupKind kind) { return groups[static_cast<std::size_t>(kind)]; }
+    [[nodiscard]] const StudyGroup& group(GroupKind kind) const { return groups[static_cast<std::size_t>(kind)]; }
+    [[nodiscard]] const StudyGroup& trained() const { return group(GroupKind::trained); }
+    [[nodiscard]] double samples_per_network() const;  // that each trained network saw
+    [[nodiscard]] bool verdicts_withheld() const;      // fewer than the task's rule asks for
 };
 
 // The networks of a group that belong to a condition: first, count.
@@ -167,9 +156,8 @@ void relate_networks(StudyData& study, const Matrix<double>& library, int thread
 // Whether the trained networks fall into clusters that are further apart than one network from itself.
 [[nodiscard]] std::optional<bool> clusters_are_real(const StudyRelations& relations);
 
-[[nodiscard]] bool is_deep(const StudyConfig& config);  // more than one hidden layer
-// Fills study.deep, and the readings of the groups with what is defined at any depth.
-void read_deep(StudyData& study, const FindingsLibrary& library, int threads);
+// Fills study.deep; library_mean is the mean input of the analysis library.
+void read_deep(StudyData& study, const Matrix<double>& library_mean, int threads);
 
 class Hdf5Group;
 // Fills study.optimiser where config.chart_iterations > 0.

@@ -1,78 +1,23 @@
 // study.h5, as docs/formats.md has it.
 #include <algorithm>
-#include <cstdio>
-#include <limits>
 
 #include "descrambler/ensemble.hpp"
 #include "descrambler/hdf5.hpp"
 #include "descrambler/version.hpp"
-#include "study/study_steps.hpp"
+#include "io/stacks.hpp"
+#include "io/text.hpp"
+#include "study/task_study.hpp"
 
 namespace descrambler {
 
 namespace {
 
-std::string number(std::size_t i) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%03zu", i);
-    return text;
-}
-
-// Equal matrices of a group as one data set [items, rows, cols]; f4 where the picture needs no more.
-template <class T>
-void write_stack(const Hdf5Group& at, const std::string& name, const std::vector<const Matrix<double>*>& items,
-                 const Label& label) {
-    if (items.empty() || items.front()->size() == 0)
-        return;
-    const Index rows = items.front()->rows(), cols = items.front()->cols();
-    std::vector<T> values;
-    values.reserve(items.size() * static_cast<std::size_t>(rows * cols));
-    for (const Matrix<double>* item : items)
-        for (Index i = 0; i < rows; ++i)
-            for (Index j = 0; j < cols; ++j)
-                values.push_back(static_cast<T>((*item)(i, j)));
-    at.write(name, {static_cast<Index>(items.size()), rows, cols}, values.data(), label);
-}
-
-// Vectors as one data set [items, longest], NaN behind the shorter ones.
-void write_rows(const Hdf5Group& at, const std::string& name, const std::vector<std::vector<double>>& items,
-                const Label& label) {
-    std::size_t longest = 0;
-    for (const auto& item : items)
-        longest = std::max(longest, item.size());
-    if (longest == 0)
-        return;
-    std::vector<double> values;
-    for (const auto& item : items) {
-        values.insert(values.end(), item.begin(), item.end());
-        values.insert(values.end(), longest - item.size(), std::numeric_limits<double>::quiet_NaN());
-    }
-    at.write(name, {static_cast<Index>(items.size()), static_cast<Index>(longest)}, values.data(), label);
-}
-
-// One value of every item, as a data set [items].
-template <class Items, class F>
-std::vector<double> each(const Items& items, F&& value) {
-    std::vector<double> values;
-    for (const auto& item : items)
-        values.push_back(static_cast<double>(value(item)));
-    return values;
-}
-
-template <class Items, class F>
-std::vector<const Matrix<double>*> pointers(const Items& items, F&& matrix) {
-    std::vector<const Matrix<double>*> result;
-    for (const auto& item : items)
-        result.push_back(&matrix(item));
-    return result;
-}
-
 void write_networks(const Hdf5Group& root, const StudyData& study) {
     for (const StudyGroup& group : study.groups)
         for (std::size_t i = 0; i < group.networks.size(); ++i)
-            write_network(
-                root.create_group((group.name == "trained" ? "networks/" : "controls/" + group.name + "/") + number(i)),
-                group.networks[i], study.config.precision);
+            write_network(root.create_group((group.trained() ? "networks/" : "controls/" + group.name + "/") +
+                                            numbered(static_cast<Index>(i))),
+                          group.networks[i], study.config.precision);
 }
 
 void write_training(const Hdf5Group& root, const StudyData& study) {
@@ -94,37 +39,9 @@ void write_training(const Hdf5Group& root, const StudyData& study) {
              {"1", "mean over the validation traces of ||p_hat - p|| / ||p||", "network"});
     at.write("relative_error_median", study.trained().error_median, {"1", "the same, median", "network"});
     for (const StudyGroup& group : study.groups)
-        if (group.name != "trained" && !group.error_mean.empty())
+        if (!group.trained() && !group.error_mean.empty())
             at.write(group.name + "_relative_error", group.error_mean,
                      {"1", "mean relative error of the control on the validation traces", "network"});
-}
-
-void write_peer(const Hdf5Group& root, const StudyData& study) {
-    if (study.peer.fits.empty())
-        return;
-    const Hdf5Group at = root.create_group("tikhonov");
-    at.write("relative_error", study.peer.relative_error, {"1", "relative error of the regularisation peer", "trace"});
-    at.write("lambda", each(study.peer.fits, [](const TikhonovFit& fit) { return fit.lambda; }),
-             {"1", "regularisation parameter by generalised cross validation", "trace"});
-    at.write("network_relative_error", study.median_network_error,
-             {"1", "relative error of the network of median error on the same traces", "trace"});
-}
-
-void write_examples(const Hdf5Group& root, const StudyData& study) {
-    if (study.examples.trace.size() == 0)
-        return;
-    const Hdf5Group at = root.create_group("examples");
-    const auto put = [&](const char* name, const Matrix<double>& columns, const char* meaning, const char* axis) {
-        if (columns.size() > 0)
-            at.write(name, transpose(columns), {"1", meaning, std::string("example,") + axis});
-    };
-    put("trace", study.examples.trace, "noisy validation trace", "time");
-    put("clean", study.examples.clean, "the same without noise", "time");
-    put("target", study.examples.target, "true distribution", "distance");
-    put("mean", study.examples.mean, "mean output of the ensemble", "distance");
-    put("lower", study.examples.lower, "mean - 2 standard deviations over networks, not below 0", "distance");
-    put("upper", study.examples.upper, "mean + 2 standard deviations over networks", "distance");
-    put("tikhonov", study.examples.tikhonov, "regularisation peer", "distance");
 }
 
 void write_layers(const Hdf5Group& root, const StudyData& study) {
@@ -132,19 +49,15 @@ void write_layers(const Hdf5Group& root, const StudyData& study) {
         const Hdf5Group at = root.create_group("layers/" + layer.name);
         const auto& items = layer.networks;
         const auto put = [&](const char* name, const char* meaning, auto&& value) {
-            at.write(name, each(items, value), {"1", meaning, "network"});
+            at.write(name, numbers_of(items, value), {"1", meaning, "network"});
         };
-        write_stack<double>(at, "descrambler",
-                            pointers(
-                                items, [](const Descrambling& d) -> auto& { return d.solution.P; }),
-                            {"1", "P, orthogonal", "network,n,n"});
-        write_stack<double>(at, "gram",
-                            pointers(
-                                items, [](const Descrambling& d) -> auto& { return d.gram; }),
+        std::vector<const Matrix<double>*> P;
+        for (const Descrambling& d : items)
+            P.push_back(&d.solution.P);
+        write_stack<double>(at, "descrambler", P, {"1", "P, orthogonal", "network,n,n"});
+        write_stack<double>(at, "gram", matrices_of(items, &Descrambling::gram),
                             {"1", "what was minimised over", "network,n,n"});
-        write_stack<double>(at, "descrambled_weight",
-                            pointers(
-                                items, [](const Descrambling& d) -> auto& { return d.descrambled_weight; }),
+        write_stack<double>(at, "descrambled_weight", matrices_of(items, &Descrambling::descrambled_weight),
                             {"1", layer.request.tap.at.side == Tap::before ? "P W" : "W of the next layer times P^T",
                              "network,out,in"});
         std::vector<std::vector<double>> gamma;
@@ -176,16 +89,10 @@ void write_readings(const Hdf5Group& root, const StudyData& study) {
             continue;
         const Hdf5Group at = root.create_group("analysis/" + group.name);
         const auto rows = [&](const char* name, std::vector<double> NetworkReading::*field, const Label& label) {
-            std::vector<std::vector<double>> values;
-            for (const NetworkReading& item : items)
-                values.push_back(item.*field);
-            write_rows(at, name, values, label);
+            write_rows(at, name, rows_of(items, field), label);
         };
         const auto stack = [&](const char* name, Matrix<double> NetworkReading::*field, const Label& label) {
-            write_stack<float>(at, name,
-                               pointers(
-                                   items, [field](const NetworkReading& r) -> auto& { return r.*field; }),
-                               label);
+            write_stack<float>(at, name, matrices_of(items, field), label);
         };
         rows("gain", &NetworkReading::gain, {"1", "H(k) = ||W1 e_k||", "network,bin"});
         rows("centroid", &NetworkReading::centroid, {"bin", "c(k), link centroid of each input bin", "network,bin"});
@@ -198,12 +105,16 @@ void write_readings(const Hdf5Group& root, const StudyData& study) {
               {"1", "folded |FFT2| of P W1", "network,link,bin"});
         stack("jacobian_response", &NetworkReading::jacobian_response,
               {"1", "response of the output distances to an oscillation of each distance", "network,out,in"});
-        if (group.name != "trained") {  // the first of each kind of control stands beside the trained pictures
-            write_stack<float>(at, "descrambled_1", {&group.layers[0].networks.front().descrambled_weight},
-                               {"1", "P W1 of the first network", "network,link,time"});
-            if (!is_deep(study.config))
-                write_stack<float>(at, "descrambled_2", {&group.layers[2].networks.front().descrambled_weight},
-                                   {"1", "W2 P^T of the first network, joint criterion", "network,distance,link"});
+        if (!group.trained()) {  // the first of each kind of control, for the pictures
+            const auto first = [&](const char* name, const StudyLayer* layer, const Label& label) {
+                if (layer != nullptr)
+                    write_stack<float>(at, name, {&layer->networks.front().descrambled_weight}, label);
+            };
+            first("descrambled_1", group.find(1, Tap::before, Criterion::smoothness),
+                  {"1", "P W1 of the first network", "network,link,time"});
+            if (study.deep.layers.empty())
+                first("descrambled_2", group.find(1, Tap::after, Criterion::joint),
+                      {"1", "W2 P^T of the first network, joint criterion", "network,distance,link"});
         }
         stack("left_vectors", &NetworkReading::left_vectors,
               {"1", "left singular vectors of W2", "network,distance,j"});
@@ -219,21 +130,22 @@ void write_readings(const Hdf5Group& root, const StudyData& study) {
 void write_pairs(const Hdf5Group& at, const std::vector<Alignment>& pairs, const std::string& axis) {
     if (pairs.empty())
         return;
-    at.write("s", each(pairs, [](const Alignment& a) { return a.s; }), {"1", "pair Procrustes overlap", axis});
-    at.write("s_octave", each(pairs, [](const Alignment& a) { return a.s_octave; }), {"1", "octave overlap", axis});
-    at.write("s_nuc", each(pairs, [](const Alignment& a) { return a.s_nuc; }), {"1", "overlap over all of O(n)", axis});
-    at.write("fft_correlation", each(pairs, [](const Alignment& a) { return a.fft_correlation; }),
+    at.write("s", numbers_of(pairs, [](const Alignment& a) { return a.s; }), {"1", "pair Procrustes overlap", axis});
+    at.write("s_octave", numbers_of(pairs, [](const Alignment& a) { return a.s_octave; }),
+             {"1", "octave overlap", axis});
+    at.write("s_nuc", numbers_of(pairs, [](const Alignment& a) { return a.s_nuc; }),
+             {"1", "overlap over all of O(n)", axis});
+    at.write("fft_correlation", numbers_of(pairs, [](const Alignment& a) { return a.fft_correlation; }),
              {"1", "correlation of folded |FFT2|", axis});
 }
 
 void write_alignment(const Hdf5Group& root, const StudyData& study) {
     const Hdf5Group at = root.create_group("alignment");
     for (const StudyGroup& group : study.groups) {
-        if (group.name == "trained")
+        if (group.trained())
             write_pairs(at.create_group("raw"), group.raw_pairs, "pair");
         if (!group.descrambled_pairs.empty())
-            write_pairs(at.create_group(group.name == "trained" ? "descrambled" : group.name), group.descrambled_pairs,
-                        "pair");
+            write_pairs(at.create_group(group.trained() ? "descrambled" : group.name), group.descrambled_pairs, "pair");
     }
     if (!study.against_shuffled.empty())
         write_pairs(at.create_group("against_shuffled"), study.against_shuffled, "trained x shuffled");
@@ -252,23 +164,10 @@ void write_study_file(const std::filesystem::path& path, const StudyData& study)
     root.attribute("", "ranks", static_cast<std::int64_t>(study.ranks));
     write_networks(root, study);
     const Hdf5Group input = root.create_group("input");
-    if (study.config.task == Task::relaxometry)
-        write_relaxometry(input, study.config.relaxometry);
-    else if (study.config.task == Task::bandpass)
-        write_bandpass(input, study.config.bandpass);
-    else
-        write_database(input, study.config.data);
+    write_recipe(input, to_recipe(study.config.data));
     input.attribute("", "seed", static_cast<std::int64_t>(study.config.seed));
-    if (study.config.task == Task::deer) {
-        const Hdf5Group axes = root.create_group("axes");
-        axes.write("time_us", study.tables.time_us, {"us", "times of a trace", "time"});
-        axes.write("distance_nm", study.tables.distance_nm, {"nm", "distances of a distribution", "distance"});
-    } else {
-        write_task(root, study);
-    }
+    study.task->write(root, study);
     write_training(root, study);
-    write_peer(root, study);
-    write_examples(root, study);
     write_layers(root, study);
     write_readings(root, study);
     write_alignment(root, study);

@@ -1,5 +1,6 @@
 // /deep of study.h5, as docs/formats.md has it.
 #include "descrambler/hdf5.hpp"
+#include "io/stacks.hpp"
 #include "study/study_data.hpp"
 
 namespace descrambler {
@@ -9,20 +10,10 @@ namespace {
 void write_embeddings(const Hdf5Group& at, const std::vector<Embedding>& networks) {
     if (networks.empty())
         return;
-    std::vector<float> values;
-    for (const Embedding& network : networks)
-        for (Index i = 0; i < network.E.rows(); ++i)
-            for (Index j = 0; j < network.E.cols(); ++j)
-                values.push_back(static_cast<float>(network.E(i, j)));
-    const Index rows = networks.front().E.rows(), cols = networks.front().E.cols();
-    at.write("embedding", {std::ssize(networks), rows, cols}, values.data(),
-             {"1", "P_K W_K P_{K-1}^T in the bases of the stencil", "network,component out,component in"});
-    values.clear();
-    for (Index i = 0; i < rows; ++i)
-        for (Index j = 0; j < cols; ++j)
-            values.push_back(static_cast<float>(networks.front().descrambled(i, j)));
-    at.write("descrambled", {1, rows, cols}, values.data(),
-             {"1", "P_K W_K P_{K-1}^T of the first network", "network,link out,link in"});
+    write_stack<float>(at, "embedding", matrices_of(networks, &Embedding::E),
+                       {"1", "P_K W_K P_{K-1}^T in the bases of the stencil", "network,component out,component in"});
+    write_stack<float>(at, "descrambled", {&networks.front().descrambled},
+                       {"1", "P_K W_K P_{K-1}^T of the first network", "network,link out,link in"});
 }
 
 }  // namespace
@@ -65,18 +56,10 @@ void write_deep(const Hdf5Group& root, const StudyData& study) {
         return;
     const Index last = std::ssize(study.trained().networks.front().layers) - 1;
     for (const StudyGroup& group : study.groups)
-        for (const StudyLayer& layer : group.layers)
-            if (group.name != "trained" && layer.request.tap.at.layer == last &&
-                layer.request.criterion == Criterion::joint) {
-                const Matrix<double>& W = layer.networks.front().descrambled_weight;
-                std::vector<float> values;
-                for (Index i = 0; i < W.rows(); ++i)
-                    for (Index j = 0; j < W.cols(); ++j)
-                        values.push_back(static_cast<float>(W(i, j)));
-                root.create_group("analysis/" + group.name)
-                    .write("descrambled_last", {1, W.rows(), W.cols()}, values.data(),
-                           {"1", "W_L P^T of the first network, joint criterion", "network,distance,link"});
-            }
+        if (const StudyLayer* layer = group.trained() ? nullptr : group.find(last, Tap::after, Criterion::joint))
+            write_stack<float>(root.create_group("analysis/" + group.name), "descrambled_last",
+                               {&layer->networks.front().descrambled_weight},
+                               {"1", "W_L P^T of the first network, joint criterion", "network,distance,link"});
 }
 
 }  // namespace descrambler

@@ -1,9 +1,10 @@
-// The steps of a study that every task takes, and the one that is its own.
+// The steps of a study that its tasks share.
 #pragma once
 
 #include <chrono>
 #include <span>
 
+#include "descrambler/progress.hpp"
 #include "study/study_data.hpp"
 
 namespace descrambler {
@@ -26,26 +27,32 @@ inline void stop_here(const Progress& progress) {
         throw Stopped("stopped after a checkpoint");
 }
 
-[[nodiscard]] double relative_error(std::span<const double> found, std::span<const double> truth);  // |f - t| / |t|
-[[nodiscard]] double mean_of(std::span<const double> values);
-[[nodiscard]] std::vector<double> column_errors(const Matrix<double>& found, const Matrix<double>& truth);
+// ---- members ---------------------------------------------------------------------------------------------------------
 
-// Every tap of the hidden layers (of DEER: of all layers); one library a condition.
-void descramble_groups(StudyData& study, std::span<const Library> libraries, const Execution& execution);
-// Pairs of networks of one condition.
-void align_groups(StudyData& study, int threads);
+// Throws Error that names each member that is not there, or not finished.
+void load_finished_members(std::vector<MemberState>& members, const TrainingRecipe& recipe,
+                           const std::filesystem::path& folder);
+// Members that were finished on several kinds of device are each as good as the others, but no run on one kind gives
+// their bits.
+void warn_of_mixed_devices(const std::vector<MemberState>& members, const std::string& device,
+                           const Progress& progress);
+// The networks of all groups, from members and untrained ones.
+void group_members(StudyData& study, const std::vector<MemberState>& members);
 
-// Tasks other than DEER: libraries, validation, descrambling, alignment, and the readings of the task.
-void analyse_task(StudyData& study, const Execution& execution, const Progress& progress);
-// Readings and findings of each, from what analyse_task has drawn and descrambled; columns are samples.
-struct TaskLibrary {
-    Matrix<double> input, target;
+// ---- readings that do not depend on the task ---------------------------------------------------------------------------
+
+// Answers of every network of a group; inputs[c] are those of condition c.
+[[nodiscard]] std::vector<Matrix<double>> answers_of(const StudyGroup& group,
+                                                     std::span<const Matrix<double>* const> inputs, int threads);
+// Which taps of which groups are descrambled: three a hidden layer, and the last layer where the outputs are an axis.
+struct TapChoice {
+    bool last_layer = false;        // of the trained networks
+    bool controls_as_deep = false;  // otherwise the first layer of the controls
 };
-void read_relaxometry_findings(StudyData& study, std::span<const TaskLibrary> library,
-                               std::span<const TaskLibrary> validation, int threads);
-void read_bandpass_findings(StudyData& study, std::span<const TaskLibrary> library,
-                            std::span<const TaskLibrary> validation, int threads);
-class Hdf5Group;
-void write_task(const Hdf5Group& root, const StudyData& study);
+// One library a condition. Throws Error naming group and tap where signals are not finite.
+void descramble_groups(StudyData& study, std::span<const Library> libraries, const TapChoice& choice,
+                       const Execution& execution);
+// Pairs of networks of one condition, and trained against shuffled ones.
+void align_groups(StudyData& study, int threads);
 
 }  // namespace descrambler

@@ -1,11 +1,9 @@
-#include "descrambler/bandpass.hpp"
+#include "tasks/bandpass.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numbers>
 
-#include "descrambler/hdf5.hpp"
 #include "descrambler/random.hpp"
 
 namespace descrambler {
@@ -28,27 +26,62 @@ BandpassTarget bandpass_target_from(std::string_view name) {
     throw InputError("target '" + std::string(name) + "': expected filtered or clean");
 }
 
+Index input_count(const Bandpass& data) {
+    return data.points;
+}
+
+Index output_count(const Bandpass& data) {
+    return data.points;
+}
+
+Index condition_count(const Bandpass& data) {
+    return std::ssize(data.targets);
+}
+
+std::string condition_name(const Bandpass& data, Index condition) {
+    return std::string(to_string(data.targets.at(static_cast<std::size_t>(condition))));
+}
+
+std::string condition_words(const Bandpass& data, Index condition) {
+    return "target " + condition_name(data, condition);
+}
+
+Bandpass with_condition(const Bandpass& data, Index condition) {
+    Bandpass own = data;
+    own.targets = {data.targets.at(static_cast<std::size_t>(condition))};
+    return own;
+}
+
+Fields fields(Bandpass& d) {
+    return {
+        choices_field<BandpassTarget>({"bandpass.targets", "", "what the networks were trained to answer", "target"},
+                                      d.targets, {BandpassTarget::filtered, BandpassTarget::clean},
+                                      bandpass_target_from, [](BandpassTarget t) { return to_string(t); }),
+        whole_field({"bandpass.points", "", "points of a trace"}, d.points, 16, 8192),
+        real_field({"bandpass.rate_hz", "Hz", "sampling rate"}, d.rate_hz, 1e-6, 1e9),
+        real_field({"bandpass.low_hz", "Hz", "lower edge of the band"}, d.low_hz, 0, 1e9),
+        real_field({"bandpass.high_hz", "Hz", "upper edge of the band"}, d.high_hz, 0, 1e9),
+        reals_field({"bandpass.tones_hz", "Hz", "frequencies of the tones", "tone"}, d.tones_hz),
+        reals_field({"bandpass.amplitudes", "", "their amplitudes", "tone"}, d.amplitudes),
+        real_field({"bandpass.noise", "", "standard deviation of the noise"}, d.noise, 0, 1e3),
+    };
+}
+
 void validate(const Bandpass& data) {
+    Bandpass copy = data;
+    check_limits(fields(copy));
     const auto refuse = [](const std::string& field, const std::string& expectation) {
         throw InputError("bandpass." + field + ": expected " + expectation);
     };
-    if (data.targets.empty() || data.targets.size() > 2 ||
-        (data.targets.size() == 2 && data.targets[0] == data.targets[1]))
+    if (data.targets.size() > 2 || (data.targets.size() == 2 && data.targets[0] == data.targets[1]))
         refuse("targets", "one or both of filtered and clean, each once");
-    if (!(data.points >= 16 && data.points <= 8192))
-        refuse("points", "16 to 8192, found " + std::to_string(data.points));
-    if (!(data.rate_hz > 0 && data.rate_hz <= 1e9))
-        refuse("rate_hz", "above 0 and at most 1e9, found " + digits(data.rate_hz, 6));
-    if (!(0 <= data.low_hz && data.low_hz < data.high_hz && data.high_hz <= data.rate_hz / 2))
+    if (!(data.low_hz < data.high_hz && data.high_hz <= data.rate_hz / 2))
         refuse("low_hz", "0 <= low_hz < high_hz <= rate_hz / 2 = " + digits(data.rate_hz / 2, 6) + ", found " +
                              digits(data.low_hz, 6) + " and " + digits(data.high_hz, 6));
     const double step = data.rate_hz / static_cast<double>(data.points);
     if (std::ceil(data.low_hz / step) > std::floor(data.high_hz / step))
         refuse("high_hz", "a band that holds a multiple of rate_hz / points = " + digits(step, 6) + ", found " +
                               digits(data.low_hz, 6) + " to " + digits(data.high_hz, 6));
-    if (data.tones_hz.empty() || data.tones_hz.size() > bandpass_tones_limit)
-        refuse("tones_hz", "1 to " + std::to_string(bandpass_tones_limit) + " values, found " +
-                               std::to_string(data.tones_hz.size()));
     for (const double f : data.tones_hz)
         if (!(f > 0 && f < data.rate_hz / 2))
             refuse("tones_hz",
@@ -59,8 +92,6 @@ void validate(const Bandpass& data) {
     for (const double a : data.amplitudes)
         if (!(a >= 0 && a <= 1e3))
             refuse("amplitudes", "values from 0 to 1000, found " + digits(a, 6));
-    if (!(data.noise >= 0 && data.noise <= 1e3))
-        refuse("noise", "0 to 1000, found " + digits(data.noise, 6));
 }
 
 template <class T>
@@ -167,45 +198,30 @@ void bandpass_samples(Backend<T>& on, const BandpassTables<T>& tables, BandpassT
     }
 }
 
-void write_bandpass(const Hdf5Group& group, const Bandpass& data) {
-    group.attribute("", "task", std::string("bandpass"));
-    std::vector<std::string> names;
-    for (const BandpassTarget target : data.targets)
-        names.emplace_back(to_string(target));
-    group.write_text("targets", names, {"1", "what the networks were trained to answer", "target"});
-    group.write("tones_hz", data.tones_hz, {"Hz", "frequencies of the tones", "tone"});
-    group.write("amplitudes", data.amplitudes, {"1", "their amplitudes", "tone"});
-    group.attribute("", "points", static_cast<std::int64_t>(data.points));
-    group.attribute("", "rate_hz", data.rate_hz);
-    group.attribute("", "low_hz", data.low_hz);
-    group.attribute("", "high_hz", data.high_hz);
-    group.attribute("", "noise", data.noise);
-}
+namespace {
 
-std::optional<Bandpass> read_bandpass(const Hdf5Group& group) {
-    if (!group.has_attribute("", "task") || group.text_attribute("", "task") != "bandpass")
-        return std::nullopt;
-    Bandpass data;
-    try {
-        data.targets.clear();
-        for (const std::string& name : group.read_text("targets"))
-            data.targets.push_back(bandpass_target_from(name));
-        data.tones_hz = group.read_vector<double>("tones_hz", 1024);
-        data.amplitudes = group.read_vector<double>("amplitudes", 1024);
-        const double points = group.number_attribute("", "points");
-        if (!(points >= 0 && points <= 1e6 && points == std::floor(points)))
-            throw InputError("attribute points: expected a whole number from 0 to 1000000");
-        data.points = static_cast<Index>(points);
-        data.rate_hz = group.number_attribute("", "rate_hz");
-        data.low_hz = group.number_attribute("", "low_hz");
-        data.high_hz = group.number_attribute("", "high_hz");
-        data.noise = group.number_attribute("", "noise");
-        validate(data);
-    } catch (const InputError& error) {
-        const std::string what = error.what(), where = group.path();
-        throw InputError(what.find(where) == std::string::npos ? where + ": " + what : what);
+template <class T>
+class BandpassSource final : public SampleSource<T> {
+public:
+    BandpassSource(const Bandpass& data, Index condition)
+        : tables_(make_bandpass_tables<T>(data)), condition_(data.targets.at(static_cast<std::size_t>(condition))) {}
+    [[nodiscard]] Index inputs() const override { return input_count(tables_.data); }
+    [[nodiscard]] Index outputs() const override { return output_count(tables_.data); }
+    void draw(Backend<T>& on, std::uint64_t seed, std::uint64_t stream, Index first, Batch<T> input,
+              Batch<T> target) const override {
+        bandpass_samples(on, tables_, condition_, seed, stream, first, input, target);
     }
-    return data;
+
+private:
+    BandpassTables<T> tables_;
+    BandpassTarget condition_;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<SampleSource<T>> sample_source(const Bandpass& data, Index condition) {
+    return std::make_unique<BandpassSource<T>>(data, condition);
 }
 
 template BandpassTables<float> make_bandpass_tables<float>(const Bandpass&);
@@ -214,5 +230,8 @@ template void bandpass_samples<float>(Backend<float>&, const BandpassTables<floa
                                       std::uint64_t, Index, Batch<float>, Batch<float>);
 template void bandpass_samples<double>(Backend<double>&, const BandpassTables<double>&, BandpassTarget, std::uint64_t,
                                        std::uint64_t, Index, Batch<double>, Batch<double>);
+
+template std::unique_ptr<SampleSource<float>> sample_source(const Bandpass&, Index);
+template std::unique_ptr<SampleSource<double>> sample_source(const Bandpass&, Index);
 
 }  // namespace descrambler

@@ -1,11 +1,9 @@
-#include "descrambler/relaxometry.hpp"
+#include "tasks/relaxometry.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 
-#include "descrambler/hdf5.hpp"
 #include "descrambler/random.hpp"
 
 namespace descrambler {
@@ -45,13 +43,51 @@ std::string condition_name(const Relaxometry& data, Index condition) {
     return std::string(to_string(c.track)) + "_snr" + digits(c.snr, 6);
 }
 
+std::string condition_words(const Relaxometry& data, Index condition) {
+    const RelaxometryCondition c = condition_of(data, condition);
+    return std::string(c.track == Track::nd_nd ? "(ND,ND)" : "(ND,Reg)") + ", SNR " + digits(c.snr);
+}
+
+Relaxometry with_condition(const Relaxometry& data, Index condition) {
+    const RelaxometryCondition c = condition_of(data, condition);
+    Relaxometry own = data;
+    own.tracks = {c.track};
+    own.snr = {c.snr};
+    return own;
+}
+
+Index input_count(const Relaxometry& data) {
+    return 2 * data.points;
+}
+
+Index output_count(const Relaxometry&) {
+    return 2;
+}
+
+Fields fields(Relaxometry& d) {
+    return {
+        choices_field<Track>({"relaxometry.tracks", "", "what the two halves of an input hold", "track"}, d.tracks,
+                             {Track::nd_nd, Track::nd_reg}, track_from, [](Track t) { return to_string(t); }),
+        reals_field({"relaxometry.snr", "", "signal at time 0 over the standard deviation of the noise", "snr"}, d.snr),
+        whole_field({"relaxometry.points", "", "points of a trace"}, d.points, 8, 4096),
+        real_field({"relaxometry.span_ms", "ms", "length of a trace"}, d.span_ms, 1e-6, 1e6),
+        real_field({"relaxometry.time_min_ms", "ms", "shortest relaxation time"}, d.time_min_ms, 1e-6, 1e6),
+        real_field({"relaxometry.time_max_ms", "ms", "longest relaxation time"}, d.time_max_ms, 1e-6, 1e6),
+        real_field({"relaxometry.weight", "", "share of the shorter time in the signal"}, d.weight, 0, 1),
+        whole_field({"relaxometry.grid", "", "times of the grid of the fit"}, d.grid, 2, 200),
+        real_field({"relaxometry.penalty", "", "penalty of the fit on long times"}, d.penalty, 0, 1e6),
+    };
+}
+
 void validate(const Relaxometry& data) {
+    Relaxometry copy = data;
+    check_limits(fields(copy));
     const auto refuse = [](const std::string& field, const std::string& expectation) {
         throw InputError("relaxometry." + field + ": expected " + expectation);
     };
-    if (data.tracks.empty() || data.tracks.size() > 2 || (data.tracks.size() == 2 && data.tracks[0] == data.tracks[1]))
+    if (data.tracks.size() > 2 || (data.tracks.size() == 2 && data.tracks[0] == data.tracks[1]))
         refuse("tracks", "one or both of nd_nd and nd_reg, each once");
-    if (data.snr.empty() || static_cast<std::size_t>(condition_count(data)) > conditions_limit)
+    if (static_cast<std::size_t>(condition_count(data)) > conditions_limit)
         refuse("snr", "at least one value, and at most " + std::to_string(conditions_limit) +
                           " pairs of a track and a value, found " + std::to_string(condition_count(data)));
     for (std::size_t i = 0; i < data.snr.size(); ++i) {
@@ -61,19 +97,9 @@ void validate(const Relaxometry& data) {
             data.snr.begin() + static_cast<Index>(i))
             refuse("snr", "each value once, found " + digits(data.snr[i], 6) + " twice");
     }
-    if (!(data.points >= 8 && data.points <= 4096))
-        refuse("points", "8 to 4096, found " + std::to_string(data.points));
-    if (!(data.span_ms > 0 && data.span_ms <= 1e6))
-        refuse("span_ms", "above 0 and at most 1e6, found " + digits(data.span_ms, 6));
-    if (!(data.time_min_ms > 0 && data.time_min_ms < data.time_max_ms && data.time_max_ms <= 1e6))
+    if (!(data.time_min_ms < data.time_max_ms))
         refuse("time_min_ms", "0 < time_min_ms < time_max_ms <= 1e6, found " + digits(data.time_min_ms, 6) + " and " +
                                   digits(data.time_max_ms, 6));
-    if (!(data.weight >= 0 && data.weight <= 1))
-        refuse("weight", "0 to 1, found " + digits(data.weight, 6));
-    if (!(data.grid >= 2 && data.grid <= 200))
-        refuse("grid", "2 to 200, found " + std::to_string(data.grid));
-    if (!(data.penalty >= 0 && data.penalty <= 1e6))
-        refuse("penalty", "0 to 1e6, found " + digits(data.penalty, 6));
 }
 
 template <class T>
@@ -168,50 +194,30 @@ void relaxometry_samples(Backend<T>& on, const RelaxometryTables<T>& tables, con
     }
 }
 
-void write_relaxometry(const Hdf5Group& group, const Relaxometry& data) {
-    group.attribute("", "task", std::string("relaxometry"));
-    std::vector<std::string> names;
-    for (const Track track : data.tracks)
-        names.emplace_back(to_string(track));
-    group.write_text("tracks", names, {"1", "what the two halves of an input hold", "track"});
-    group.write("snr", data.snr, {"1", "signal at time 0 over the standard deviation of the noise", "snr"});
-    group.attribute("", "points", static_cast<std::int64_t>(data.points));
-    group.attribute("", "span_ms", data.span_ms);
-    group.attribute("", "time_min_ms", data.time_min_ms);
-    group.attribute("", "time_max_ms", data.time_max_ms);
-    group.attribute("", "weight", data.weight);
-    group.attribute("", "grid", static_cast<std::int64_t>(data.grid));
-    group.attribute("", "penalty", data.penalty);
-}
+namespace {
 
-std::optional<Relaxometry> read_relaxometry(const Hdf5Group& group) {
-    if (!group.has_attribute("", "task") || group.text_attribute("", "task") != "relaxometry")
-        return std::nullopt;
-    const auto whole = [&](const char* key) {
-        const double value = group.number_attribute("", key);
-        if (!(value >= 0 && value <= 1e6 && value == std::floor(value)))
-            throw InputError(group.path() + ": attribute " + key + ": expected a whole number from 0 to 1000000");
-        return static_cast<Index>(value);
-    };
-    Relaxometry data;
-    try {
-        data.tracks.clear();
-        for (const std::string& name : group.read_text("tracks"))
-            data.tracks.push_back(track_from(name));
-        data.snr = group.read_vector<double>("snr", 1024);
-        data.points = whole("points");
-        data.span_ms = group.number_attribute("", "span_ms");
-        data.time_min_ms = group.number_attribute("", "time_min_ms");
-        data.time_max_ms = group.number_attribute("", "time_max_ms");
-        data.weight = group.number_attribute("", "weight");
-        data.grid = whole("grid");
-        data.penalty = group.number_attribute("", "penalty");
-        validate(data);
-    } catch (const InputError& error) {
-        const std::string what = error.what(), where = group.path();
-        throw InputError(what.find(where) == std::string::npos ? where + ": " + what : what);
+template <class T>
+class RelaxometrySource final : public SampleSource<T> {
+public:
+    RelaxometrySource(const Relaxometry& data, Index condition)
+        : tables_(make_relaxometry_tables<T>(data)), condition_(condition_of(data, condition)) {}
+    [[nodiscard]] Index inputs() const override { return input_count(tables_.data); }
+    [[nodiscard]] Index outputs() const override { return output_count(tables_.data); }
+    void draw(Backend<T>& on, std::uint64_t seed, std::uint64_t stream, Index first, Batch<T> input,
+              Batch<T> target) const override {
+        relaxometry_samples(on, tables_, condition_, seed, stream, first, input, target);
     }
-    return data;
+
+private:
+    RelaxometryTables<T> tables_;
+    RelaxometryCondition condition_;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<SampleSource<T>> sample_source(const Relaxometry& data, Index condition) {
+    return std::make_unique<RelaxometrySource<T>>(data, condition);
 }
 
 template RelaxometryTables<float> make_relaxometry_tables<float>(const Relaxometry&);
@@ -221,5 +227,8 @@ template void relaxometry_samples<float>(Backend<float>&, const RelaxometryTable
 template void relaxometry_samples<double>(Backend<double>&, const RelaxometryTables<double>&,
                                           const RelaxometryCondition&, std::uint64_t, std::uint64_t, Index,
                                           Batch<double>, Batch<double>);
+
+template std::unique_ptr<SampleSource<float>> sample_source(const Relaxometry&, Index);
+template std::unique_ptr<SampleSource<double>> sample_source(const Relaxometry&, Index);
 
 }  // namespace descrambler

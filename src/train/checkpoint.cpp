@@ -24,30 +24,33 @@ std::string checksum(const MemberState& member) {
 
 }  // namespace
 
-std::string member_fingerprint(const StudyConfig& config, const MemberPlan& plan) {
-    StudyConfig own = config;  // what does not touch a member's bits must not stop a resume
-    own.title.clear();
+// The whole configuration of a study, with what does not touch a member's bits set to something fixed: that must not
+// stop a resume.
+std::string member_fingerprint(const TrainingRecipe& recipe, const MemberPlan& plan) {
+    TrainingRecipe own = recipe;
     own.networks = 1;
     own.untrained = own.shuffled = own.no_decay = 0;
     own.control_iterations = 1;
-    own.library = own.validation = 2;
-    own.tikhonov = 0;
-    own.stencil = StencilKind::fourier2;
-    own.joint_lambda = 0;
-    own.chart_iterations = 0;
-    own.bootstrap = 0;
     own.checkpoint_seconds = 0;
     own.decay = plan.decay;
-    return to_toml(own) + "\n[member]\nnumber = " + std::to_string(plan.member) +
-           "\niterations = " + std::to_string(plan.iterations) + "\nshuffled = " + (plan.shuffled ? "true" : "false") +
-           "\n";
+    Fields fields = data_fields(own.data);
+    fields.insert(fields.begin(), task_field(own.data));
+    for (Field& field : training_fields(own))
+        fields.push_back(std::move(field));
+    std::string analysis = "\n[analysis]\nlibrary = 2\nvalidation = 2\n";
+    for (const Field& field : study_fields(own.data))
+        analysis += field.key() + " = 0\n";
+    analysis += "stencil = \"fourier2\"\njoint_lambda = 0.0\nchart_iterations = 0\nbootstrap = 0\n";
+    return "title = \"\"\nseed = " + std::to_string(own.seed) + "\n" + to_toml(fields) + analysis +
+           "\n[member]\nnumber = " + std::to_string(plan.member) + "\niterations = " + std::to_string(plan.iterations) +
+           "\nshuffled = " + (plan.shuffled ? "true" : "false") + "\n";
 }
 
 std::filesystem::path member_path(const std::filesystem::path& folder, const std::string& name) {
     return folder / (name + ".h5");
 }
 
-void write_member(const std::filesystem::path& folder, const StudyConfig& config, const MemberState& member) {
+void write_member(const std::filesystem::path& folder, const TrainingRecipe& recipe, const MemberState& member) {
     Hdf5File file = Hdf5File::create(member_path(folder, member.name).string());
     const Hdf5Group& root = file.root();
     root.write("parameters", member.parameters, {"1", "weights and biases, packed", "parameter"});
@@ -59,12 +62,12 @@ void write_member(const std::filesystem::path& folder, const StudyConfig& config
     root.attribute("", "loss_terms", static_cast<std::int64_t>(member.loss_terms));
     root.attribute("", "seconds", member.seconds);
     root.attribute("", "device", member.device);
-    root.attribute("", "fingerprint", member_fingerprint(config, member.plan));
+    root.attribute("", "fingerprint", member_fingerprint(recipe, member.plan));
     root.attribute("", "checksum", checksum(member));
     file.commit();
 }
 
-std::optional<MemberState> read_member(const std::filesystem::path& folder, const StudyConfig& config,
+std::optional<MemberState> read_member(const std::filesystem::path& folder, const TrainingRecipe& recipe,
                                        const std::string& name, const MemberPlan& plan) {
     const std::string path = member_path(folder, name).string();
     if (!std::filesystem::exists(path))
@@ -74,7 +77,7 @@ std::optional<MemberState> read_member(const std::filesystem::path& folder, cons
     MemberState member;
     member.name = name;
     member.plan = plan;
-    const std::string wanted = member_fingerprint(config, plan), found = root.text_attribute("", "fingerprint");
+    const std::string wanted = member_fingerprint(recipe, plan), found = root.text_attribute("", "fingerprint");
     if (wanted != found)
         throw OtherConfiguration(
             path + ": belongs to another configuration: " + first_difference(found, wanted, "this study"));
@@ -88,7 +91,7 @@ std::optional<MemberState> read_member(const std::filesystem::path& folder, cons
     member.seconds = root.number_attribute("", "seconds");
     if (root.has_attribute("", "device"))
         member.device = root.text_attribute("", "device");
-    const auto count = static_cast<std::size_t>(parameter_count(network_layers(config)));
+    const auto count = static_cast<std::size_t>(parameter_count(network_layers(recipe)));
     if (member.parameters.size() != count || member.first_moment.size() != count ||
         member.second_moment.size() != count)
         throw InputError(path + ": parameters: expected " + std::to_string(count) + " values, found " +
@@ -101,11 +104,11 @@ std::optional<MemberState> read_member(const std::filesystem::path& folder, cons
     return member;
 }
 
-void resume_members(std::span<MemberState> members, const std::filesystem::path& folder, const StudyConfig& config,
+void resume_members(std::span<MemberState> members, const std::filesystem::path& folder, const TrainingRecipe& recipe,
                     const std::string& device, const std::function<void(const std::string&)>& warn) {
     for (MemberState& member : members)
         try {
-            auto stored = read_member(folder, config, member.name, member.plan);
+            auto stored = read_member(folder, recipe, member.name, member.plan);
             if (!stored)
                 continue;
             if (!stored->finished() && !stored->device.empty() && stored->device != device)

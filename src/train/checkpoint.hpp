@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "study/config.hpp"
+#include "train/recipe.hpp"
 
 namespace descrambler {
 
@@ -30,7 +30,7 @@ struct MemberState {
 };
 
 // Text that decides the bits of a member: two members with equal fingerprints and plans are the same.
-[[nodiscard]] std::string member_fingerprint(const StudyConfig& config, const MemberPlan& plan);
+[[nodiscard]] std::string member_fingerprint(const TrainingRecipe& recipe, const MemberPlan& plan);
 
 // A checkpoint of something else than what is to be continued; the message shows both values.
 class OtherConfiguration : public InputError {
@@ -39,15 +39,15 @@ public:
 };
 
 [[nodiscard]] std::filesystem::path member_path(const std::filesystem::path& folder, const std::string& name);
-void write_member(const std::filesystem::path& folder, const StudyConfig& config, const MemberState& member);
+void write_member(const std::filesystem::path& folder, const TrainingRecipe& recipe, const MemberState& member);
 // Nothing if the file does not exist. Throws InputError if it is damaged (checksum, shapes), OtherConfiguration if it
 // belongs to one.
-[[nodiscard]] std::optional<MemberState> read_member(const std::filesystem::path& folder, const StudyConfig& config,
+[[nodiscard]] std::optional<MemberState> read_member(const std::filesystem::path& folder, const TrainingRecipe& recipe,
                                                      const std::string& name, const MemberPlan& plan);
 
 // Those in the folder take the place of fresh ones. A damaged file is told to warn, and its member starts afresh.
 // Throws OtherConfiguration also where one that is not finished was begun on another kind of device.
-void resume_members(std::span<MemberState> members, const std::filesystem::path& folder, const StudyConfig& config,
+void resume_members(std::span<MemberState> members, const std::filesystem::path& folder, const TrainingRecipe& recipe,
                     const std::string& device, const std::function<void(const std::string&)>& warn);
 
 }  // namespace descrambler

@@ -6,25 +6,19 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <mutex>
 
 #include "descrambler/communicator.hpp"
 #include "descrambler/random.hpp"
-#include "study/task_data.hpp"
+#include "io/text.hpp"
 #include "train/member_queue.hpp"
+#include "train/member_samples.hpp"
 #include "train/resident.hpp"
 
 namespace descrambler {
 
 namespace {
-
-std::string numbered(const std::string& prefix, Index i) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%03td", i);
-    return prefix + text;
-}
 
 // What a round adds to the record of a member: the mean loss of every interval that it completes.
 void record_losses(MemberState& member, Index interval, Index first, Index end,
@@ -44,10 +38,10 @@ void record_losses(MemberState& member, Index interval, Index first, Index end,
 // Trains members that stand at the same iteration from `first` to `last`, in `resident`. One whose loss is not finite
 // stays as it was; it is told to failed(member, why).
 template <class T>
-void train_together(Backend<T>& on, Resident<T>& resident, const StudyConfig& config, const TrainingData<T>& data,
+void train_together(Backend<T>& on, Resident<T>& resident, const TrainingRecipe& recipe, const MemberSamples<T>& data,
                     std::span<MemberState* const> members, Index first, Index last,
                     const std::function<void(std::size_t, const std::string&)>& failed) {
-    const std::vector<Layer> layers = network_layers(config);
+    const std::vector<Layer> layers = network_layers(recipe);
     const Index batch = static_cast<Index>(members.size()), steps = last - first;
     const Buffer<T> loss = on.allocate(steps * batch);
     resident.hold(members);
@@ -58,11 +52,11 @@ void train_together(Backend<T>& on, Resident<T>& resident, const StudyConfig& co
         plans.push_back(member->plan);
     TrainPlan<T> plan;
     plan.layers = layers;
-    plan.batch_size = config.batch_size;
-    plan.rate = config.rate;
-    plan.rate_floor = config.rate_floor;
-    plan.seed = config.seed;
-    plan.loss = config.loss;
+    plan.batch_size = recipe.batch_size;
+    plan.rate = recipe.rate;
+    plan.rate_floor = recipe.rate_floor;
+    plan.seed = recipe.seed;
+    plan.loss = recipe.loss;
     plan.samples = &data;
     on.train(plan, plans, first, last, resident.parameters(), resident.first_moment(), resident.second_moment(),
              loss.view(steps, 1, batch));
@@ -84,7 +78,7 @@ void train_together(Backend<T>& on, Resident<T>& resident, const StudyConfig& co
                                                     "; a smaller training.rate may help");
             continue;
         }
-        record_losses(member, loss_interval(config), first, end,
+        record_losses(member, loss_interval(recipe), first, end,
                       [&](Index iteration) { return loss_of(i, iteration); });
     }
 }
@@ -98,7 +92,7 @@ double seconds_since(Clock::time_point start) {
 // What the workers of a rank share.
 struct Workshop {
     std::vector<MemberState>& members;
-    const StudyConfig& config;
+    const TrainingRecipe& recipe;
     const Execution& execution;
     const std::string& device;  // its kind
     const std::filesystem::path& folder;
@@ -118,12 +112,12 @@ template <class T>
 class Worker {
 public:
     // speaks: it is on the main thread, which alone talks to the other ranks.
-    Worker(Workshop& shop, const TrainingData<T>& data, bool speaks, Backend<T>& on)
+    Worker(Workshop& shop, const MemberSamples<T>& data, bool speaks, Backend<T>& on)
         : shop_(shop),
           data_(data),
           speaks_(speaks),
           on_(on),
-          resident_(on, parameter_count(network_layers(shop.config))) {}
+          resident_(on, parameter_count(network_layers(shop.recipe))) {}
 
     void run() {
         Pause pause;
@@ -159,7 +153,7 @@ private:
         MemberState& member = shop_.members[static_cast<std::size_t>(*taken)];
         if (shop_.execution.ranks->rank() != 0) {  // rank 0 has read it
             const std::lock_guard lock(shop_.disk);
-            resume_members({&member, 1}, shop_.folder, shop_.config, shop_.device, {});  // rank 0 has told of damage
+            resume_members({&member, 1}, shop_.folder, shop_.recipe, shop_.device, {});  // rank 0 has told of damage
         }
         member.device = shop_.device;
         held_.push_back({*taken, member.iteration});
@@ -199,7 +193,7 @@ private:
             announce(shop_.width + 1 - std::ssize(held_));
         const Clock::time_point start = Clock::now();
         std::vector<Index> failed;
-        train_together(on_, resident_, shop_.config, data_, together, behind, last,
+        train_together(on_, resident_, shop_.recipe, data_, together, behind, last,
                        [&](std::size_t i, const std::string& why) {
                            shop_.queue.fail(numbers[i], why);
                            failed.push_back(numbers[i]);
@@ -215,7 +209,7 @@ private:
         if (last == behind + steps_)
             steps_ = std::clamp<Index>(static_cast<Index>(0.5 * static_cast<double>(steps_) / std::max(seconds, 1e-3)),
                                        1, std::min<Index>(4 * steps_, 100000));
-        const bool due = seconds_since(written_) + seconds >= shop_.config.checkpoint_seconds;  // before another round
+        const bool due = seconds_since(written_) + seconds >= shop_.recipe.checkpoint_seconds;  // before another round
         for (std::size_t i = 0; i < held_.size();) {
             const bool lost = std::ranges::find(failed, held_[i].member) != failed.end();
             if (due || lost || member(i).finished())
@@ -241,7 +235,7 @@ private:
             return;
         resident_.fetch(one);
         const std::lock_guard lock(shop_.disk);
-        write_member(shop_.folder, shop_.config, one);
+        write_member(shop_.folder, shop_.recipe, one);
         held.on_disk = one.iteration;
     }
     void write() {
@@ -250,7 +244,7 @@ private:
     }
 
     Workshop& shop_;
-    const TrainingData<T>& data_;
+    const MemberSamples<T>& data_;
     bool speaks_;
     Backend<T>& on_;
     Resident<T> resident_;
@@ -261,7 +255,7 @@ private:
 };
 
 template <class T>
-void train_here(Workshop& shop, const TrainingData<T>& data, bool on_host) {
+void train_here(Workshop& shop, const MemberSamples<T>& data, bool on_host) {
     std::exception_ptr failure;
     std::mutex guard;
 #pragma omp parallel num_threads(shop.workers)
@@ -285,7 +279,7 @@ void train_here(Workshop& shop, const TrainingData<T>& data, bool on_host) {
 }
 
 template <class T>
-void train_all(std::vector<MemberState>& members, const StudyConfig& config, Execution execution,
+void train_all(std::vector<MemberState>& members, const TrainingRecipe& recipe, Execution execution,
                const std::filesystem::path& folder, const Progress& progress) {
     Communicator& ranks = *execution.ranks;
     const std::string device = settle_device(execution);
@@ -312,14 +306,14 @@ void train_all(std::vector<MemberState>& members, const StudyConfig& config, Exe
     MemberQueue queue(ranks, order);
     if (ranks.rank() == 0)
         queue.advance(finished);
-    Workshop shop{members, config, execution, device, folder, progress, queue};
+    Workshop shop{members, recipe, execution, device, folder, progress, queue};
     shop.total = total;
     if (on_host)
         shop.workers = static_cast<int>(std::clamp<Index>(std::ssize(order), 1, threads));
     else  // a device takes its share at once
         shop.width = std::max<Index>(1, (std::ssize(order) + ranks.size() - 1) / ranks.size());
-    std::optional<TrainingData<T>> data;
-    together(ranks, [&] { data.emplace(config); });
+    std::optional<MemberSamples<T>> data;
+    together(ranks, [&] { data.emplace(recipe.data); });
     together(ranks, [&] { train_here<T>(shop, *data, on_host); });
     together(ranks, [&] {
         if (ranks.rank() != 0)
@@ -336,7 +330,7 @@ void train_all(std::vector<MemberState>& members, const StudyConfig& config, Exe
             throw Error(lost);
         for (MemberState& member : members)  // what the others have trained
             if (!member.finished()) {
-                auto stored = read_member(folder, config, member.name, member.plan);
+                auto stored = read_member(folder, recipe, member.name, member.plan);
                 if (!stored || !stored->finished())
                     throw Error("member " + member.name +
                                 ": its file is not what another rank has written; expected a "
@@ -349,58 +343,58 @@ void train_all(std::vector<MemberState>& members, const StudyConfig& config, Exe
 
 }  // namespace
 
-std::vector<MemberState> study_members(const StudyConfig& config) {
+std::vector<MemberState> study_members(const TrainingRecipe& recipe) {
     std::vector<MemberState> members;
-    const std::vector<Layer> layers = network_layers(config);
+    const std::vector<Layer> layers = network_layers(recipe);
     const auto add = [&](const std::string& name, MemberPlan plan) {
         MemberState member;
         member.name = name;
         member.plan = plan;
         member.parameters =
-            config.precision == "f32"
+            recipe.precision == "f32"
                 ? pack<double>(unpack(
-                      layers, initial_parameters<float>(layers, config.seed, plan.member, config.initial).data()))
-                : initial_parameters<double>(layers, config.seed, plan.member, config.initial);
+                      layers, initial_parameters<float>(layers, recipe.seed, plan.member, recipe.initial).data()))
+                : initial_parameters<double>(layers, recipe.seed, plan.member, recipe.initial);
         member.first_moment.resize(member.parameters.size());
         member.second_moment.resize(member.parameters.size());
         members.push_back(std::move(member));
     };
-    const Index control = std::min(config.iterations, config.control_iterations);
-    const Index conditions = condition_count(config);
+    const Index control = std::min(recipe.iterations, recipe.control_iterations);
+    const Index conditions = condition_count(recipe.data);
     // networks of one condition stand side by side; names count through, numbers say the condition
     const auto add_all = [&](const std::string& prefix, Index count, MemberPlan plan, std::uint64_t kind) {
         for (Index c = 0; c < conditions; ++c)
             for (Index i = 0; i < count; ++i) {
                 plan.member = kind + member_number(c, i);
-                add(numbered(prefix, c * count + i), plan);
+                add(prefix + numbered(c * count + i), plan);
             }
     };
-    add_all("", config.networks, {0, config.iterations, config.decay, false}, 0);
-    add_all("shuffled_", config.shuffled, {0, control, config.decay, true}, stream::control);
-    add_all("no_decay_", config.no_decay, {0, control, 0.0, false}, 2 * stream::control);
+    add_all("", recipe.networks, {0, recipe.iterations, recipe.decay, false}, 0);
+    add_all("shuffled_", recipe.shuffled, {0, control, recipe.decay, true}, stream::control);
+    add_all("no_decay_", recipe.no_decay, {0, control, 0.0, false}, 2 * stream::control);
     return members;
 }
 
-Index loss_interval(const StudyConfig& config) {
-    return std::max<Index>(1, config.iterations / 200);
+Index loss_interval(const TrainingRecipe& recipe) {
+    return std::max<Index>(1, recipe.iterations / 200);
 }
 
-void train_members(std::vector<MemberState>& members, const StudyConfig& config, const Execution& execution,
+void train_members(std::vector<MemberState>& members, const TrainingRecipe& recipe, const Execution& execution,
                    const std::filesystem::path& folder, const Progress& progress) {
-    if (config.precision == "f32")
-        train_all<float>(members, config, execution, folder, progress);
+    if (recipe.precision == "f32")
+        train_all<float>(members, recipe, execution, folder, progress);
     else
-        train_all<double>(members, config, execution, folder, progress);
+        train_all<double>(members, recipe, execution, folder, progress);
 }
 
-Network network_of(const StudyConfig& config, const MemberState& member) {
-    return unpack(network_layers(config), member.parameters.data());
+Network network_of(const TrainingRecipe& recipe, const MemberState& member) {
+    return unpack(network_layers(recipe), member.parameters.data());
 }
 
-Network untrained_network(const StudyConfig& config, std::uint64_t member) {
-    const std::vector<Layer> layers = network_layers(config);
+Network untrained_network(const TrainingRecipe& recipe, std::uint64_t member) {
+    const std::vector<Layer> layers = network_layers(recipe);
     return unpack(layers,
-                  initial_parameters<float>(layers, config.seed, 3 * stream::control + member, config.initial).data());
+                  initial_parameters<float>(layers, recipe.seed, 3 * stream::control + member, recipe.initial).data());
 }
 
 }  // namespace descrambler

@@ -16,7 +16,7 @@ struct Trained {
 };
 
 Trained trained(const VerifyOptions& options, Index width, Index networks, Index iterations, const Progress& progress) {
-    StudyConfig config;
+    TrainingRecipe config;
     config.seed = options.seed;
     config.hidden = {width};
     config.networks = networks;
@@ -28,8 +28,9 @@ Trained trained(const VerifyOptions& options, Index width, Index networks, Index
     for (const MemberState& member : members)
         out.networks.push_back(network_of(config, member));
     const auto on = make_cpu_backend<float>(options.threads);
-    out.inputs =
-        to_double(make_deer_library(*on, make_deer_tables(config.data), options.seed, stream::library, 0, 8192).input);
+    out.inputs = to_double(make_deer_library(*on, make_deer_tables(std::get<DeerTask>(config.data).database),
+                                             options.seed, stream::library, 0, 8192)
+                               .input);
     return out;
 }
 

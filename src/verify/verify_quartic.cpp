@@ -16,8 +16,8 @@ namespace {
 
 constexpr Index members = 6, iterations = 6000, library_samples = 4096;
 
-DeerTables tables_of(const StudyConfig& config, bool quartic) {
-    DeerTables tables = make_deer_tables(config.data);
+DeerTables tables_of(const TrainingRecipe& config, bool quartic) {
+    DeerTables tables = make_deer_tables(std::get<DeerTask>(config.data).database);
     if (!quartic)
         return tables;
     std::vector<double> effective;  // r^-3 of it is r_min / r^4
@@ -27,7 +27,7 @@ DeerTables tables_of(const StudyConfig& config, bool quartic) {
     return tables;
 }
 
-std::vector<Network> trained(const StudyConfig& config, const DeerTables& tables, const VerifyOptions& options,
+std::vector<Network> trained(const TrainingRecipe& config, const DeerTables& tables, const VerifyOptions& options,
                              const Progress& progress, const std::string& stage) {
     const std::vector<Layer> layers = network_layers(config);
     const Index count = parameter_count(layers);
@@ -98,9 +98,9 @@ struct Reading {
     std::vector<double> place, width, raw_width, depth, exponent;  // one each network
 };
 
-Reading read(const VerifyOptions& options, const StudyConfig& config, const DeerTables& tables,
+Reading read(const VerifyOptions& options, const TrainingRecipe& config, const DeerTables& tables,
              const std::vector<Network>& networks) {
-    Matrix<float> input(config.data.times, library_samples);
+    Matrix<float> input(std::get<DeerTask>(config.data).database.times, library_samples);
     DeerSource<float>(tables).traces(*make_cpu_backend<float>(options.threads), config.seed, stream::library, 0,
                                      {.input = input.view()});
     const Matrix<double> X = to_double(input);
@@ -144,7 +144,7 @@ std::string spread(const std::vector<double>& values) {
 }  // namespace
 
 Rows quartic(const VerifyOptions& options, const Progress& progress) {
-    StudyConfig config;
+    TrainingRecipe config;
     config.seed = options.seed;
     config.iterations = iterations;
     std::vector<Network> initial;
@@ -163,14 +163,14 @@ Rows quartic(const VerifyOptions& options, const Progress& progress) {
     const auto add = [&](VerifyRow (*kind)(std::string, std::string, double, double, double), const std::string& name,
                          const std::string& statement, double predicted, const std::vector<double>& measured,
                          double tolerance) {
-        rows.push_back(kind(name, statement + spread(measured), predicted, findings::median(measured), tolerance));
+        rows.push_back(kind(name, statement + spread(measured), predicted, median_of(measured), tolerance));
     };
     add(equal, "cubic_notch_place", "trained on r^-3, the notch of P W1 is at zero frequency, bins", 0, cubic.place,
         0.25);
     add(equal, "quartic_notch_place", "trained on r^-4, the notch of P W1 is at zero frequency, bins", 0, fourth.place,
         0.25);
     char from[64];
-    std::snprintf(from, sizeof from, "change of its width of %.3g bins", findings::median(cubic.width));
+    std::snprintf(from, sizeof from, "change of its width of %.3g bins", median_of(cubic.width));
     add(at_most, "quartic_notch_width", std::string("r^-4 in place of r^-3 narrows the notch: ") + from, 0,
         paired(fourth.width, cubic.width), 1e-3);
     add(at_least, "quartic_notch_untrained", "untrained networks do not show that: change of width in bins", 0,
@@ -182,11 +182,11 @@ Rows quartic(const VerifyOptions& options, const Progress& progress) {
     // The claimed curve k_out ~ k_in^(1/power of the distance); 0.05 as for the exponent in docs/findings.md.
     rows.push_back(as_printed(equal(
         "cubic_curve_as_printed", "the curve of the folded spectrum is a cube root: exponent" + spread(cubic.exponent),
-        1.0 / 3, findings::median(cubic.exponent), 0.05)));
+        1.0 / 3, median_of(cubic.exponent), 0.05)));
     const std::vector<double> change = paired(fourth.exponent, cubic.exponent);
     rows.push_back(as_printed(equal("quartic_curve_as_printed",
                                     "and becomes a fourth root with r^-4: change of the exponent" + spread(change),
-                                    1.0 / 4 - 1.0 / 3, findings::median(change), 1.0 / 24)));
+                                    1.0 / 4 - 1.0 / 3, median_of(change), 1.0 / 24)));
     add(at_least, "quartic_curve", "the exponent does not fall: its change", 0, change, 1e-3);
     return rows;
 }

@@ -1,4 +1,5 @@
 #include "descrambler/bootstrap.hpp"
+#include "descrambler/statistics.hpp"
 
 #include <gtest/gtest.h>
 

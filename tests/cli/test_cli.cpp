@@ -19,6 +19,7 @@
 #include "descrambler/npy.hpp"
 #include "descrambler/random.hpp"
 #include "program.hpp"
+#include "tasks/task.hpp"
 
 namespace descrambler {
 namespace {
@@ -249,14 +250,14 @@ protected:
 
     void SetUp() override {
         Ensemble ensemble;
-        ensemble.database = deer_preset("pnas");
+        ensemble.recipe = to_recipe(TaskRecipe(DeerTask{}));
         ensemble.seed = 5;
         ensemble.precision = "f64";
         const std::vector<Layer> layers{{256, 20, Activation::tanh, false}, {20, 256, Activation::logistic, true}};
         for (const std::uint64_t member : {0, 1})
             ensemble.networks.push_back(unpack(layers, initial_parameters<double>(layers, 5, member).data()));
         write_ensemble(net, ensemble);
-        ensemble.database.reset();
+        ensemble.recipe.reset();
         write_ensemble(plain, ensemble);
     }
     std::vector<std::string> spectrum(std::vector<std::string> more) {

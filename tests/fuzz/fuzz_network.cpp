@@ -10,6 +10,7 @@
 
 #include "descrambler/ensemble.hpp"
 #include "target.hpp"
+#include "tasks/task.hpp"
 
 namespace {
 
@@ -59,15 +60,9 @@ Network network(Index inputs, Index outputs) {
 Good good_file(const std::filesystem::path& path, int task) {
     Ensemble ensemble;
     ensemble.seed = 7;
-    if (task == 0)
-        ensemble.database = DeerDatabase();
-    else if (task == 1)
-        ensemble.relaxometry = Relaxometry();
-    else
-        ensemble.bandpass = Bandpass();
-    const Index networks = task == 1   ? condition_count(*ensemble.relaxometry)
-                           : task == 2 ? std::ssize(ensemble.bandpass->targets)
-                                       : 2;
+    const TaskRecipe recipe = standard_recipes().at(static_cast<std::size_t>(task));
+    ensemble.recipe = to_recipe(recipe);
+    const Index networks = 2 * condition_count(recipe);
     for (Index i = 0; i < networks; ++i)
         ensemble.networks.push_back(network(4, 2));
     write_ensemble(path.string(), ensemble);
@@ -213,6 +208,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     fuzz::accept_or_refuse([&] {
         const Ensemble read = read_ensemble(scratch.path().string());
         fuzz::expect(!read.networks.empty());
+        (void)task_recipe(read, scratch.path().string());
         for (const Network& network : read.networks)
             for (std::size_t k = 0; k < network.layers.size(); ++k) {
                 const DenseLayer& layer = network.layers[k];

@@ -99,7 +99,14 @@ class EnsembleTest : public ::testing::Test {
 protected:
     test::Scratch folder{"ensemble"};
     std::string path = folder / "ensemble.h5";
-    Ensemble made{{network(0), network(1)}, deer_preset("deernet2"), 17, "f32"};
+    Ensemble made{{network(0), network(1)},
+                  Recipe{{{"task", std::string("any"), {}},
+                          {"points", std::int64_t{7}, {}},
+                          {"snr", std::vector<double>{1, 2.5}, {"1", "noise", "snr"}},
+                          {"tracks", std::vector<std::string>{"a", "b"}, {"1", "tracks", "track"}}},
+                         ""},
+                  17,
+                  "f32"};
 
     // The message of the InputError that reading the file gives.
     std::string refusal() {
@@ -124,7 +131,7 @@ TEST_F(EnsembleTest, RoundTripsToTheSameBits) {
     ASSERT_EQ(found.networks.size(), 2u);
     EXPECT_EQ(found.networks[1].layers[1].weight, made.networks[1].layers[1].weight);
     EXPECT_EQ(shape_of(found.networks[0]), layers);
-    EXPECT_EQ(found.database, made.database);
+    EXPECT_EQ(found.recipe, made.recipe);
     EXPECT_EQ(found.seed, 17u);
 }
 

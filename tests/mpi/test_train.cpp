@@ -12,11 +12,12 @@ using namespace test;
 
 class TrainTest : public FolderTest {
 protected:
-    StudyConfig config;
+    TrainingRecipe config;
 
     TrainTest() {
         config.seed = 7;
-        config.data.times = config.data.distances = 32;
+        DeerDatabase& deer = std::get<DeerTask>(config.data).database;
+        deer.times = deer.distances = 32;
         config.hidden = {8};
         config.iterations = 300;
         config.batch_size = 16;

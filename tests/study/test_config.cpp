@@ -2,11 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "data.hpp"
 #include "descrambler/files.hpp"
 
 namespace descrambler {
 namespace {
+
+const DeerDatabase& deer(const StudyConfig& config) {
+    return std::get<DeerTask>(config.data).database;
+}
 
 std::string refusal(const std::string& text, const std::vector<std::string>& set = {}) {
     try {
@@ -33,16 +39,16 @@ TEST(Config, EffectiveTextReadsBackEqual) {
 
 TEST(Config, PresetFillsDataBeforeTheOtherKeys) {
     const StudyConfig config = parse_config("[data]\nnoise_max = 0.2\npreset = \"deernet2\"\n", "study.toml");
-    EXPECT_EQ(config.data.peaks_max, 4);
-    EXPECT_EQ(config.data.noise_max, 0.2);
+    EXPECT_EQ(deer(config).peaks_max, 4);
+    EXPECT_EQ(deer(config).noise_max, 0.2);
 }
 
 TEST(Config, AnOverriddenPresetKeepsTheOtherKeysOfTheFile) {
     const StudyConfig config =
         parse_config("[data]\nnoise_max = 0.2\n", "study.toml", {"data.preset=deernet2", "data.depth_max=0.5"});
-    EXPECT_EQ(config.data.peaks_max, 4);
-    EXPECT_EQ(config.data.noise_max, 0.2);
-    EXPECT_EQ(config.data.depth_max, 0.5);
+    EXPECT_EQ(deer(config).peaks_max, 4);
+    EXPECT_EQ(deer(config).noise_max, 0.2);
+    EXPECT_EQ(deer(config).depth_max, 0.5);
 }
 
 TEST(Config, OverridesApplyInOrderAndNamesNeedNoQuotes) {
@@ -61,16 +67,16 @@ TEST(Config, TasksReadBackEqualAndShapeTheNetworks) {
         "study.toml");
     EXPECT_TRUE(parse_config(to_toml(relaxometry), "again") == relaxometry) << to_toml(relaxometry);
     EXPECT_EQ(to_toml(relaxometry).find("preset"), std::string::npos);
-    EXPECT_EQ(condition_count(relaxometry), 2);
-    EXPECT_EQ(condition_name(relaxometry, 1), "nd_reg_snr0.3");
+    EXPECT_EQ(condition_count(relaxometry.data), 2);
+    EXPECT_EQ(condition_name(relaxometry.data, 1), "nd_reg_snr0.3");
     EXPECT_EQ(network_layers(relaxometry).front().inputs, 40);
     EXPECT_EQ(network_layers(relaxometry).back().outputs, 2);
     const StudyConfig bandpass = parse_config("[bandpass]\npoints = 100\nnoise = 0\n", "study.toml",
                                               {"data.task=bandpass", "bandpass.noise=0.5"});
     EXPECT_TRUE(parse_config(to_toml(bandpass), "again") == bandpass) << to_toml(bandpass);
-    EXPECT_EQ(bandpass.bandpass.noise, 0.5);
+    EXPECT_EQ(std::get<Bandpass>(bandpass.data).noise, 0.5);
     EXPECT_EQ(network_layers(bandpass).back().outputs, 100);
-    EXPECT_EQ(condition_count(StudyConfig{}), 1);
+    EXPECT_EQ(condition_count(StudyConfig{}.data), 1);
     EXPECT_EQ(to_toml(StudyConfig{}).find("[relaxometry]"), std::string::npos);
     EXPECT_NE(refusal("", {"relaxometry.points=20"}).find("--set relaxometry.points=20: relaxometry.points: belongs"),
               std::string::npos);
@@ -140,6 +146,35 @@ TEST(Config, ShippedExamplesRead) {
          {"demo.toml", "deernet100.toml", "deer3.toml", "deer_deep.toml", "relaxometry.toml", "bandpass.toml"})
         EXPECT_NO_THROW((void)read_config(std::filesystem::path(DESCRAMBLER_SOURCE) / "examples" / name)) << name;
     EXPECT_THROW((void)read_config("no-such-file.toml"), InputError);
+}
+
+// ---- the tables of docs/formats.md ---------------------------------------------------------------------------------
+
+std::string table_of(const Fields& fields) {
+    std::string table = "| key | default | limits | unit | meaning |\n|---|---|---|---|---|\n";
+    for (const Field& field : fields)
+        table += "| `" + field.name + "` | `" + to_toml(field.get()) + "` | " + field.limits + " | " + field.unit +
+                 " | " + field.meaning + " |\n";
+    return table;
+}
+
+// Written anew with DESCRAMBLER_WRITE_TABLES=1 in the environment.
+TEST(Config, TheTablesOfTheFormatAreThoseOfTheFields) {
+    StudyConfig config;
+    std::string wanted = table_of(fields(config));
+    for (TaskRecipe& recipe : standard_recipes())
+        if (task_name(recipe) != task_name(config.data))
+            wanted +=
+                "\nWith `data.task = \"" + std::string(task_name(recipe)) + "\"`:\n\n" + table_of(data_fields(recipe));
+    const std::filesystem::path path = std::filesystem::path(DESCRAMBLER_SOURCE) / "docs" / "formats.md";
+    const std::string begin = "<!-- fields -->\n", end = "<!-- end of fields -->\n", text = read_file(path);
+    const std::size_t first = text.find(begin), last = text.find(end);
+    ASSERT_TRUE(first != std::string::npos && last != std::string::npos && first < last);
+    const std::size_t start = first + begin.size();
+    if (std::getenv("DESCRAMBLER_WRITE_TABLES") != nullptr)
+        write_file(path, text.substr(0, start) + wanted + text.substr(last));
+    else
+        EXPECT_EQ(text.substr(start, last - start), wanted);
 }
 
 }  // namespace

@@ -13,9 +13,10 @@ using namespace test;
 
 constexpr Index n = 12, d = 20, samples = 3000;
 
-StudyGroup group_of(const std::string& name, Index count, std::uint64_t kind, double spread, const Matrix<double>& X) {
+StudyGroup group_of(GroupKind of, Index count, std::uint64_t kind, double spread, const Matrix<double>& X) {
     StudyGroup group;
-    group.name = name;
+    group.kind = of;
+    group.name = to_string(of);
     for (Index i = 0; i < count; ++i) {
         Matrix<double> W = normal(n, d, kind);
         const Matrix<double> noise = normal(n, d, 1000 * kind + static_cast<std::uint64_t>(i));
@@ -35,10 +36,9 @@ StudyData study_of(Index trained, Index untrained, Index shuffled, Index bootstr
     StudyData study;
     study.config.hidden = {n};
     study.config.bootstrap = bootstrap;
-    study.groups.push_back(group_of("trained", trained, 1, spread, X));
-    study.groups.push_back(group_of("untrained", untrained, 2, 10, X));
-    study.groups.push_back(group_of("shuffled", shuffled, 3, spread, X));
-    study.groups.push_back(group_of("no_decay", 0, 4, spread, X));
+    study.groups = {
+        group_of(GroupKind::trained, trained, 1, spread, X), group_of(GroupKind::untrained, untrained, 2, 10, X),
+        group_of(GroupKind::shuffled, shuffled, 3, spread, X), group_of(GroupKind::no_decay, 0, 4, spread, X)};
     return study;
 }
 
@@ -92,7 +92,7 @@ TEST(StudyAlignment, NearlyEqualNetworksAreTheSameFunctionAndOthersAreNot) {
 TEST(StudyAlignment, TwoSolutionsAmongTheTrainedAreFound) {
     const Matrix<double> X = library();
     StudyData study = study_of(3, 0, 0, 8, 1e-4, X);
-    const StudyGroup second = group_of("trained", 3, 9, 1e-4, X);
+    const StudyGroup second = group_of(GroupKind::trained, 3, 9, 1e-4, X);
     StudyGroup& trained = study.groups.front();
     for (std::size_t i = 0; i < 3; ++i) {
         trained.networks.push_back(second.networks[i]);

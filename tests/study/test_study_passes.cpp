@@ -14,17 +14,14 @@ using namespace test;
 
 constexpr Index times = 24, width = 8, distances = 10, samples = 3000;
 
-StudyData study_of(const std::vector<std::pair<const char*, Index>>& groups) {
+StudyData study_of(Index trained, Index untrained) {
     StudyData study;
     study.config.hidden = {width};
     study.config.chart_iterations = 5;
     std::uint64_t number = 1;
-    for (const auto& [name, networks] : groups) {
-        StudyGroup& group = study.groups.emplace_back();
-        group.name = name;
+    for (const auto& [kind, networks] : {std::pair{GroupKind::trained, trained}, {GroupKind::untrained, untrained}})
         for (Index i = 0; i < networks; ++i)
-            group.networks.push_back(network_of({times, width, distances}, number++));
-    }
+            study.group(kind).networks.push_back(network_of({times, width, distances}, number++));
     return study;
 }
 
@@ -37,14 +34,14 @@ double passes(StudyData& study, const Matrix<double>& X) {
                               std::copy_n(X.data() + first * X.rows(), block.size(), block.data);
                           },
                           Reading::at_once};
-    descramble_groups(study, {&counted, 1}, Execution::on_cpu(2));
+    descramble_groups(study, {&counted, 1}, {.last_layer = true}, Execution::on_cpu(2));
     read_optimiser(study, counted, Execution::on_cpu(2));
     return static_cast<double>(*read) / static_cast<double>(samples);
 }
 
 TEST(StudyPasses, TheTrainedGroupTakesAtMostSeven) {
     const Matrix<double> X = inputs(times, samples, 5);
-    StudyData study = study_of({{"trained", 3}, {"untrained", 0}, {"shuffled", 0}, {"no_decay", 0}});
+    StudyData study = study_of(3, 0);
     const double count = passes(study, X);
     EXPECT_LE(count, 7);
     EXPECT_GE(count, 1);  // of a library that is read, not of one in memory
@@ -54,14 +51,13 @@ TEST(StudyPasses, TheTrainedGroupTakesAtMostSeven) {
 
 TEST(StudyPasses, AControlOfTheFirstLayerTakesTwoMore) {  // after: sums, and signs of both criteria
     const Matrix<double> X = inputs(times, samples, 5);
-    StudyData alone = study_of({{"trained", 2}, {"untrained", 0}, {"shuffled", 0}, {"no_decay", 0}}),
-              both = study_of({{"trained", 2}, {"untrained", 2}, {"shuffled", 0}, {"no_decay", 0}});
+    StudyData alone = study_of(2, 0), both = study_of(2, 2);
     EXPECT_LE(passes(both, X), passes(alone, X) + 2);
 }
 
 TEST(StudyPasses, SharedSumsGiveTheBitsOfOwnOnes) {
     const Matrix<double> X = inputs(times, samples, 5);
-    StudyData study = study_of({{"trained", 2}, {"untrained", 0}, {"shuffled", 0}, {"no_decay", 0}});
+    StudyData study = study_of(2, 0);
     (void)passes(study, X);
     for (const StudyLayer& layer : study.groups.front().layers) {
         const std::vector<Descrambling> own =

@@ -1,4 +1,4 @@
-// Whole studies of the tasks other than DEER, reduced to seconds.
+// Whole studies of tasks with conditions, reduced to seconds.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,20 +14,27 @@
 namespace descrambler {
 namespace {
 
-StudyConfig reduced(Task task) {
+Bandpass small_bandpass() {
+    Bandpass data;
+    data.points = 65;
+    data.rate_hz = 64;
+    data.low_hz = 10;
+    data.high_hz = 20;
+    data.tones_hz = {5, 15, 25};
+    return data;
+}
+
+StudyConfig reduced(const std::string& task) {
     StudyConfig config;
-    config.task = task;
-    config.relaxometry.points = 16;
-    config.bandpass.points = 65;
-    config.bandpass.rate_hz = 64;
-    config.bandpass.low_hz = 10;
-    config.bandpass.high_hz = 20;
-    config.bandpass.tones_hz = {5, 15, 25};
-    config.hidden = task == Task::relaxometry ? std::vector<Index>{12, 9} : std::vector<Index>{20};
+    if (task == "relaxometry")
+        config.data.emplace<Relaxometry>().points = 16;
+    else
+        config.data = small_bandpass();
+    config.hidden = task == "relaxometry" ? std::vector<Index>{12, 9} : std::vector<Index>{20};
     config.activation = Activation::relu;
-    config.output_activation = task == Task::relaxometry ? Activation::identity : Activation::tanh;
+    config.output_activation = task == "relaxometry" ? Activation::identity : Activation::tanh;
     config.initial = {Initialisation::fan_in, 0.1};
-    config.loss = task == Task::relaxometry ? Loss::rmse : Loss::mse;
+    config.loss = task == "relaxometry" ? Loss::rmse : Loss::mse;
     config.iterations = 300;
     config.control_iterations = 100;
     config.batch_size = 32;
@@ -60,7 +67,7 @@ void expect_same_arrays(const std::filesystem::path& a, const std::filesystem::p
     }
 }
 
-class TaskStudy : public ::testing::TestWithParam<Task> {
+class TaskStudy : public ::testing::TestWithParam<std::string> {
 protected:
     test::Scratch folder{"task_study"};
     StudyOptions options_for(const std::string& name, int threads = 2) const {
@@ -105,7 +112,7 @@ TEST_P(TaskStudy, AnInterruptedRunAndOneOfMembersLeadToTheSameBits) {
 
 TEST_P(TaskStudy, LeavesNetworksNumbersAndAPage) {
     run_study(options_for("study"), {});
-    const bool relaxometry = GetParam() == Task::relaxometry;
+    const bool relaxometry = GetParam() == "relaxometry";
     const Index conditions = relaxometry ? 4 : 2;
     const auto summary = summary_of("study");
     EXPECT_EQ(summary["task"], relaxometry ? "relaxometry" : "bandpass");
@@ -142,9 +149,7 @@ TEST_P(TaskStudy, LeavesNetworksNumbersAndAPage) {
 
     const Ensemble ensemble = read_ensemble(folder / "study" / "study.h5");
     EXPECT_EQ(std::ssize(ensemble.networks), 2 * conditions);
-    EXPECT_EQ(ensemble.relaxometry.has_value(), relaxometry);
-    EXPECT_EQ(ensemble.bandpass.has_value(), !relaxometry);
-    EXPECT_FALSE(ensemble.database.has_value());
+    EXPECT_EQ(task_recipe(ensemble, "study.h5"), reduced(GetParam()).data);
 
     const std::string page = read_file(folder.path() / "study" / "report.html");
     EXPECT_NE(page.find("</html>"), std::string::npos);
@@ -166,9 +171,12 @@ TEST_P(TaskStudy, RunsWithoutControlsAndWithOneCondition) {
     options.config.untrained = options.config.shuffled = 0;
     options.config.networks = 1;
     options.config.iterations = 20;
-    options.config.relaxometry.tracks = {Track::nd_reg};
-    options.config.relaxometry.snr = {50};
-    options.config.bandpass.targets = {BandpassTarget::clean};
+    if (auto* data = std::get_if<Relaxometry>(&options.config.data)) {
+        data->tracks = {Track::nd_reg};
+        data->snr = {50};
+    } else {
+        std::get<Bandpass>(options.config.data).targets = {BandpassTarget::clean};
+    }
     run_study(options, {});
     const nlohmann::json summary = summary_of("bare");  // outlives the loop over its items
     EXPECT_FALSE(summary["findings"].empty());
@@ -179,8 +187,33 @@ TEST_P(TaskStudy, RunsWithoutControlsAndWithOneCondition) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Tasks, TaskStudy, ::testing::Values(Task::relaxometry, Task::bandpass),
-                         [](const auto& instance) { return std::string(to_string(instance.param)); });
+// 300 iterations of 32 samples are fewer than the thresholds of any task assume.
+TEST_P(TaskStudy, WithholdsTheVerdictsOfAShortTraining) {
+    run_study(options_for("short"), {});
+    const nlohmann::json summary = summary_of("short");
+    EXPECT_EQ(summary["verdicts"]["withheld"], true);
+    EXPECT_GT(summary["verdicts"]["samples_needed"], 300 * 32);
+    EXPECT_FALSE(summary["findings"].empty());
+    for (const auto& [name, finding] : summary["findings"].items())
+        EXPECT_EQ(finding["verdict"], "withheld") << name;
+    const std::string page = read_file(folder.path() / "short" / "report.html");
+    EXPECT_NE(page.find("Verdicts are withheld"), std::string::npos);
+    EXPECT_NE(page.find(", these saw 9600"), std::string::npos);
+    EXPECT_EQ(page.find("reproduced, and the controls"), std::string::npos);
+}
+
+TEST_P(TaskStudy, TheTitleHeadsThePage) {
+    StudyOptions options = options_for("titled");
+    options.config.title = "Three <tones>";
+    options.config.iterations = 5;
+    run_study(options, {});
+    EXPECT_EQ(summary_of("titled")["title"], "Three <tones>");
+    EXPECT_NE(read_file(folder.path() / "titled" / "report.html").find("<h1>Three &lt;tones&gt;</h1>"),
+              std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tasks, TaskStudy, ::testing::Values("relaxometry", "bandpass"),
+                         [](const auto& instance) { return instance.param; });
 
 }  // namespace
 }  // namespace descrambler

@@ -1,4 +1,4 @@
-#include "descrambler/bandpass.hpp"
+#include "tasks/task.hpp"
 
 #include <gtest/gtest.h>
 
@@ -120,15 +120,15 @@ TEST(BandpassTask, TheRecipeReadsBackEqualAndIsChecked) {
     const std::string path = folder / "recipe.h5";
     {
         Hdf5File file = Hdf5File::create(path);
-        write_bandpass(file.root().create_group("input"), data);
+        write_recipe(file.root().create_group("input"), to_recipe(TaskRecipe(data)));
         Bandpass wrong = data;
         wrong.points = 3;
-        write_bandpass(file.root().create_group("wrong"), wrong);
+        write_recipe(file.root().create_group("wrong"), to_recipe(TaskRecipe(wrong)));
         file.commit();
     }
     const Hdf5File file = Hdf5File::open(path);
-    EXPECT_EQ(read_bandpass(file.root().group("input")), data);
-    EXPECT_THROW((void)read_bandpass(file.root().group("wrong")), InputError);
+    EXPECT_EQ(task_recipe(read_recipe(file.root().group("input"))), TaskRecipe(data));
+    EXPECT_THROW((void)task_recipe(read_recipe(file.root().group("wrong"))), InputError);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "descrambler/relaxometry.hpp"
+#include "tasks/task.hpp"
 
 #include <gtest/gtest.h>
 
@@ -142,17 +142,17 @@ TEST(Relaxometry, TheRecipeReadsBackEqualAndIsChecked) {
     const std::string path = folder / "recipe.h5";
     {
         Hdf5File file = Hdf5File::create(path);
-        write_relaxometry(file.root().create_group("input"), data);
+        write_recipe(file.root().create_group("input"), to_recipe(TaskRecipe(data)));
         Relaxometry wrong = data;
         wrong.grid = 1;
-        write_relaxometry(file.root().create_group("wrong"), wrong);
+        write_recipe(file.root().create_group("wrong"), to_recipe(TaskRecipe(wrong)));
         (void)file.root().create_group("none");
         file.commit();
     }
     const Hdf5File file = Hdf5File::open(path);
-    EXPECT_EQ(read_relaxometry(file.root().group("input")), data);
-    EXPECT_EQ(read_relaxometry(file.root().group("none")), std::nullopt);
-    EXPECT_THROW((void)read_relaxometry(file.root().group("wrong")), InputError);
+    EXPECT_EQ(task_recipe(read_recipe(file.root().group("input"))), TaskRecipe(data));
+    EXPECT_EQ(task_recipe(read_recipe(file.root().group("none"))), std::nullopt);
+    EXPECT_THROW((void)task_recipe(read_recipe(file.root().group("wrong"))), InputError);
 }
 
 }  // namespace

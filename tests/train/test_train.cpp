@@ -12,9 +12,10 @@
 namespace descrambler {
 namespace {
 
-StudyConfig small_config() {
-    StudyConfig config;
-    config.data.times = config.data.distances = 32;
+TrainingRecipe small_config() {
+    TrainingRecipe config;
+    DeerDatabase& deer = std::get<DeerTask>(config.data).database;
+    deer.times = deer.distances = 32;
     config.hidden = {12};
     config.iterations = 2300;  // not a multiple of a round
     config.batch_size = 48;    // not a multiple of a tile
@@ -26,7 +27,7 @@ StudyConfig small_config() {
     return config;
 }
 
-std::vector<MemberState> trained(const StudyConfig& config, int threads) {
+std::vector<MemberState> trained(const TrainingRecipe& config, int threads) {
     std::vector<MemberState> members = study_members(config);
     train_members(members, config, Execution::on_cpu(threads), {}, {});
     return members;
@@ -45,7 +46,7 @@ TEST(Train, SameBitsForAnyNumberOfThreads) {
 }
 
 TEST(Train, AMemberDoesNotDependOnWhoTrainsBesideIt) {
-    StudyConfig alone = small_config();
+    TrainingRecipe alone = small_config();
     alone.networks = 1;
     alone.shuffled = alone.no_decay = 0;
     EXPECT_EQ(trained(alone, 1).front().parameters, trained(small_config(), 2).front().parameters);
@@ -61,7 +62,7 @@ TEST(Train, LearnsAndShuffledControlsDoNot) {
 }
 
 TEST(Train, DoublePrecisionStartsLikeSinglePrecision) {
-    StudyConfig config = small_config();
+    TrainingRecipe config = small_config();
     config.iterations = 20;
     config.shuffled = config.no_decay = 0;
     const std::vector<MemberState> f32 = trained(config, 1);
@@ -125,10 +126,9 @@ TEST(Train, GradientOfTheRootMeanSquareMatchesFiniteDifferences) {
     expect_gradient(Loss::rmse);
 }
 
-StudyConfig small_relaxometry() {
-    StudyConfig config = small_config();
-    config.task = Task::relaxometry;
-    config.relaxometry.points = 16;
+TrainingRecipe small_relaxometry() {
+    TrainingRecipe config = small_config();
+    config.data.emplace<Relaxometry>().points = 16;
     config.hidden = {8, 9};
     config.activation = Activation::relu;
     config.output_activation = Activation::identity;
@@ -152,21 +152,20 @@ TEST(Train, ConditionsHaveTheirOwnDataAndNumbers) {
     for (const MemberState& member : members)
         EXPECT_LT(member.loss.back(), member.loss.front()) << member.name;
     // one condition alone: the same network as among all of them
-    StudyConfig alone = small_relaxometry();
-    alone.relaxometry.tracks = {Track::nd_nd};
-    alone.relaxometry.snr = {100};
+    TrainingRecipe alone = small_relaxometry();
+    alone.data = with_condition(alone.data, 0);
     EXPECT_EQ(trained(alone, 1)[1].parameters, members[1].parameters);
     expect_same(trained(small_relaxometry(), 1), members);
 }
 
 TEST(Train, BandpassNetworksTrainToTheSameBitsForAnyNumberOfThreads) {
-    StudyConfig config = small_config();
-    config.task = Task::bandpass;
-    config.bandpass.points = 64;
-    config.bandpass.rate_hz = 64;
-    config.bandpass.low_hz = 10;
-    config.bandpass.high_hz = 20;
-    config.bandpass.tones_hz = {5, 15, 25};
+    TrainingRecipe config = small_config();
+    Bandpass& bandpass = config.data.emplace<Bandpass>();
+    bandpass.points = 64;
+    bandpass.rate_hz = 64;
+    bandpass.low_hz = 10;
+    bandpass.high_hz = 20;
+    bandpass.tones_hz = {5, 15, 25};
     config.output_activation = Activation::tanh;
     config.iterations = 200;
     config.control_iterations = 50;
@@ -179,7 +178,7 @@ TEST(Train, BandpassNetworksTrainToTheSameBitsForAnyNumberOfThreads) {
 class CheckpointTest : public ::testing::Test {
 protected:
     test::Scratch folder{"checkpoint"};
-    StudyConfig config = small_config();
+    TrainingRecipe config = small_config();
     std::vector<MemberState> undisturbed = trained(config, 2);
 
     std::vector<MemberState> load() {
@@ -235,27 +234,27 @@ TEST_F(CheckpointTest, AnotherConfigurationIsRefusedWithBothValues) {
 }
 
 TEST_F(CheckpointTest, TasksAndTheirKeysBelongToTheFingerprint) {
-    const StudyConfig before = small_relaxometry();
+    const TrainingRecipe before = small_relaxometry();
     const MemberPlan plan = study_members(before).front().plan;
     const auto differs = [&](auto&& change) {
-        StudyConfig after = before;
+        TrainingRecipe after = before;
         change(after);
         return member_fingerprint(before, plan) != member_fingerprint(after, plan);
     };
-    EXPECT_TRUE(differs([](StudyConfig& c) { c.task = Task::bandpass; }));
-    EXPECT_TRUE(differs([](StudyConfig& c) { c.relaxometry.snr = {100, 20}; }));
-    EXPECT_TRUE(differs([](StudyConfig& c) { c.relaxometry.penalty = 1e-3; }));
-    EXPECT_TRUE(differs([](StudyConfig& c) { c.loss = Loss::mse; }));
-    EXPECT_TRUE(differs([](StudyConfig& c) { c.initial.first_scale = 1; }));
-    EXPECT_TRUE(differs([](StudyConfig& c) { c.initial.kind = Initialisation::glorot; }));
-    EXPECT_FALSE(differs([](StudyConfig& c) { c.library = 77; }));
+    EXPECT_TRUE(differs([](TrainingRecipe& c) { c.data = Bandpass{}; }));
+    EXPECT_TRUE(differs([](TrainingRecipe& c) { std::get<Relaxometry>(c.data).snr = {100, 20}; }));
+    EXPECT_TRUE(differs([](TrainingRecipe& c) { std::get<Relaxometry>(c.data).penalty = 1e-3; }));
+    EXPECT_TRUE(differs([](TrainingRecipe& c) { c.loss = Loss::mse; }));
+    EXPECT_TRUE(differs([](TrainingRecipe& c) { c.initial.first_scale = 1; }));
+    EXPECT_TRUE(differs([](TrainingRecipe& c) { c.initial.kind = Initialisation::glorot; }));
+    EXPECT_FALSE(differs([](TrainingRecipe& c) { c.untrained = 77; }));
 }
 
 TEST_F(CheckpointTest, WhatDoesNotTouchTheBitsMayChange) {
     interrupt_after(2);
     config.networks = 4;
-    config.tikhonov = 3;
-    config.title = "another";
+    std::get<DeerTask>(config.data).tikhonov = 3;
+    config.checkpoint_seconds = 17;
     EXPECT_NO_THROW((void)load());
 }
 
@@ -277,7 +276,7 @@ TEST_F(CheckpointTest, AFlippedBitIsFound) {
 }
 
 TEST(Train, ALossThatIsNotFiniteNamesMemberAndIteration) {
-    StudyConfig config = small_config();
+    TrainingRecipe config = small_config();
     config.shuffled = config.no_decay = 0;
     config.output_activation = Activation::identity;
     config.activation = Activation::relu;

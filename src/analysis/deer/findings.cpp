@@ -18,10 +18,6 @@ double ratio(double a, double b) {
     return b > 0 ? a / b : 0.0;
 }
 
-double median(std::vector<double> values) {
-    return spread_of(std::move(values)).median;
-}
-
 Line power_law(std::span<const double> x, std::span<const double> y) {
     require(x.size() == y.size(), "power_law: two equally long samples");
     std::vector<double> log_x, log_y;

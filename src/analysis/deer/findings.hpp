@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/finding.hpp"
 #include "descrambler/deer_database.hpp"
 #include "descrambler/mlp.hpp"
 #include "descrambler/stencil.hpp"
@@ -63,25 +64,6 @@ struct WarpedFit {
 
 // ---- verdicts ------------------------------------------------------------------------------------------------------
 
-struct Spread {
-    double median = 0, min = 0, max = 0;
-};
-[[nodiscard]] Spread spread_of(
-    std::vector<double> values);  // NaN-free; median of an even count: mean of the middle two
-
-enum class Verdict { reproduced_and_discriminating, reproduced_not_discriminating, not_reproduced };
-[[nodiscard]] std::string_view to_string(Verdict v);
-
-// One row of the findings table; an empty vector means "not measured" (null in summary.json).
-struct FindingRow {
-    std::string name;        // key
-    std::string unit;        // "dB", "nm", "bin", "1"
-    std::string claim;       // what was published, one plain sentence
-    std::string reading;     // what the number says, one plain sentence, with the controls' part
-    bool invariant = false;  // does not depend on P: raw = descrambled
-    std::vector<double> raw, descrambled, untrained, shuffled, no_decay;
-    Verdict verdict = Verdict::not_reproduced;
-};
 // values of the groups, one NetworkReading per network; fills unit, claim, verdict and reading by the thresholds of
 // docs/findings.md ("reproduced" = figure passes; "discriminating" = untrained and shuffled controls pass too).
 [[nodiscard]] std::vector<FindingRow> findings_table(const std::vector<NetworkReading>& trained,

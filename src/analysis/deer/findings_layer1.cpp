@@ -70,7 +70,7 @@ CubeRoot cube_root(const Matrix<double>& F) {
     for (Index k = scaled(90, N); k <= N / 2; ++k)
         for (Index i = 0; i < n; ++i)
             noise.push_back(power(i, k));
-    const double floor = median(std::move(noise));
+    const double floor = median_of(std::move(noise));
 
     CubeRoot result;
     std::vector<double> bin;
@@ -123,7 +123,7 @@ void read_filter(Backend<double>& on, const FindingsLibrary& library, const Matr
     const auto& H = out.gain;
     const Index half = std::ssize(H) - 1;
     const double peak = *std::max_element(H.begin() + 1, H.begin() + 9);
-    const double high = median({H.begin() + half / 2, H.end()});
+    const double high = median_of({H.begin() + half / 2, H.end()});
     set(out, "HFrej", decibel(ratio(peak, high)));
     const auto below = std::find_if(H.begin() + 1, H.end(), [&](double h) { return h < 0.1 * peak; });
     set(out, "edge", static_cast<double>(below - H.begin()));  // N/2 + 1 if none

@@ -31,7 +31,7 @@ Centroids row_frequencies(Backend<double>& on, const Matrix<double>& J, const st
     Centroids result;
     for (Index r = scaled(15, M); r <= scaled(199, M); ++r) {
         const auto bins = power.column(r);
-        const double floor = median({bins.begin() + last / 2, bins.end()});
+        const double floor = median_of({bins.begin() + last / 2, bins.end()});
         double moment = 0, sum = 0;
         for (Index k = 1; k <= last; ++k) {
             const double p = std::max(bins[k] - floor, 0.0);
@@ -51,7 +51,7 @@ double link_frequency(Backend<double>& on, const Matrix<double>& B, const std::v
     Centroids result;
     for (Index r = scaled(20, M); r <= scaled(235, M); ++r) {
         const auto bins = power.column(r);
-        const double floor = median({bins.begin() + last / 2, bins.end()});
+        const double floor = median_of({bins.begin() + last / 2, bins.end()});
         double moment = 0, sum = 0;
         for (Index k = 0; k <= last; ++k) {
             const double p = std::max(bins[k] - floor, 0.0);
@@ -279,7 +279,7 @@ void read_output_vectors(Backend<double>& on, const DeerTables& tables, const Fi
     double evenness = 0;
     for (Index j = 2; j <= 7; ++j)
         evenness += extremum_ratio(left.column(j)) / 6;
-    const double knee = 2 * median(first.s);
+    const double knee = 2 * median_of(first.s);
     out.extras["knee"] =
         static_cast<double>(std::count_if(first.s.begin(), first.s.end(), [&](double s) { return s > knee; }));
 

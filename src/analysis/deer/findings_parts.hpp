@@ -16,7 +16,6 @@ namespace descrambler::findings {
 }
 [[nodiscard]] double decibel(double amplitude_ratio);  // 20 log10, finite for any ratio >= 0
 [[nodiscard]] double ratio(double a, double b);        // a / b, 0 where b is 0
-[[nodiscard]] double median(std::vector<double> values);
 
 struct Line {
     double slope = 0, r2 = 0;

@@ -10,26 +10,6 @@
 
 namespace descrambler {
 
-Spread spread_of(std::vector<double> values) {
-    require(!values.empty(), "spread_of needs at least one value");
-    std::sort(values.begin(), values.end());
-    const std::size_t half = values.size() / 2;
-    const double middle = values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
-    return {middle, values.front(), values.back()};
-}
-
-std::string_view to_string(Verdict v) {
-    switch (v) {
-        case Verdict::reproduced_and_discriminating:
-            return "reproduced and discriminating";
-        case Verdict::reproduced_not_discriminating:
-            return "reproduced, not discriminating";
-        case Verdict::not_reproduced:
-            break;
-    }
-    return "not reproduced";
-}
-
 namespace {
 
 using Group = std::vector<NetworkReading>;
@@ -54,7 +34,7 @@ double value_median(const Group& group, const std::string& key) {  // NaN where 
     for (const NetworkReading& reading : group)
         if (const auto it = reading.values.find(key); it != reading.values.end())
             found.push_back(it->second.descrambled);
-    return found.empty() ? std::numeric_limits<double>::quiet_NaN() : spread_of(std::move(found)).median;
+    return median_of(std::move(found));
 }
 
 double extra_median(const Group& group, const std::string& key) {
@@ -62,7 +42,7 @@ double extra_median(const Group& group, const std::string& key) {
     for (const NetworkReading& reading : group)
         if (const auto it = reading.extras.find(key); it != reading.extras.end())
             found.push_back(it->second);
-    return found.empty() ? std::numeric_limits<double>::quiet_NaN() : spread_of(std::move(found)).median;
+    return median_of(std::move(found));
 }
 
 // Exponent 1/3, and the cube root fits better than a constant, 1/6, 1/2 and a line. A NaN (not measured) is a no.

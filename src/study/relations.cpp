@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "descrambler/bootstrap.hpp"
-#include "study/study_data.hpp"
+#include "study/study_steps.hpp"
 
 namespace descrambler {
 
@@ -145,6 +145,49 @@ std::optional<bool> clusters_are_real(const StudyRelations& relations) {
     const Partition& part = relations.trained.by_gap;
     const auto count = std::ssize(part.sizes());
     return count >= 2 && part.height > 1 - relations.threshold->s && part.silhouette > 0.5;
+}
+
+void align_groups(StudyData& study, int threads) {
+    const Index conditions = condition_count(study.config.data);
+    const std::unique_ptr<Backend<double>> on = make_cpu_backend<double>(1);
+    const Stencil stencil = make_stencil(*on, study.config.stencil, study.config.hidden.front());
+    const auto raw = [](const StudyGroup& group) {
+        std::vector<Matrix<double>> weights;
+        for (const Network& network : group.networks)
+            weights.push_back(network.layers.front().weight);
+        return weights;
+    };
+    const auto descrambled = [](const StudyGroup& group) {
+        std::vector<Matrix<double>> weights;
+        if (!group.layers.empty())
+            for (const Descrambling& network : group.layers.front().networks)
+                weights.push_back(network.descrambled_weight);
+        return weights;
+    };
+    const auto within = [&](const std::vector<Matrix<double>>& all) {  // networks of one condition with each other
+        std::vector<Alignment> pairs;
+        for (Index c = 0; c < conditions; ++c)
+            for (const Alignment& pair : align_all(stencil, part_of(all, c, conditions), threads))
+                pairs.push_back(pair);
+        return pairs;
+    };
+    const auto between = [&](const std::vector<Matrix<double>>& a, const std::vector<Matrix<double>>& b) {
+        std::vector<Alignment> pairs;
+        for (Index c = 0; c < conditions; ++c)
+            for (const Alignment& pair :
+                 align_between(stencil, part_of(a, c, conditions), part_of(b, c, conditions), threads))
+                pairs.push_back(pair);
+        return pairs;
+    };
+    for (StudyGroup& group : study.groups) {
+        group.raw_pairs = within(raw(group));
+        group.descrambled_pairs = within(descrambled(group));
+    }
+    const StudyGroup &trained = study.trained(), &untrained = study.group(GroupKind::untrained),
+                     &shuffled = study.group(GroupKind::shuffled);
+    study.against_shuffled = between(descrambled(trained), descrambled(shuffled));
+    study.raw_against_shuffled = between(raw(trained), raw(shuffled));
+    study.untrained_against_shuffled = between(descrambled(untrained), descrambled(shuffled));
 }
 
 }  // namespace descrambler

@@ -9,12 +9,13 @@
 // time_max^2. target = (T1, T2) / time_max
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "descrambler/backend.hpp"
+#include "tasks/field.hpp"
 
 namespace descrambler {
 
@@ -24,6 +25,8 @@ enum class Track { nd_nd, nd_reg };
 
 // Every pair of a track and an SNR is a condition of its own; tracks run slowest.
 struct Relaxometry {
+    static constexpr std::string_view task = "relaxometry", section = "relaxometry";
+
     std::vector<Track> tracks = {Track::nd_nd, Track::nd_reg};
     std::vector<double> snr = {100, 30};
     Index points = 64;  // of the trace; the network takes twice as many
@@ -40,11 +43,17 @@ struct RelaxometryCondition {
     Track track = Track::nd_nd;
     double snr = 100;
 };
+[[nodiscard]] Index input_count(const Relaxometry& data);   // 2 points
+[[nodiscard]] Index output_count(const Relaxometry& data);  // 2
 [[nodiscard]] Index condition_count(const Relaxometry& data);
 [[nodiscard]] RelaxometryCondition condition_of(const Relaxometry& data, Index condition);
-[[nodiscard]] std::string condition_name(const Relaxometry& data, Index condition);  // "nd_reg_snr30"
+[[nodiscard]] std::string condition_name(const Relaxometry& data, Index condition);   // "nd_reg_snr30"
+[[nodiscard]] std::string condition_words(const Relaxometry& data, Index condition);  // "(ND,Reg), SNR 30"
+[[nodiscard]] Relaxometry with_condition(const Relaxometry& data, Index condition);   // of this one alone
 
-// Throws InputError that names the field (as `relaxometry.FIELD`): no or repeated conditions, empty ranges.
+[[nodiscard]] Fields fields(Relaxometry& data);
+// Throws InputError that names the field (as `relaxometry.FIELD`): outside its limits, no or repeated conditions, empty
+// ranges.
 void validate(const Relaxometry& data);
 
 template <class T>
@@ -65,9 +74,8 @@ template <class T>
 void relaxometry_samples(Backend<T>& on, const RelaxometryTables<T>& tables, const RelaxometryCondition& condition,
                          std::uint64_t seed, std::uint64_t stream, Index first, Batch<T> input, Batch<T> target);
 
-class Hdf5Group;
-// The recipe as attributes of /input, `task` = "relaxometry"; nothing where a file has none.
-void write_relaxometry(const Hdf5Group& group, const Relaxometry& data);
-[[nodiscard]] std::optional<Relaxometry> read_relaxometry(const Hdf5Group& group);
+// Those samples under one condition, drawn on the host.
+template <class T>  // float, double
+[[nodiscard]] std::unique_ptr<SampleSource<T>> sample_source(const Relaxometry& data, Index condition);
 
 }  // namespace descrambler

@@ -8,12 +8,13 @@
 //   clean     the tones of y inside low .. high
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "descrambler/backend.hpp"
+#include "tasks/field.hpp"
 
 namespace descrambler {
 
@@ -22,6 +23,8 @@ enum class BandpassTarget { filtered, clean };
 [[nodiscard]] BandpassTarget bandpass_target_from(std::string_view name);  // throws InputError with the known names
 
 struct Bandpass {
+    static constexpr std::string_view task = "bandpass", section = "bandpass";
+
     std::vector<BandpassTarget> targets = {BandpassTarget::filtered, BandpassTarget::clean};  // one condition each
     Index points = 1025;
     double rate_hz = 1024;
@@ -34,6 +37,14 @@ struct Bandpass {
 };
 inline constexpr std::size_t bandpass_tones_limit = 16;
 
+[[nodiscard]] Index input_count(const Bandpass& data);   // points
+[[nodiscard]] Index output_count(const Bandpass& data);  // points
+[[nodiscard]] Index condition_count(const Bandpass& data);
+[[nodiscard]] std::string condition_name(const Bandpass& data, Index condition);   // "filtered"
+[[nodiscard]] std::string condition_words(const Bandpass& data, Index condition);  // "target filtered"
+[[nodiscard]] Bandpass with_condition(const Bandpass& data, Index condition);      // of this one alone
+
+[[nodiscard]] Fields fields(Bandpass& data);
 // Throws InputError that names the field (as `bandpass.FIELD`).
 void validate(const Bandpass& data);
 
@@ -55,9 +66,8 @@ template <class T>
 void bandpass_samples(Backend<T>& on, const BandpassTables<T>& tables, BandpassTarget kind, std::uint64_t seed,
                       std::uint64_t stream, Index first, Batch<T> input, Batch<T> target);
 
-class Hdf5Group;
-// The recipe as attributes of /input, `task` = "bandpass"; nothing where a file has none.
-void write_bandpass(const Hdf5Group& group, const Bandpass& data);
-[[nodiscard]] std::optional<Bandpass> read_bandpass(const Hdf5Group& group);
+// Those samples under one condition, drawn on the host.
+template <class T>  // float, double
+[[nodiscard]] std::unique_ptr<SampleSource<T>> sample_source(const Bandpass& data, Index condition);
 
 }  // namespace descrambler

@@ -1,10 +1,7 @@
 // How far the published optimiser comes on the networks of a study, and what that does to the picture.
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
 #include "descrambler/hdf5.hpp"
 #include "descrambler/spectrum.hpp"
+#include "io/stacks.hpp"
 #include "study/study_data.hpp"
 #include "study/summary_parts.hpp"
 
@@ -22,21 +19,6 @@ std::vector<double> gap_by_iteration(const Solution& s) {
     return gaps;
 }
 
-// Vectors as [items, longest], NaN behind the shorter ones.
-void write_histories(const Hdf5Group& at, const std::string& name, const std::vector<OptimiserReading>& items,
-                     std::vector<double> OptimiserReading::*field, const std::string& meaning) {
-    std::size_t longest = 0;
-    for (const OptimiserReading& item : items)
-        longest = std::max(longest, (item.*field).size());
-    std::vector<double> values;
-    for (const OptimiserReading& item : items) {
-        values.insert(values.end(), (item.*field).begin(), (item.*field).end());
-        values.insert(values.end(), longest - (item.*field).size(), std::numeric_limits<double>::quiet_NaN());
-    }
-    at.write(name, {std::ssize(items), static_cast<Index>(longest)}, values.data(),
-             {"1", meaning, "network,iteration"});
-}
-
 }  // namespace
 
 void read_optimiser(StudyData& study, const Library& library, const Execution& execution) {
@@ -47,7 +29,8 @@ void read_optimiser(StudyData& study, const Library& library, const Execution& e
         study.optimiser.groups.emplace_back();
         if (group.networks.empty())
             continue;
-        DescrambleRequest request = group.layers.front().request;
+        const StudyLayer& first = group.layer(1, Tap::before, Criterion::smoothness);
+        DescrambleRequest request = first.request;
         request.method = Method::riemannian;
         const std::vector<TapSums> known{
             tap_sums(group.networks, request.tap, library, execution, study.inputs.front())};
@@ -63,7 +46,7 @@ void read_optimiser(StudyData& study, const Library& library, const Execution& e
             const auto k = static_cast<std::size_t>(i);
             const Solution &theirs = published[k].solution, &own = ours[k].solution;
             folded[k] = folded_amplitude(on, published[k].descrambled_weight);
-            const Matrix<double> minimiser = folded_amplitude(on, group.layers.front().networks[k].descrambled_weight);
+            const Matrix<double> minimiser = folded_amplitude(on, first.networks[k].descrambled_weight);
             readings[k] = {.gap = theirs.gap,
                            .eta_ratio = theirs.eta / theirs.eta_bound,
                            .fft_correlation = pearson(folded[k].values(), minimiser.values()),
@@ -74,7 +57,7 @@ void read_optimiser(StudyData& study, const Library& library, const Execution& e
                            .to_stop = own.evaluations,
                            .recentred_gap = own.gap};
         });
-        if (&group == &study.groups.front())
+        if (group.trained())
             pictures = std::move(folded);
     }
     study.optimiser.spectrum = pictures.front();
@@ -95,10 +78,7 @@ void write_optimiser(const Hdf5Group& root, const StudyData& study) {
             continue;
         const Hdf5Group group = at.create_group(study.groups[g].name);
         const auto put = [&](const char* name, const char* meaning, auto&& value) {
-            std::vector<double> values;
-            for (const OptimiserReading& item : items)
-                values.push_back(static_cast<double>(value(item)));
-            group.write(name, values, {"1", meaning, "network"});
+            group.write(name, numbers_of(items, value), {"1", meaning, "network"});
         };
         put("gap", "gap of the published optimiser after its iterations",
             [](const OptimiserReading& r) { return r.gap; });
@@ -109,10 +89,12 @@ void write_optimiser(const Hdf5Group& root, const StudyData& study) {
             [](const OptimiserReading& r) { return r.to_gap; });
         put("evaluations_to_stop", "its evaluations to its own test",
             [](const OptimiserReading& r) { return r.to_stop; });
-        write_histories(group, "chart_gap", items, &OptimiserReading::chart,
-                        "gap of the published optimiser after every iteration from 0");
-        write_histories(group, "recentred_gap", items, &OptimiserReading::recentred,
-                        "gap of the recentred method after every iteration from 0");
+        const auto history = [&](const char* name, std::vector<double> OptimiserReading::*field, const char* meaning) {
+            write_rows(group, name, rows_of(items, field), {"1", meaning, "network,iteration"});
+        };
+        history("chart_gap", &OptimiserReading::chart, "gap of the published optimiser after every iteration from 0");
+        history("recentred_gap", &OptimiserReading::recentred,
+                "gap of the recentred method after every iteration from 0");
     }
     at.write("spectrum", optimiser.spectrum,
              {"1", "folded |FFT2| of P W1 of the published optimiser, first trained network", "link,bin"});
@@ -130,12 +112,7 @@ Json optimiser(const StudyData& study) {
     Json groups = Json::object();
     for (std::size_t g = 0; g < optimiser.groups.size(); ++g) {
         const std::vector<OptimiserReading>& items = optimiser.groups[g];
-        const auto of = [&](auto&& value) {
-            std::vector<double> values;
-            for (const OptimiserReading& item : items)
-                values.push_back(static_cast<double>(value(item)));
-            return spread(values);
-        };
+        const auto of = [&](auto&& value) { return spread(numbers_of(items, value)); };
         if (!items.empty())
             groups[study.groups[g].name] = {
                 {"gap", of([](const OptimiserReading& r) { return r.gap; })},

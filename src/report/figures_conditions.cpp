@@ -1,4 +1,4 @@
-// What the figures of the tasks other than DEER share.
+// What the figures of tasks with conditions share.
 #include <algorithm>
 
 #include "descrambler/error.hpp"
@@ -40,8 +40,7 @@ Figure loss_figure(const Study& study, const Summary& summary) {
         .absent = ""};
     const Index conditions = std::ssize(summary.conditions);
     const std::vector<double> iteration = study.array("training/iteration", {-1}).values;
-    const bool root_mean =
-        summary.task == "relaxometry" && summary.configuration.find("loss = \"rmse\"") != std::string::npos;
+    const bool root_mean = summary.configuration.find("loss = \"rmse\"") != std::string::npos;
     for (Index c = 0; c < conditions; ++c) {
         Panel panel{.title = summary.conditions[static_cast<std::size_t>(c)].words,
                     .x = axis("iteration"),
@@ -67,14 +66,10 @@ Figure loss_figure(const Study& study, const Summary& summary) {
 
 }  // namespace
 
-void add_task_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures) {
+void add_loss_figure(const Study& study, const Summary& summary, std::vector<Figure>& figures) {
     if (summary.conditions.empty())
         throw InputError(study.root().path() + ": summary.json names no conditions");
     figures.push_back(loss_figure(study, summary));
-    if (summary.task == "relaxometry")
-        add_relaxometry_figures(study, summary, figures);
-    else
-        add_bandpass_figures(study, summary, figures);
 }
 
 }  // namespace descrambler

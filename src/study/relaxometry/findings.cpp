@@ -2,8 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "study/study_steps.hpp"
-#include "study/task_findings.hpp"
+#include "study/relaxometry/relaxometry_study.hpp"
 
 namespace descrambler {
 
@@ -13,32 +12,14 @@ double worse_half(const Matrix<double>& of_halves, Index vector) {
     return std::min(of_halves(0, vector), of_halves(1, vector));
 }
 
-void read_group(StudyGroup& group, Index conditions, const StudyConfig& config, int threads) {
-    const Index count = std::ssize(group.networks);
-    group.biexponential.resize(group.networks.size());
-    group.readings.resize(group.networks.size());
-    parallel_items(count, threads, [&](Index i, Backend<double>& on) {
-        group.biexponential[static_cast<std::size_t>(i)] =
-            read_biexponential(on, group.networks[static_cast<std::size_t>(i)]);
-    });
-    for (Index i = 0; i < count; ++i) {
-        const std::string of = condition_name(config.relaxometry, i / (count / conditions));
-        const BiexponentialReading& reading = group.biexponential[static_cast<std::size_t>(i)];
-        auto& extras = group.readings[static_cast<std::size_t>(i)].extras;
-        // white noise around two exponentials would leave 1/5
-        const double before = 1 - worse_half(reading.r2, 0), after = 1 - worse_half(reading.smoothed_r2, 0);
-        extras["misfit_after_smoothing_" + of] = before > 0 ? after / before : 0;
-    }
-}
-
 const CurveScore& score(const std::vector<CurveScore>& scores, const std::string& name) {
     return *std::find_if(scores.begin(), scores.end(), [&](const CurveScore& s) { return s.name == name; });
 }
 
 class Rows {
 public:
-    explicit Rows(StudyData& study)
-        : study_(study), conditions_(condition_count(study.config.relaxometry)), data_(study.config.relaxometry) {}
+    Rows(StudyData& study, const RelaxometryStudy& own)
+        : study_(study), own_(own), data_(own.recipe()), conditions_(condition_count(data_)) {}
 
     void add(Index condition) {
         c_ = condition;
@@ -46,7 +27,7 @@ public:
         biexponential();
         sign_changes();
     }
-    // One row a condition of (ND,Reg) that has its (ND,ND) beside it.
+    // One row a condition of (ND,Reg) that has its (ND,ND) with it.
     void add_comparisons() {
         for (c_ = 0; c_ < conditions_; ++c_)
             for (Index other = 0; other < conditions_; ++other) {
@@ -61,14 +42,14 @@ public:
 private:
     // One value a network of a group, for the condition at hand.
     template <class F>
-    [[nodiscard]] std::vector<double> values(const char* group, Index condition, const F& value) const {
+    [[nodiscard]] std::vector<double> values(GroupKind group, Index condition, const F& value) const {
         std::vector<double> result;
-        for (const BiexponentialReading& reading : part_of(study_.group(group)->biexponential, condition, conditions_))
+        for (const BiexponentialReading& reading : part_of(own_.readings(group).biexponential, condition, conditions_))
             result.push_back(value(reading));
         return result;
     }
-    [[nodiscard]] std::vector<double> errors(const char* group, Index condition) const {
-        return part_of(study_.group(group)->error_ms, condition, conditions_);
+    [[nodiscard]] std::vector<double> errors(GroupKind group, Index condition) const {
+        return part_of(own_.readings(group).error_ms, condition, conditions_);
     }
     void push(FindingRow row, bool reproduced, bool discriminating) {
         study_.findings.push_back(judged(std::move(row), reproduced, discriminating));
@@ -80,8 +61,8 @@ private:
         FindingRow row{.name = named("error_ms"),
                        .unit = "ms",
                        .claim = "The network reads both relaxation times from the trace; " + words() + "."};
-        fill_groups(row, [&](const char* group) { return errors(group, c_); });
-        const double mean = study_.task.predict_the_mean_ms[static_cast<std::size_t>(c_)];
+        fill_groups(row, [&](GroupKind group) { return errors(group, c_); });
+        const double mean = own_.predict_the_mean_ms()[static_cast<std::size_t>(c_)];
         row.reading = "Root mean square error " + number_words(median_of(row.raw)) +
                       " ms; always answering with the mean times makes " + number_words(mean) + " ms";
         const auto near_mean = [&](const std::vector<double>& control) { return median_of(control) >= 0.95 * mean; };
@@ -96,17 +77,17 @@ private:
                            "The first right singular vector of layer 1 is a sum of two exponentials on each half "
                            "of the input; " +
                            words() + "."};
-        fill_groups(row, [&](const char* group) {
+        fill_groups(row, [&](GroupKind group) {
             return values(group, c_, [](const BiexponentialReading& r) { return worse_half(r.r2, 0); });
         });
         const auto half = [&](Index h) {
             return number_words(
-                median_of(values("trained", c_, [&](const BiexponentialReading& r) { return r.r2(h, 0); })));
+                median_of(values(GroupKind::trained, c_, [&](const BiexponentialReading& r) { return r.r2(h, 0); })));
         };
         constexpr double figure = 0.75, untrained_most = 0.15;
-        const double dct = score(study_.task.curves, "DCT vector 1").r2.front(),
-                     pca = study_.task.components[static_cast<std::size_t>(c_)].front().r2.front(),
-                     walk = median_of(score(study_.task.curves, "random walk").r2);
+        const double dct = score(own_.curves(), "DCT vector 1").r2.front(),
+                     pca = own_.components()[static_cast<std::size_t>(c_)].front().r2.front(),
+                     walk = median_of(score(own_.curves(), "random walk").r2);
         const bool specific = dct < figure && pca < figure && walk < figure;
         row.reading = "R² of the best two exponentials: " + half(0) + " on the first half and " + half(1) +
                       " on the second; the smaller counts. Curves that no network has seen: " + number_words(dct) +
@@ -123,7 +104,7 @@ private:
             .name = named("sign_changes_v1"),
             .unit = "1",
             .claim = "It changes sign at most once on each half, as a sum of two exponentials must; " + words() + "."};
-        fill_groups(row, [&](const char* group) {
+        fill_groups(row, [&](GroupKind group) {
             return values(group, c_, [](const BiexponentialReading& r) {
                 return std::max(r.sign_changes(0, 0), r.sign_changes(1, 0));
             });
@@ -139,18 +120,18 @@ private:
         FindingRow row{.name = named("reg_gain"),
                        .unit = "%",
                        .claim = "The fitted track makes the network 5 to 10 % more accurate; " + words() + "."};
-        fill_groups(row, [&](const char* group) {
+        fill_groups(row, [&](GroupKind group) {
             std::vector<double> gain;
             const std::vector<double> without = errors(group, other);
             for (const double with : errors(group, c_))
                 gain.push_back(100 * (1 - with / median_of(without)));
             return gain;
         });
-        const std::vector<double> without = errors("trained", other);
+        const std::vector<double> without = errors(GroupKind::trained, other);
         const Spread spread = spread_of(without);
-        row.reading = "Error " + number_words(median_of(errors("trained", c_))) + " ms with the fitted track, " +
-                      number_words(spread.median) + " ms (" + number_words(spread.min) + " to " +
-                      number_words(spread.max) + ") with the noisy one twice; the same traces and noise";
+        row.reading = "Error " + number_words(median_of(errors(GroupKind::trained, c_))) +
+                      " ms with the fitted track, " + number_words(spread.median) + " ms (" + number_words(spread.min) +
+                      " to " + number_words(spread.max) + ") with the noisy one twice; the same traces and noise";
         push(std::move(row), median_of(row.raw) >= 5, median_of(row.untrained) < 5 && median_of(row.shuffled) < 5);
     }
 
@@ -160,52 +141,33 @@ private:
             .unit = "1",
             .claim = "With the fitted track the first vector has different shapes on the two halves; " + words() + "."};
         const auto likeness = [](const BiexponentialReading& r) { return r.half_likeness; };
-        fill_groups(row, [&](const char* group) { return values(group, c_, likeness); });
-        const std::vector<double> same = values("trained", other, likeness);
+        fill_groups(row, [&](GroupKind group) { return values(group, c_, likeness); });
+        const std::vector<double> same = values(GroupKind::trained, other, likeness);
         constexpr double figure = 0.95;
         row.reading = "|Cosine| between the halves: " + number_words(median_of(row.raw)) +
                       "; with the noisy track twice " + number_words(median_of(same)) +
                       ", where both halves see the same numbers";
         // and every (ND,Reg) network of a group is below every (ND,ND) one of it: random halves are unlike in both
-        const auto apart = [&](const char* group) {
+        const auto apart = [&](GroupKind group) {
             const std::vector<double> with = values(group, c_, likeness), without = values(group, other, likeness);
             return median_of(with) <= figure && spread_of(with).max < spread_of(without).min;
         };
         const bool measured = !row.untrained.empty() && !row.shuffled.empty();
-        push(std::move(row), apart("trained"), measured && !apart("untrained") && !apart("shuffled"));
+        push(std::move(row), apart(GroupKind::trained),
+             measured && !apart(GroupKind::untrained) && !apart(GroupKind::shuffled));
     }
 
     StudyData& study_;
-    Index conditions_, c_ = 0;
+    const RelaxometryStudy& own_;
     const Relaxometry& data_;
+    Index conditions_, c_ = 0;
 };
 
 }  // namespace
 
-std::string condition_words(const Relaxometry& data, Index condition) {
-    const RelaxometryCondition c = condition_of(data, condition);
-    return std::string(c.track == Track::nd_nd ? "(ND,ND)" : "(ND,Reg)") + ", SNR " + number_words(c.snr);
-}
-
-void read_relaxometry_findings(StudyData& study, std::span<const TaskLibrary> library,
-                               std::span<const TaskLibrary> /*validation*/, int threads) {
-    const StudyConfig& config = study.config;
-    const Index conditions = condition_count(config.relaxometry), points = config.relaxometry.points;
-    for (StudyGroup& group : study.groups)
-        if (!group.networks.empty())
-            read_group(group, conditions, config, threads);
-    study.task.axis = make_relaxometry_tables<double>(config.relaxometry).time_ms;
-    study.task.curves = generic_curve_scores(points, config.seed);
-    const std::unique_ptr<Backend<double>> on = make_cpu_backend<double>(threads);
-    for (Index c = 0; c < conditions; ++c) {
-        const Matrix<double>& input = library[static_cast<std::size_t>(c)].input;
-        Matrix<double> traces(points, input.cols());  // the noisy track
-        for (Index j = 0; j < input.cols(); ++j)
-            std::copy_n(input.column(j).begin(), points, traces.column(j).begin());
-        study.task.components.push_back(principal_component_scores(*on, traces));
-    }
-    Rows rows(study);
-    for (Index c = 0; c < conditions; ++c)
+void RelaxometryStudy::add_findings(StudyData& study) const {
+    Rows rows(study, *this);
+    for (Index c = 0; c < condition_count(recipe_); ++c)
         rows.add(c);
     rows.add_comparisons();
 }

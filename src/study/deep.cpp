@@ -1,4 +1,4 @@
-// Networks with more than one hidden layer, layer by layer, with every control beside the ensemble.
+// Networks with more than one hidden layer, layer by layer, together with every control.
 #include <algorithm>
 
 #include "analysis/deer/deep_findings.hpp"
@@ -55,15 +55,6 @@ void read_taps(StudyData& study, const Matrix<double>& mean, int threads) {
     }
 }
 
-// The smoothness solution of a tap, where the group has it.
-const StudyLayer* solution_of(const StudyGroup& group, Index layer, Tap tap) {
-    for (const StudyLayer& found : group.layers)
-        if (found.request.tap.at.layer == layer && found.request.tap.at.side == tap &&
-            found.request.criterion == Criterion::smoothness)
-            return &found;
-    return nullptr;
-}
-
 void read_layers(StudyData& study, int threads) {
     const std::vector<DenseLayer>& shape = study.trained().networks.front().layers;
     for (Index k = 1; k <= std::ssize(shape); ++k) {
@@ -81,8 +72,8 @@ void read_layers(StudyData& study, int threads) {
             layer.embeddings.emplace_back();
             if (!inner || group.networks.empty())
                 continue;
-            const StudyLayer &after = *solution_of(group, k - 1, Tap::after),
-                             &before = *solution_of(group, k, Tap::before);
+            const StudyLayer &after = group.layer(k - 1, Tap::after, Criterion::smoothness),
+                             &before = group.layer(k, Tap::before, Criterion::smoothness);
             layer.embeddings.back() = over_networks<Embedding>(group, threads, [&](Backend<double>& on, std::size_t i) {
                 return read_embedding(on, out, in, group.networks[i].layers[k - 1].weight,
                                       before.networks[i].solution.P, after.networks[i].solution.P);
@@ -94,26 +85,9 @@ void read_layers(StudyData& study, int threads) {
 
 }  // namespace
 
-bool is_deep(const StudyConfig& config) {
-    return config.task == Task::deer && config.hidden.size() > 1;
-}
-
-// What is read from traces and distances needs enough of both.
-bool deep_findings_apply(const StudyConfig& config) {
-    return is_deep(config) && config.data.times >= 64 && config.data.distances >= 32 && config.hidden.front() >= 16 &&
-           config.hidden.back() >= 16;
-}
-
-void read_deep(StudyData& study, const FindingsLibrary& library, int threads) {
-    read_taps(study, column_mean(library.input), threads);
+void read_deep(StudyData& study, const Matrix<double>& library_mean, int threads) {
+    read_taps(study, library_mean, threads);
     read_layers(study, threads);
-    if (deep_findings_apply(study.config))
-        for (StudyGroup& group : study.groups)
-            group.readings = over_networks<NetworkReading>(group, threads, [&](Backend<double>& on, std::size_t i) {
-                const bool drawn = study.config.stencil == StencilKind::fourier2;
-                return read_deep_findings(on, study.tables, library, group.networks[i],
-                                          drawn ? &group.layers.front().networks[i].solution : nullptr);
-            });
 }
 
 }  // namespace descrambler

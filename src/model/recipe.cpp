@@ -1,0 +1,80 @@
+#include "descrambler/recipe.hpp"
+
+#include <algorithm>
+
+namespace descrambler {
+
+namespace {
+
+constexpr Index longest_list = 1024;
+
+template <class... F>
+struct Overloaded : F... {
+    using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+double as_number(const Value& value) {
+    return std::holds_alternative<std::int64_t>(value) ? static_cast<double>(std::get<std::int64_t>(value))
+                                                       : std::get<double>(value);
+}
+
+bool is_number(const Value& value) {
+    return std::holds_alternative<std::int64_t>(value) || std::holds_alternative<double>(value);
+}
+
+}  // namespace
+
+const Value* Recipe::find(std::string_view name) const {
+    for (const Entry& entry : entries)
+        if (entry.name == name)
+            return &entry.value;
+    return nullptr;
+}
+
+bool Recipe::operator==(const Recipe& other) const {
+    return entries.size() == other.entries.size() && std::ranges::all_of(entries, [&](const Entry& entry) {
+               const Value* found = other.find(entry.name);
+               return found != nullptr &&
+                      (is_number(entry.value) && is_number(*found) ? as_number(entry.value) == as_number(*found)
+                                                                   : entry.value == *found);
+           });
+}
+
+void write_recipe(const Hdf5Group& input, const Recipe& recipe) {
+    for (const auto& [name, value, label] : recipe.entries)
+        std::visit(Overloaded{[](std::monostate) {},
+                              [&](bool flag) { input.attribute("", name, static_cast<std::int64_t>(flag)); },
+                              [&](std::int64_t number) { input.attribute("", name, number); },
+                              [&](double number) { input.attribute("", name, number); },
+                              [&](const std::string& text) { input.attribute("", name, text); },
+                              [&](const std::vector<std::string>& texts) { input.write_text(name, texts, label); },
+                              [&](const auto& numbers) { input.write(name, numbers, label); }},
+                   value);
+}
+
+Recipe read_recipe(const Hdf5Group& input) {
+    Recipe recipe{.entries = {}, .where = input.path()};
+    for (const std::string& name : input.attributes()) {
+        if (name == "seed")
+            continue;
+        Value value;
+        if (input.is_text_attribute(name))
+            value = input.text_attribute("", name);
+        else
+            value = input.number_attribute("", name);
+        recipe.entries.push_back({name, std::move(value), {}});
+    }
+    for (const std::string& name : input.datasets()) {
+        Value value;
+        if (input.is_text(name))
+            value = input.read_text(name);
+        else
+            value = input.read_vector<double>(name, longest_list);
+        recipe.entries.push_back({name, std::move(value), {}});
+    }
+    return recipe;
+}
+
+}  // namespace descrambler
