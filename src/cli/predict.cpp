@@ -22,12 +22,13 @@ Command add_predict(CLI::App& app, const Process& process) {
         ->capture_default_str();
     o->common.process = process;
     o->common.add_to(*command);
+    o->common.add_force(*command);
     return [o] {
         const TimeUnit unit = o->unit == "ns"   ? TimeUnit::nanosecond
                               : o->unit == "us" ? TimeUnit::microsecond
                                                 : TimeUnit::automatic;
         const std::vector<std::string> results =
-            predict_files(o->ensemble, o->traces, o->folder, unit, o->common.execution());
+            predict_files(o->ensemble, o->traces, o->folder, unit, o->common.execution(), o->common.force);
         nlohmann::ordered_json list = nlohmann::ordered_json::array();
         for (const std::string& result : results)
             list.push_back(nlohmann::ordered_json::parse(result));

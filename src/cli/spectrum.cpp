@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/finished.hpp"
 #include "cli/inputs.hpp"
 #include "cli/stack.hpp"
 #include "descrambler/descramble.hpp"
@@ -25,6 +26,7 @@ struct Options {
     std::optional<Index> network;
     std::optional<double> snr;
     bool exact = false;
+    CLI::App* command = nullptr;
 };
 
 // What is known of one network.
@@ -126,7 +128,8 @@ Json json_of(const Spectrum& spectrum) {
     return json;
 }
 
-void write_result(const Options& o, const std::vector<Spectrum>& results, const Json& json) {
+void write_result(const Options& o, const std::vector<Spectrum>& results, const Json& json,
+                  const std::string& asked_for) {
     Hdf5File file = Hdf5File::create(o.out);
     const Hdf5Group& root = file.root();
     std::vector<double> U, s, V, exact;
@@ -186,6 +189,7 @@ void write_result(const Options& o, const std::vector<Spectrum>& results, const 
             root.attribute("", key, value.get<double>());
     root.attribute("", "version", version());
     root.attribute("", "commit", commit());
+    root.attribute("", "request", asked_for);
     file.commit();
 }
 
@@ -229,6 +233,9 @@ void run(const Options& o) {
     if (!o.inputs.empty())
         library = add_noise(open_library(o.inputs, ensemble, o.net, o.common, execution), o.inputs, o.snr,
                             seed_of(ensemble, o.common), execution);
+    const std::string asked_for = request_text(*o.command, ensemble, library.value_or(Library()));
+    const bool again = !o.out.empty() && finished_before(o.out, asked_for, o.common),
+               reduced_again = !o.reduce.empty() && finished_before(o.reduce, asked_for, o.common);
     const TapRequest tap{.layer = o.layer, .tap = tap_from(o.tap.value_or("before"))};
     const std::vector<double> base = o.kind == "jacobian" ? library_mean(*library) : std::vector<double>();
     const RandomizedSvdOptions options{.rank = o.rank,
@@ -274,9 +281,14 @@ void run(const Options& o) {
     if (o.snr)
         json["snr"] = *o.snr;
     if (!o.out.empty())
-        write_result(o, results, json);
+        write_result(o, results, json, asked_for);
+    reduced.request = asked_for;
     if (!o.reduce.empty())
         write_ensemble(o.reduce, reduced);
+    if (again)
+        tell_made_anew(o.out, o.common);
+    if (reduced_again)
+        tell_made_anew(o.reduce, o.common);
 
     if (o.common.json) {
         if (results.size() == 1)
@@ -318,6 +330,8 @@ Command add_spectrum(CLI::App& app, const Process& process) {
     command->add_option("--out", o->out, "result (HDF5)");
     o->common.process = process;
     o->common.add_to(*command);
+    o->common.add_force(*command);
+    o->command = command;
     return [o] { run(*o); };
 }
 

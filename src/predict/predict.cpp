@@ -209,7 +209,8 @@ Prediction predict(Backend<double>& on, const Ensemble& ensemble, const DeerTabl
 }
 
 std::vector<std::string> predict_files(const std::string& path, const std::vector<std::string>& traces,
-                                       const std::filesystem::path& folder, TimeUnit unit, const Execution& execution) {
+                                       const std::filesystem::path& folder, TimeUnit unit, const Execution& execution,
+                                       bool replace) {
     const Ensemble ensemble = read_ensemble(path);
     if (!ensemble.database)
         throw InputError(path + ": /input: expected the recipe of the training data (preset, scaling, ranges)");
@@ -237,6 +238,15 @@ std::vector<std::string> predict_files(const std::string& path, const std::vecto
     else
         for (Index i = 0; i < std::ssize(prepared); ++i)
             answer(i, *device);
+    if (!replace)
+        for (const Prediction& p : predictions)
+            for (const auto& [suffix, content] : {std::pair(".json", json(p)), std::pair(".csv", csv(p))}) {
+                const std::filesystem::path file = folder / (p.stem + suffix);
+                if (std::filesystem::is_regular_file(file) && read_file(file) != content)
+                    throw InputError(
+                        file.string() +
+                        ": is there already, of another ensemble or trace: expected another --out, or --force");
+            }
     make_folder(folder);
     std::vector<std::string> texts;
     for (const Prediction& p : predictions) {

@@ -28,8 +28,10 @@ struct Prediction {
                                  const PreparedTrace& trace);
 
 // Reads every trace, then writes DIR/STEM.csv, DIR/STEM.json and DIR/STEM.svg for each. Two inputs with one STEM are
-// refused before anything is written. Returns the JSON texts, one a trace.
+// refused before anything is written, and so is a STEM.json or STEM.csv that is there with other content, unless
+// `replace`. Returns the JSON texts, one a trace.
 std::vector<std::string> predict_files(const std::string& ensemble, const std::vector<std::string>& traces,
-                                       const std::filesystem::path& folder, TimeUnit unit, const Execution& execution);
+                                       const std::filesystem::path& folder, TimeUnit unit, const Execution& execution,
+                                       bool replace = false);
 
 }  // namespace descrambler

@@ -36,6 +36,12 @@ TEST_F(CliTest, HelpTellsEveryCommand) {
     }
 }
 
+TEST_F(CliTest, HelpIsACommandToo) {
+    EXPECT_EQ(run({"help"}).out, run({"--help"}).out);
+    EXPECT_EQ(run({"help", "layer"}).out, run({"layer", "--help"}).out);
+    expect_refusal({"help", "fly"}, "fly");
+}
+
 TEST_F(CliTest, BadUsageIsRefusedInOneLine) {
     expect_refusal({}, "A subcommand is required");
     expect_refusal({"fly"}, "fly");
@@ -69,7 +75,7 @@ TEST_F(CliTest, InfoSpeaksJson) {
 }
 
 TEST_F(CliTest, VerifyFindsTheoryAndMeasurementAlike) {
-    const Outcome outcome = run({"verify", "--json", "--seed", "1"});
+    const Outcome outcome = run({"verify", "--json", "--quiet", "--seed", "1"});
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     EXPECT_EQ(outcome.err, "");
     const auto rows = nlohmann::json::parse(outcome.out)["rows"];
@@ -130,8 +136,19 @@ protected:
                        second = Hdf5File::open((folder / b / "study.h5").string());
         expect_same_arrays(first.root(), second.root());
     }
-    // Arguments of `study` for training only long enough that a signal meets it.
-    std::vector<std::string> slow{"--set", "training.iterations=3000", "--set", "controls.iterations=1000"};
+    // Arguments of `study` that write checkpoints all the time, with more to train after the first.
+    std::vector<std::string> slow{"--set", "training.iterations=6000",     "--set", "controls.iterations=1000",
+                                  "--set", "training.checkpoint_seconds=0"};
+    // Whether the file is there before the program ends.
+    static bool appears(const std::filesystem::path& file, pid_t child) {
+        while (!std::filesystem::exists(file)) {
+            siginfo_t ended = {};
+            if (waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid != 0)
+                return false;
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+        return true;
+    }
 };
 
 TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
@@ -206,8 +223,10 @@ TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
     EXPECT_EQ(result.root().number_attribute("gram", "samples"), 1500);
     for (const char* name : {"eta_raw", "eta", "eta_bound", "gap", "offdiagonal", "rank"})
         EXPECT_TRUE(result.root().has_attribute("", name)) << name;
-    ASSERT_EQ(
-        run({"layer", net, "--inputs", "deer:300", "--layer", "2", "--tap", "after", "--out", out, "--quiet"}).code, 0);
+    ASSERT_EQ(run({"layer", net, "--inputs", "deer:300", "--layer", "2", "--tap", "after", "--out", out, "--quiet",
+                   "--force"})
+                  .code,
+              0);
     EXPECT_EQ(Hdf5File::open(out).root().shape("descrambler"), (std::vector<Index>{2, 256, 256}));
     EXPECT_FALSE(Hdf5File::open(out).root().has("descrambled_weight"));
     expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "3", "--out", out}, "layer");
@@ -216,9 +235,9 @@ TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
     expect_refusal({"layer", net, "--inputs", "deer:0", "--layer", "1", "--out", out}, "deer:N");
     expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "1", "--stencil", "fourier1", "--out", out},
                    "fourier1");
-    expect_refusal(
-        {"layer", net, "--inputs", "deer:300", "--layer", "2", "--tap", "after", "--criterion", "joint", "--out", out},
-        "joint");
+    expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "2", "--tap", "after", "--criterion", "joint",
+                    "--out", out, "--force"},
+                   "joint");
     expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "1", "--out", net}, "another file");
     expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "1", "--out", folder.path().string()},
                    "expected a file");
@@ -260,7 +279,7 @@ protected:
         write_ensemble(plain, ensemble);
     }
     std::vector<std::string> spectrum(std::vector<std::string> more) {
-        more.insert(more.begin(), {"spectrum", net, "--layer", "2", "--rank", "7"});
+        more.insert(more.begin(), {"spectrum", net, "--layer", "2", "--rank", "7", "--force"});
         return more;
     }
     nlohmann::json result(const std::vector<std::string>& arguments) {
@@ -327,14 +346,14 @@ TEST_F(SpectrumTest, AReducedNetworkIsANetworkFile) {
     EXPECT_EQ(run({"layer", reduced, "--inputs", "deer:300", "--layer", "2", "--out", out, "--quiet"}).code, 0);
     // the inputs of a file have no truth
     write_npy(folder / "x.npy", Matrix<double>(12, 256));
-    const nlohmann::json no_truth = result({"spectrum", plain, "--layer", "1", "--rank", "3", "--reduce", reduced,
-                                            "--inputs", folder / "x.npy", "--network", "1", "--json"});
+    const nlohmann::json no_truth = result({"spectrum", plain, "--force", "--layer", "1", "--rank", "3", "--reduce",
+                                            reduced, "--inputs", folder / "x.npy", "--network", "1", "--json"});
     EXPECT_FALSE(no_truth["reduction"].contains("relative_error_before"));
 }
 
 TEST_F(SpectrumTest, NoiseAndJacobiansServeLayerToo) {
     const auto eta = [&](std::vector<std::string> more) {
-        more.insert(more.begin(), {"layer", net, "--network", "0", "--out", out, "--json"});
+        more.insert(more.begin(), {"layer", net, "--network", "0", "--out", out, "--json", "--force"});
         return result(more)["eta"].get<double>();
     };
     const double signal = eta({"--layer", "1", "--inputs", "deer:2000"});
@@ -448,7 +467,7 @@ TEST_F(StudyTest, DeeperNetworksAreReadLayerByLayer) {
 TEST_F(StudyTest, SigtermLeavesACheckpointThatResumesToTheSameBits) {
     ASSERT_EQ(run(study("whole", slow)).code, 0);
     const pid_t child = start(study("cut", slow), folder / "cut.out", folder / "cut.err");
-    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    ASSERT_TRUE(appears(folder / "cut" / "members" / "000.h5", child)) << slurp(folder / "cut.err");
     kill(child, SIGTERM);
     EXPECT_EQ(code_of(child), 85) << slurp(folder / "cut.err");
     EXPECT_FALSE(std::filesystem::exists(folder / "cut" / "study.h5"));
@@ -457,6 +476,75 @@ TEST_F(StudyTest, SigtermLeavesACheckpointThatResumesToTheSameBits) {
     const Outcome second = run(study("cut", resume));
     ASSERT_EQ(second.code, 0) << second.err;
     expect_same_study("whole", "cut");
+}
+
+// Where there is no terminal: a line when a stage begins, and nothing with --quiet.
+TEST_F(StudyTest, TellsItsProgressInPlainLines) {
+    std::vector<std::string> arguments = study("told");
+    std::erase(arguments, "--quiet");
+    const Outcome told = run(arguments);
+    ASSERT_EQ(told.code, 0) << told.err;
+    EXPECT_EQ(told.err.rfind("training: 0 %\n", 0), 0u) << told.err;
+    EXPECT_EQ(told.err.find_first_of("\r\033"), std::string::npos);
+    EXPECT_GE(std::count(told.err.begin(), told.err.end(), '\n'), 2) << told.err;
+    EXPECT_EQ(run(study("quiet")).err, "");
+}
+
+// train, layer, gram, spectrum and predict: another request is refused, the same one is told, --force replaces.
+TEST_F(StudyTest, NothingFinishedIsOverwrittenSilently) {
+    const std::string ensemble = folder / "e.h5", out = folder / "out.h5";
+    const std::vector<std::string> train{"train", config, "--out", ensemble, "--set", "training.iterations=40"};
+    const auto with = [](std::vector<std::string> arguments, std::vector<std::string> more) {
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        return arguments;
+    };
+    ASSERT_EQ(run(train).code, 0);
+    const std::string before = slurp(ensemble);
+    expect_refusal(
+        with(train, {"--set", "training.iterations=41"}),
+        "another request: 'iterations = 40', this one has 'iterations = 41': expected another --out, or --force");
+    const Outcome same = run(train);
+    EXPECT_EQ(same.code, 0);
+    EXPECT_NE(same.err.find("finished before by the same request"), std::string::npos) << same.err;
+    EXPECT_EQ(slurp(ensemble), before);
+    ASSERT_EQ(run(with(train, {"--set", "training.iterations=41", "--force"})).code, 0);
+    EXPECT_NE(slurp(ensemble), before);
+
+    for (const std::string command : {"layer", "gram", "spectrum"}) {
+        std::vector<std::string> arguments{command, ensemble, "--layer", "1", "--out", out, "--force"};
+        if (command == "spectrum")
+            arguments.insert(arguments.end(), {"--rank", "3"});
+        else
+            arguments.insert(arguments.end(), {"--inputs", "deer:300"});
+        ASSERT_EQ(run(arguments).code, 0) << command;
+        std::erase(arguments, "--force");
+        const Outcome again = run(arguments);
+        EXPECT_EQ(again.code, 0) << command;
+        EXPECT_NE(again.err.find("the same request"), std::string::npos) << command << again.err;
+        const std::string kept = slurp(out);
+        expect_refusal(with(arguments, {"--network", "1"}), "is there already, of another request");
+        EXPECT_EQ(slurp(out), kept) << command;
+        ASSERT_EQ(run(with(train, {"--set", "training.iterations=42", "--force"})).code, 0);
+        expect_refusal(arguments, "networks = 2 of digest");  // the same words, other networks
+        ASSERT_EQ(run(with(train, {"--set", "training.iterations=41", "--force"})).code, 0);
+    }
+    write_file(out, "mine");
+    expect_refusal({"layer", ensemble, "--layer", "1", "--inputs", "deer:300", "--out", out},
+                   "out.h5: is there already");
+    EXPECT_EQ(slurp(out), "mine");
+
+    std::string trace;
+    for (int i = 0; i < 60; ++i)
+        trace += std::to_string(40 * i) + " " + std::to_string(0.6 + 0.4 * std::exp(-0.01 * i * i)) + "\n";
+    const std::vector<std::string> predict{"predict", ensemble, write("trace.dat", trace), "--out",
+                                           folder / "predicted"};
+    ASSERT_EQ(run(predict).code, 0);
+    EXPECT_EQ(run(predict).code, 0);
+    ASSERT_EQ(run(with(train, {"--set", "training.iterations=43", "--force"})).code, 0);
+    const std::string kept = slurp(folder / "predicted" / "trace.json");
+    expect_refusal(predict, "trace.json: is there already");
+    EXPECT_EQ(slurp(folder / "predicted" / "trace.json"), kept);
+    EXPECT_EQ(run(with(predict, {"--force"})).code, 0);
 }
 
 TEST_F(StudyTest, MembersTrainedApartReduceToTheSameStudy) {
