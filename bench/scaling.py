@@ -156,7 +156,7 @@ def main():
 
     def gram(count, samples):
         text = run([build / "descrambler", "gram", net, "--inputs", f"deer:{samples}", "--layer", 1, "--tap", "after", "--threads",
-                    1, "--json", "--quiet", "--out", folder / "g.h5"], count)
+                    1, "--json", "--quiet", "--force", "--out", folder / "g.h5"], count)
         return json.loads(text)
 
     probe = json.loads(run([build / "descrambler_scaling_probe"], 2))

@@ -39,9 +39,19 @@ __global__ void __launch_bounds__(threads) dot_kernel(Batch<const T> x, Batch<co
     const Index begin = slice * dot_slice, end = begin + dot_slice < size ? begin + dot_slice : size;
     const T* const a = x.data + item * x.stride;
     const T* const b = y.data + item * y.stride;
+    // row and column go along: a division an element would cost more than the element
+    const Index down = threads % x.rows, across = threads / x.rows;
+    Index i = (begin + threadIdx.x) % x.rows, j = (begin + threadIdx.x) / x.rows;
     double sum = 0;
-    for (Index e = begin + threadIdx.x; e < end; e += threads)
-        sum = std::fma(static_cast<double>(a[place(x, e)]), static_cast<double>(b[place(y, e)]), sum);
+    for (Index e = begin + threadIdx.x; e < end; e += threads) {
+        sum = std::fma(static_cast<double>(a[i + j * x.ld]), static_cast<double>(b[i + j * y.ld]), sum);
+        i += down;
+        j += across;
+        if (i >= x.rows) {
+            i -= x.rows;
+            ++j;
+        }
+    }
     sum = warp_sum(sum);
     if (threadIdx.x % warp_size == 0)
         space[threadIdx.x / warp_size] = sum;

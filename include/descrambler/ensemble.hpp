@@ -18,6 +18,7 @@ struct Ensemble {
     std::optional<std::uint64_t> seed;  // of the training, /input attribute "seed"
     std::string precision = "f32";      // weights are stored as f4 or f8
     int ranks = 1;                      // that trained them
+    std::string request;                // what a command was asked for; only written
 };
 
 class Hdf5Group;

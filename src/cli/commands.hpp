@@ -26,16 +26,18 @@ struct Common {
     int threads = 0;
     std::optional<std::uint64_t> seed;
     std::string precision;  // empty: as the configuration or the file has it
-    bool json = false, quiet = false;
+    bool json = false, quiet = false, force = false;
     Process process;
 
     void add_to(CLI::App& command);
+    void add_force(CLI::App& command);  // for what writes results (finished.hpp)
     [[nodiscard]] Execution execution() const;
     [[nodiscard]] bool leads() const { return process.leads(); }
     [[nodiscard]] bool speaks() const { return leads() && !quiet; }
 };
 
-// A bar with an estimate of the time left on standard error when that is a terminal and --quiet is not given.
+// Progress on standard error unless --quiet is given, with an estimate of the time left: a bar on a terminal, elsewhere
+// a line when a stage begins and every half minute.
 [[nodiscard]] Progress progress_bar(const Common& common);
 // The same, and a stop on SIGTERM, SIGINT or SIGUSR1, for what can write a checkpoint.
 [[nodiscard]] Progress stoppable_progress(const Common& common);

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <limits>
 
 #include "cli/commands.hpp"
@@ -59,7 +58,7 @@ double part_of(double done, double total) {
     return total > 0 ? std::clamp(done / total, 0.0, 1.0) : 1.0;
 }
 
-// For the log of a batch job: a line when a stage begins, and every half minute.
+// For logs: a line when a stage begins, and every half minute.
 class Lines {
 public:
     void operator()(const std::string& stage, double done, double total) {
@@ -113,6 +112,10 @@ void Common::add_to(CLI::App& command) {
     command.add_flag("--quiet", quiet, "no progress, no messages");
 }
 
+void Common::add_force(CLI::App& command) {
+    command.add_flag("--force", force, "replace what another request has left at --out");
+}
+
 Execution Common::execution() const {
     Execution execution = Execution::on_device(device, threads);
     execution.ranks = process.ranks;
@@ -130,7 +133,7 @@ Progress progress_bar(const Common& common) {
         return progress;
     if (isatty(STDERR_FILENO) != 0)
         progress.report = Bar();
-    else if (common.process.ranks->size() > 1 || std::getenv("SLURM_JOB_ID") != nullptr)
+    else
         progress.report = Lines();
     return progress;
 }

@@ -6,12 +6,12 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/finished.hpp"
 #include "cli/inputs.hpp"
 #include "cli/stack.hpp"
 #include "descrambler/descramble.hpp"
 #include "descrambler/hdf5.hpp"
 #include "descrambler/version.hpp"
-#include "io/checksum.hpp"
 
 namespace descrambler::cli {
 
@@ -26,20 +26,6 @@ struct Options {
     bool include_bias = false, centre = false, factor = false;
     double checkpoint_seconds = 60;
 };
-
-// Which networks these are, in a line of text.
-std::string digest(const std::vector<Network>& networks) {
-    Checksum sum;
-    const auto add = [&](double x) { sum.add(x); };
-    for (const Network& network : networks)
-        for (const DenseLayer& layer : network.layers) {
-            std::ranges::for_each(layer.weight.values(), add);
-            std::ranges::for_each(layer.bias, add);
-            add(static_cast<double>(layer.activation));
-            add(layer.renorm ? 1 : 0);
-        }
-    return std::to_string(networks.size()) + " of digest " + sum.text();
-}
 
 // What decides the bits of sums over the inputs themselves. Threads and ranks do not.
 std::string fingerprint_of_inputs(const Options& o, std::uint64_t seed, const Library& inputs,
@@ -73,7 +59,7 @@ Resources largest(Communicator& ranks) {
 }
 
 void write_grams(const Options& o, Communicator& ranks, const std::vector<TapGram>& grams, const std::string& device,
-                 std::uint64_t seed) {
+                 std::uint64_t seed, const std::string& request) {
     const Index n = grams.front().gram.rows();
     std::vector<double> gram, factor, mean;
     for (const TapGram& item : grams) {
@@ -99,6 +85,7 @@ void write_grams(const Options& o, Communicator& ranks, const std::vector<TapGra
     root.attribute("", "seed", static_cast<std::int64_t>(seed));
     root.attribute("", "device", device);
     root.attribute("", "ranks", static_cast<std::int64_t>(ranks.size()));
+    root.attribute("", "request", request);
     root.attribute("", "version", version());
     root.attribute("", "commit", commit());
     file.commit();
@@ -124,10 +111,17 @@ void run(const Options& o) {
     const TapRequest request{.at = {o.layer, tap_from(o.tap)}, .include_bias = o.include_bias, .centre = o.centre};
     together(ranks, [&] { check_tap(ensemble.networks, request, inputs); });  // all refuse it: one speaks
     streaming.fingerprint = fingerprint_of_inputs(o, seed, inputs, device);
+    const std::string asked_for = fingerprint(o, ensemble, streaming.fingerprint);
+    if (finished_before(o.out, asked_for, o.common)) {  // perhaps by a job that was killed just afterwards
+        if (o.common.leads())
+            std::filesystem::remove_all(streaming.checkpoints);
+        tell_finished(o.out, o.common);
+        return;
+    }
     const Library library = add_noise(inputs, o.inputs, o.snr, seed, execution, streaming);
-    streaming.fingerprint = fingerprint(o, ensemble, streaming.fingerprint);
+    streaming.fingerprint = asked_for;
     const std::vector<TapGram> grams = tap_grams(ensemble.networks, request, library, execution, streaming);
-    write_grams(o, ranks, grams, device, seed);
+    write_grams(o, ranks, grams, device, seed, asked_for);
     const Resources most = largest(ranks);
     if (!o.common.leads())
         return;
@@ -194,6 +188,7 @@ Command add_gram(CLI::App& app, const Process& process) {
     command->add_option("--out", o->out, "result (HDF5): gram, mean, factor if wanted")->required();
     o->common.process = process;
     o->common.add_to(*command);
+    o->common.add_force(*command);
     return [o] { run(*o); };
 }
 

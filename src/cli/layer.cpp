@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/finished.hpp"
 #include "cli/inputs.hpp"
 #include "descrambler/descramble.hpp"
 #include "descrambler/hdf5.hpp"
@@ -27,6 +28,7 @@ struct Options {
     double lambda = 1;
     std::optional<double> snr;
     bool include_bias = false, centre = false, jacobian = false, check_gradient = false, representable = false;
+    CLI::App* command = nullptr;
 };
 
 bool is_file(const std::string& name, const std::string& suffix) {
@@ -186,7 +188,8 @@ void print(const Options& o, const std::vector<Descrambling>& results) {
     }
 }
 
-void write(const Options& o, const DescrambleRequest& request, const std::vector<Descrambling>& results) {
+void write(const Options& o, const DescrambleRequest& request, const std::vector<Descrambling>& results,
+           const std::string& asked_for) {
     const std::string method = results.front().solution.method;
 
     Hdf5File file = Hdf5File::create(o.out);
@@ -253,6 +256,7 @@ void write(const Options& o, const DescrambleRequest& request, const std::vector
         root.attribute("", "snr", *o.snr);
         json["snr"] = *o.snr;
     }
+    root.attribute("", "request", asked_for);
     root.attribute("", "version", version());
     root.attribute("", "commit", commit());
     file.commit();
@@ -281,12 +285,16 @@ void run(const Options& o) {
     if (!no_inputs)
         library = add_noise(open_library(o.inputs, ensemble, o.net, o.common, execution), o.inputs, o.snr,
                             seed_of(ensemble, o.common), execution);
+    const std::string asked_for = request_text(*o.command, ensemble, library);
+    const bool again = finished_before(o.out, asked_for, o.common);
     // the ranks share the library; what follows from its sums is the same on all of them
     const std::vector<Descrambling> results = descramble(ensemble.networks, library, request, execution);
     together(ranks, [&] {
         if (o.common.leads())
-            write(o, request, results);
+            write(o, request, results, asked_for);
     });
+    if (again)
+        tell_made_anew(o.out, o.common);
 }
 
 }  // namespace
@@ -344,6 +352,8 @@ Command add_layer(CLI::App& app, const Process& process) {
     command->add_option("--out", o->out, "result (HDF5)")->required();
     o->common.process = process;
     o->common.add_to(*command);
+    o->common.add_force(*command);
+    o->command = command;
     return [o] { run(*o); };
 }
 

@@ -1,9 +1,11 @@
 // descrambler: finds out how a trained neural network computes.
 // Exit codes: 0 done; 1 failed; 2 bad usage or bad input; 85 stopped after a checkpoint, run again to go on.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "cli/build_id.hpp"
 #include "cli/commands.hpp"
@@ -59,6 +61,15 @@ int run(int argc, char** argv, const cli::Process& process) {
                       {"spectrum", cli::add_spectrum(app, process)}, {"predict", cli::add_predict(app, process)},
                       {"report", cli::add_report(app, process)},     {"verify", cli::add_verify(app, process)},
                       {"info", cli::add_info(app, process)}};
+    std::vector<char*> words(argv, argv + argc);
+    std::string help = "--help";
+    if (argc > 1 && argv[1] == std::string("help")) {  // help COMMAND is COMMAND --help
+        words.erase(words.begin() + 1);
+        words.resize(std::min<std::size_t>(words.size(), 2));
+        words.push_back(help.data());
+    }
+    argc = static_cast<int>(words.size());
+    argv = words.data();
     if (argc > 1 && argv[1][0] != '-' && !commands.contains(argv[1]))
         return fail_all(2, "unknown command '" + std::string(argv[1]) +
                                "': expected study, train, layer, gram, spectrum, predict, report, verify or info");

@@ -46,6 +46,16 @@ std::string text_of(const Json& json) {
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+// Throws InputError where the folder holds a result of this stem with other numbers.
+void refuse_other(const std::filesystem::path& folder, const Prediction& p) {
+    for (const auto& [suffix, content] : {std::pair(".json", text_of(json_of(p))), std::pair(".csv", csv(p))}) {
+        const std::filesystem::path file = folder / (p.stem + suffix);
+        if (std::filesystem::is_regular_file(file) && read_file(file) != content)
+            throw InputError(file.string() +
+                             ": is there already, of another ensemble or trace: expected another --out, or --force");
+    }
+}
+
 // STEM.csv, STEM.json and STEM.svg.
 void write_prediction(const std::filesystem::path& folder, const Prediction& p, const Json& json) {
     PredictionFigure figure;
@@ -92,11 +102,15 @@ Command add_predict(CLI::App& app, const Process& process) {
         ->capture_default_str();
     o->common.process = process;
     o->common.add_to(*command);
+    o->common.add_force(*command);
     return [o] {
         const TimeUnit unit = o->unit == "ns"   ? TimeUnit::nanosecond
                               : o->unit == "us" ? TimeUnit::microsecond
                                                 : TimeUnit::automatic;
         const std::vector<Prediction> predictions = predict_files(o->ensemble, o->traces, unit, o->common.execution());
+        if (!o->common.force)
+            for (const Prediction& p : predictions)
+                refuse_other(o->folder, p);
         make_folder(o->folder);
         Json list = Json::array();
         for (const Prediction& p : predictions) {

@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/finished.hpp"
 #include "cli/inputs.hpp"
 #include "cli/stack.hpp"
 #include "descrambler/descramble.hpp"
@@ -25,6 +26,7 @@ struct Options {
     std::optional<Index> network;
     std::optional<double> snr;
     bool exact = false;
+    CLI::App* command = nullptr;
 };
 
 // What is known of one network.
@@ -126,7 +128,8 @@ Json json_of(const Spectrum& spectrum) {
     return json;
 }
 
-void write_result(const Options& o, const std::vector<Spectrum>& results, const Json& json) {
+void write_result(const Options& o, const std::vector<Spectrum>& results, const Json& json,
+                  const std::string& asked_for) {
     Hdf5File file = Hdf5File::create(o.out);
     const Hdf5Group& root = file.root();
     std::vector<double> U, s, V, exact;
@@ -186,6 +189,7 @@ void write_result(const Options& o, const std::vector<Spectrum>& results, const 
             root.attribute("", key, value.get<double>());
     root.attribute("", "version", version());
     root.attribute("", "commit", commit());
+    root.attribute("", "request", asked_for);
     file.commit();
 }
 
@@ -216,6 +220,30 @@ void print(const Options& o, const Spectrum& r, std::size_t number, Index rows, 
                     r.cost->after->mean, r.cost->before->mean, r.cost->after->median, r.cost->before->median);
 }
 
+// What was asked for, as it is printed and stored.
+Json request_json(const Options& o, Index sketch, Index rows, Index cols, std::uint64_t seed,
+                  const std::optional<Library>& library, const TapRequest& tap) {
+    Json json{{"net", o.net},
+              {"operator", o.kind},
+              {"layer", o.layer},
+              {"rank", o.rank},
+              {"rows", rows},
+              {"cols", cols},
+              {"oversampling", o.oversampling},
+              {"power_iterations", o.power_iterations},
+              {"sketch", sketch},
+              {"seed", seed}};
+    if (o.kind != "weight")
+        json["tap"] = to_string(tap.at.side);
+    if (library) {
+        json["inputs"] = o.inputs;
+        json["samples"] = library->samples;
+    }
+    if (o.snr)
+        json["snr"] = *o.snr;
+    return json;
+}
+
 void run(const Options& o) {
     check(o);
     const Execution execution = o.common.execution();
@@ -231,6 +259,9 @@ void run(const Options& o) {
     if (!o.inputs.empty())
         library = add_noise(open_library(o.inputs, ensemble, o.net, o.common, execution), o.inputs, o.snr,
                             seed_of(ensemble, o.common), execution);
+    const std::string asked_for = request_text(*o.command, ensemble, library.value_or(Library()));
+    const bool again = !o.out.empty() && finished_before(o.out, asked_for, o.common),
+               reduced_again = !o.reduce.empty() && finished_before(o.reduce, asked_for, o.common);
     const TapRequest tap{.at = {o.layer, tap_from(o.tap.value_or("before"))}};
     const std::vector<double> base = o.kind == "jacobian" ? library_mean(*library, here) : std::vector<double>();
     const RandomizedSvdOptions options{.rank = o.rank,
@@ -257,30 +288,19 @@ void run(const Options& o) {
         results.push_back(std::move(result));
     }
 
-    Json json{{"net", o.net},
-              {"operator", o.kind},
-              {"layer", o.layer},
-              {"rank", o.rank},
-              {"rows", rows},
-              {"cols", cols},
-              {"oversampling", o.oversampling},
-              {"power_iterations", o.power_iterations},
-              {"sketch", results.front().found.sketch},
-              {"seed", options.seed}};
-    if (o.kind != "weight")
-        json["tap"] = to_string(tap.at.side);
-    if (library) {
-        json["inputs"] = o.inputs;
-        json["samples"] = library->samples;
-    }
-    if (o.snr)
-        json["snr"] = *o.snr;
+    const Json asked = request_json(o, results.front().found.sketch, rows, cols, options.seed, library, tap);
     if (!o.out.empty())
-        write_result(o, results, json);
+        write_result(o, results, asked, asked_for);
+    reduced.request = asked_for;
     if (!o.reduce.empty())
         write_ensemble(o.reduce, reduced);
+    if (again)
+        tell_made_anew(o.out, o.common);
+    if (reduced_again)
+        tell_made_anew(o.reduce, o.common);
 
     if (o.common.json) {
+        Json json = asked;
         if (results.size() == 1)
             json.update(json_of(results.front()));
         else
@@ -320,6 +340,8 @@ Command add_spectrum(CLI::App& app, const Process& process) {
     command->add_option("--out", o->out, "result (HDF5)");
     o->common.process = process;
     o->common.add_to(*command);
+    o->common.add_force(*command);
+    o->command = command;
     return [o] { run(*o); };
 }
 

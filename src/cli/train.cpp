@@ -1,7 +1,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "cli/commands.hpp"
+#include "cli/finished.hpp"
 #include "descrambler/ensemble.hpp"
 #include "descrambler/files.hpp"
 #include "study/config.hpp"
@@ -23,6 +23,7 @@ Command add_train(CLI::App& app, const Process& process) {
         ->take_all();
     o->common.process = process;
     o->common.add_to(*command);
+    o->common.add_force(*command);
     return [o] {
         Communicator& ranks = *o->common.process.ranks;
         const Progress progress = stoppable_progress(o->common);
@@ -39,9 +40,19 @@ Command add_train(CLI::App& app, const Process& process) {
                 config.precision = o->common.precision;
             config.untrained = config.shuffled = config.no_decay = 0;
             members = study_members(config);
+            if (o->common.leads())
+                check_output(o->out);
+        });
+        const std::string asked_for = "command = train\n" + to_toml(config);
+        if (finished_before(o->out, asked_for, o->common)) {  // perhaps by a job that was killed just afterwards
+            if (o->common.leads())
+                std::filesystem::remove_all(folder);
+            tell_finished(o->out, o->common);
+            return;
+        }
+        together(ranks, [&] {
             if (!o->common.leads())
                 return;
-            check_output(o->out);
             make_folder(folder);
             resume_members(members, folder, config, device, progress.warn);
         });
@@ -59,6 +70,7 @@ Command add_train(CLI::App& app, const Process& process) {
             ensemble.seed = config.seed;
             ensemble.precision = config.precision;
             ensemble.ranks = ranks.size();
+            ensemble.request = asked_for;
             write_ensemble(o->out, ensemble);
             std::filesystem::remove_all(folder);
             end_progress();

@@ -101,6 +101,8 @@ void write_ensemble(const std::string& path, const Ensemble& ensemble) {
         if (ensemble.seed)
             input.attribute("", "seed", static_cast<std::int64_t>(*ensemble.seed));
     }
+    if (!ensemble.request.empty())
+        file.root().attribute("", "request", ensemble.request);
     file.root().attribute("", "precision", ensemble.precision);
     file.root().attribute("", "ranks", static_cast<std::int64_t>(ensemble.ranks));
     file.commit();

@@ -37,6 +37,12 @@ TEST_F(CliTest, HelpTellsEveryCommand) {
     }
 }
 
+TEST_F(CliTest, HelpIsACommandToo) {
+    EXPECT_EQ(run({"help"}).out, run({"--help"}).out);
+    EXPECT_EQ(run({"help", "layer"}).out, run({"layer", "--help"}).out);
+    expect_refusal({"help", "fly"}, "fly");
+}
+
 TEST_F(CliTest, BadUsageIsRefusedInOneLine) {
     expect_refusal({}, "A subcommand is required");
     expect_refusal({"fly"}, "fly");
@@ -70,7 +76,7 @@ TEST_F(CliTest, InfoSpeaksJson) {
 }
 
 TEST_F(CliTest, VerifyFindsTheoryAndMeasurementAlike) {
-    const Outcome outcome = run({"verify", "--json", "--seed", "1"});
+    const Outcome outcome = run({"verify", "--json", "--quiet", "--seed", "1"});
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     EXPECT_EQ(outcome.err, "");
     const auto rows = nlohmann::json::parse(outcome.out)["rows"];
@@ -131,8 +137,19 @@ protected:
                        second = Hdf5File::open((folder / b / "study.h5").string());
         expect_same_arrays(first.root(), second.root());
     }
-    // Arguments of `study` for training only long enough that a signal meets it.
-    std::vector<std::string> slow{"--set", "training.iterations=3000", "--set", "controls.iterations=1000"};
+    // Arguments of `study` that write checkpoints all the time, with more to train after the first.
+    std::vector<std::string> slow{"--set", "training.iterations=6000",     "--set", "controls.iterations=1000",
+                                  "--set", "training.checkpoint_seconds=0"};
+    // Whether the file is there before the program ends.
+    static bool appears(const std::filesystem::path& file, pid_t child) {
+        while (!std::filesystem::exists(file)) {
+            siginfo_t ended = {};
+            if (waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid != 0)
+                return false;
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+        return true;
+    }
 };
 
 TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
@@ -194,8 +211,10 @@ TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
     // a study's folder is not overwritten by accident, and its report can be rebuilt
     expect_refusal(study("one"), "--resume");
     EXPECT_EQ(run({"report", folder / "one", "--quiet"}).code, 0);
+}
 
-    // a study is a network file
+TEST_F(StudyTest, IsANetworkFileOfLayer) {
+    ASSERT_EQ(run(study("one", {"--threads", "2"})).code, 0);
     const std::string net = folder / "one" / "study.h5", out = folder / "layer.h5";
     const Outcome layer = run({"layer", net, "--inputs", "deer:1500", "--layer", "1", "--tap", "before", "--network",
                                "1", "--out", out, "--json"});
@@ -207,8 +226,10 @@ TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
     EXPECT_EQ(result.root().number_attribute("gram", "samples"), 1500);
     for (const char* name : {"eta_raw", "eta", "eta_bound", "gap", "offdiagonal", "rank"})
         EXPECT_TRUE(result.root().has_attribute("", name)) << name;
-    ASSERT_EQ(
-        run({"layer", net, "--inputs", "deer:300", "--layer", "2", "--tap", "after", "--out", out, "--quiet"}).code, 0);
+    ASSERT_EQ(run({"layer", net, "--inputs", "deer:300", "--layer", "2", "--tap", "after", "--out", out, "--quiet",
+                   "--force"})
+                  .code,
+              0);
     EXPECT_EQ(Hdf5File::open(out).root().shape("descrambler"), (std::vector<Index>{2, 256, 256}));
     EXPECT_FALSE(Hdf5File::open(out).root().has("descrambled_weight"));
     expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "3", "--out", out}, "layer");
@@ -217,9 +238,9 @@ TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
     expect_refusal({"layer", net, "--inputs", "deer:0", "--layer", "1", "--out", out}, "deer:N");
     expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "1", "--stencil", "fourier1", "--out", out},
                    "fourier1");
-    expect_refusal(
-        {"layer", net, "--inputs", "deer:300", "--layer", "2", "--tap", "after", "--criterion", "joint", "--out", out},
-        "joint");
+    expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "2", "--tap", "after", "--criterion", "joint",
+                    "--out", out, "--force"},
+                   "joint");
     expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "1", "--out", net}, "another file");
     expect_refusal({"layer", net, "--inputs", "deer:300", "--layer", "1", "--out", folder.path().string()},
                    "expected a file");
@@ -239,168 +260,6 @@ TEST_F(StudyTest, WritesEverythingAndDoesNotDependOnThreads) {
     Matrix<double> narrow(40, 255);
     write_npy(folder / "narrow.npy", narrow);
     expect_refusal({"layer", net, "--inputs", folder / "narrow.npy", "--layer", "1", "--out", out}, "256");
-}
-
-// ---- spectrum ------------------------------------------------------------------------------------------------------
-
-// A deer network with one hidden layer of 20, untrained, and a net without a recipe.
-class SpectrumTest : public CliTest {
-protected:
-    std::string net = folder / "net.h5", plain = folder / "plain.h5", out = folder / "spectrum.h5";
-
-    void SetUp() override {
-        Ensemble ensemble;
-        ensemble.recipe = to_recipe(TaskRecipe(DeerTask{}));
-        ensemble.seed = 5;
-        ensemble.precision = "f64";
-        const std::vector<Layer> layers{{256, 20, Activation::tanh, false}, {20, 256, Activation::logistic, true}};
-        for (const std::uint64_t member : {0, 1})
-            ensemble.networks.push_back(unpack(layers, initial_parameters<double>(layers, 5, member).data()));
-        write_ensemble(net, ensemble);
-        ensemble.recipe.reset();
-        write_ensemble(plain, ensemble);
-    }
-    std::vector<std::string> spectrum(std::vector<std::string> more) {
-        more.insert(more.begin(), {"spectrum", net, "--layer", "2", "--rank", "7"});
-        return more;
-    }
-    nlohmann::json result(const std::vector<std::string>& arguments) {
-        const Outcome outcome = run(arguments);
-        EXPECT_EQ(outcome.code, 0) << outcome.err;
-        return outcome.code == 0 ? nlohmann::json::parse(outcome.out) : nlohmann::json();
-    }
-};
-
-TEST_F(SpectrumTest, EveryOperatorHasItsErrorWithinItsBound) {
-    for (const std::string kind : {"weight", "jacobian", "signals"}) {
-        std::vector<std::string> arguments = spectrum({"--operator", kind, "--network", "1", "--exact", "--json"});
-        if (kind != "weight")
-            arguments.insert(arguments.end(), {"--inputs", "deer:1500", "--tap", "after"});
-        arguments.insert(arguments.end(), {"--out", out});
-        const nlohmann::json json = result(arguments);
-        EXPECT_EQ(json["operator"], kind);
-        EXPECT_EQ(json["rows"], 256);
-        EXPECT_EQ(json["cols"], kind == "weight" ? 20 : kind == "jacobian" ? 256 : 1500);
-        EXPECT_LE(json["true_error"], json["error_bound"]) << kind;
-        EXPECT_GT(json["true_error"], 0) << kind;
-        const auto s = json["singular_values"].get<std::vector<double>>(),
-                   exact = json["exact_singular_values"].get<std::vector<double>>();
-        ASSERT_EQ(s.size(), 7u);
-        for (std::size_t i = 0; i < 7; ++i)  // found from within: not above the exact ones but for rounding
-            EXPECT_LE(s[i], exact[i] * (1 + 1e-12)) << kind << i;
-        EXPECT_LE(exact[7], json["true_error"].get<double>() * (1 + 1e-12)) << kind << ": better than the best";
-        const Hdf5File file = Hdf5File::open(out);
-        EXPECT_EQ(file.root().read_vector<double>("singular_values"), s);
-        EXPECT_EQ(file.root().shape("left_vectors"), (std::vector<Index>{256, 7}));
-        EXPECT_EQ(file.root().shape("right_vectors"), (std::vector<Index>{json["cols"].get<Index>(), 7}));
-        EXPECT_EQ(file.root().number_attribute("", "error_bound"), json["error_bound"].get<double>());
-    }
-    const nlohmann::json both = result(spectrum({"--out", out, "--json"}));
-    EXPECT_EQ(both["networks"].size(), 2u);
-    EXPECT_EQ(Hdf5File::open(out).root().shape("left_vectors"), (std::vector<Index>{2, 256, 7}));
-    const Outcome words = run(spectrum({"--out", out}));
-    EXPECT_NE(words.out.find("at most"), std::string::npos) << words.out;
-    // the bits do not depend on threads
-    const auto signals = [&](const char* threads) {
-        return result(spectrum({"--operator", "signals", "--inputs", "noise:3000", "--threads", threads, "--out", out,
-                                "--network", "0", "--json"}));
-    };
-    EXPECT_EQ(signals("1"), signals("3"));
-}
-
-TEST_F(SpectrumTest, AReducedNetworkIsANetworkFile) {
-    const std::string reduced = folder / "reduced.h5";
-    const nlohmann::json json =
-        result(spectrum({"--network", "0", "--reduce", reduced, "--inputs", "deer:1100", "--json"}));
-    const nlohmann::json& cost = json["reduction"];
-    EXPECT_GT(cost["outputs"]["median"], 0);
-    EXPECT_LE(cost["outputs"]["median"], cost["outputs"]["max"]);
-    EXPECT_TRUE(cost.contains("relative_error_before"));
-    EXPECT_GT(cost["discarded_energy"], 0);
-    EXPECT_LT(cost["discarded_energy"], 1);
-    const Ensemble ensemble = read_ensemble(reduced);
-    ASSERT_EQ(ensemble.networks.size(), 1u);
-    const std::vector<Layer> shape = shape_of(ensemble.networks.front());
-    ASSERT_EQ(shape.size(), 3u);
-    EXPECT_EQ(shape[1], (Layer{20, 7, Activation::identity, false}));
-    EXPECT_EQ(shape[2], (Layer{7, 256, Activation::logistic, true}));
-    EXPECT_EQ(ensemble.seed, 5u);  // deer:N means the same data
-    EXPECT_EQ(run({"layer", reduced, "--inputs", "deer:300", "--layer", "2", "--out", out, "--quiet"}).code, 0);
-    // the inputs of a file have no truth
-    write_npy(folder / "x.npy", Matrix<double>(12, 256));
-    const nlohmann::json no_truth = result({"spectrum", plain, "--layer", "1", "--rank", "3", "--reduce", reduced,
-                                            "--inputs", folder / "x.npy", "--network", "1", "--json"});
-    EXPECT_FALSE(no_truth["reduction"].contains("relative_error_before"));
-}
-
-TEST_F(SpectrumTest, NoiseAndJacobiansServeLayerToo) {
-    const auto eta = [&](std::vector<std::string> more) {
-        more.insert(more.begin(), {"layer", net, "--network", "0", "--out", out, "--json"});
-        return result(more)["eta"].get<double>();
-    };
-    const double signal = eta({"--layer", "1", "--inputs", "deer:2000"});
-    EXPECT_EQ(eta({"--layer", "1", "--inputs", "noise:2000"}), eta({"--layer", "1", "--inputs", "noise:2000"}));
-    EXPECT_NE(eta({"--layer", "1", "--inputs", "noise:2000"}),
-              eta({"--layer", "1", "--inputs", "noise:2000", "--seed", "6"}));
-    EXPECT_GT(eta({"--layer", "1", "--inputs", "deer:2000", "--snr", "1"}), signal);
-    EXPECT_EQ(Hdf5File::open(out).root().number_attribute("", "snr"), 1);
-    // before the first activation a network is linear: the same P up to the rounding of another factor
-    EXPECT_NEAR(eta({"--layer", "1", "--inputs", "deer:2000", "--jacobian"}) / signal, 1, 1e-9);
-    EXPECT_EQ(Hdf5File::open(out).root().number_attribute("", "jacobian"), 1);
-    EXPECT_NE(eta({"--layer", "2", "--tap", "after", "--inputs", "deer:2000", "--jacobian"}),
-              eta({"--layer", "2", "--tap", "after", "--inputs", "deer:2000"}));
-}
-
-TEST_F(SpectrumTest, RefusesWhatDoesNotFitInOneLine) {
-    const auto refused = [&](std::vector<std::string> more, const std::string& about) {
-        more.insert(more.begin(), {"spectrum", net});
-        expect_refusal(more, about);
-        EXPECT_FALSE(std::filesystem::exists(out)) << about;
-    };
-    refused({"--layer", "2", "--rank", "21", "--out", out}, "rank 21: expected 1 to 20");
-    refused({"--layer", "2", "--rank", "0", "--out", out}, "rank 0");
-    refused({"--layer", "2", "--rank", "2147483647", "--out", out}, "expected 1 to 20");
-    refused({"--layer", "2", "--rank", "99999999999999999999", "--out", out}, "--rank");
-    refused({"--layer", "3", "--rank", "2", "--out", out}, "--layer 3: out of range, expected 1 to 2");
-    refused({"--layer", "0", "--rank", "2", "--out", out}, "--layer 0");
-    refused({"--layer", "1", "--rank", "2"}, "--out");
-    refused({"--layer", "1", "--rank", "2", "--out", net}, "another file");
-    refused({"--layer", "1", "--rank", "2", "--out", out, "--network", "2"}, "--network 2");
-    refused({"--layer", "1", "--rank", "2", "--out", out, "--operator", "hessian"}, "hessian");
-    refused({"--layer", "1", "--rank", "2", "--out", out, "--operator", "signals"}, "--inputs");
-    refused({"--layer", "1", "--rank", "2", "--out", out, "--operator", "jacobian"}, "base point");
-    refused({"--layer", "1", "--rank", "2", "--out", out, "--inputs", "deer:10"}, "--inputs deer:10");
-    refused({"--layer", "1", "--rank", "2", "--out", out, "--tap", "after"}, "--tap after");
-    refused({"--layer", "1", "--rank", "2", "--out", out, "--snr", "3"}, "--snr");
-    refused({"--layer", "1", "--rank", "2", "--out", out, "--oversampling", "-1"}, "--oversampling");
-    refused({"--layer", "1", "--rank", "2", "--out", out, "--power-iterations", "-1"}, "--power-iterations");
-    const std::vector<std::string> signals{"--layer", "1", "--rank", "2", "--out", out, "--operator", "signals"};
-    const auto with = [&](std::vector<std::string> more) {
-        more.insert(more.begin(), signals.begin(), signals.end());
-        return more;
-    };
-    refused(with({"--inputs", "noise:0"}), "noise:N");
-    refused(with({"--inputs", "noise:x"}), "noise:N");
-    refused(with({"--inputs", "noise:1e15"}), "sketch");
-    refused(with({"--inputs", "noise:10", "--snr", "2"}), "noise alone");
-    refused(with({"--inputs", "deer:10", "--snr", "0"}), "--snr");
-    refused(with({"--inputs", "deer:10", "--snr", "nan"}), "--snr");
-    refused(with({"--inputs", "deer:10", "--tap", "between"}), "between");
-    refused(with({"--inputs", folder / "none.npy"}), "none.npy");
-    refused(with({"--inputs", "deer:10", "--reduce", folder / "r.h5"}), "--operator weight");
-    refused({"--layer", "1", "--rank", "2", "--reduce", folder / "r.h5"}, "--inputs");
-    refused(
-        {"--layer", "1", "--rank", "2", "--reduce", folder / "r.h5", "--out", folder / "r.h5", "--inputs", "deer:9"},
-        "another file");
-    expect_refusal({"spectrum", plain, "--layer", "1", "--rank", "2", "--operator", "signals", "--inputs", "deer:10",
-                    "--out", out},
-                   "input recipe");
-    Matrix<double> huge(2, 256);
-    std::fill(huge.values().begin(), huge.values().end(), 1e308);
-    write_npy(folder / "huge.npy", huge);
-    refused(with({"--inputs", folder / "huge.npy"}), "not finite");
-    refused(with({"--inputs", folder / "huge.npy", "--snr", "1"}), "not finite");
-    EXPECT_FALSE(std::filesystem::exists(folder / "r.h5"));
 }
 
 TEST_F(StudyTest, DeeperNetworksAreReadLayerByLayer) {
@@ -449,7 +308,7 @@ TEST_F(StudyTest, DeeperNetworksAreReadLayerByLayer) {
 TEST_F(StudyTest, SigtermLeavesACheckpointThatResumesToTheSameBits) {
     ASSERT_EQ(run(study("whole", slow)).code, 0);
     const pid_t child = start(study("cut", slow), folder / "cut.out", folder / "cut.err");
-    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    ASSERT_TRUE(appears(folder / "cut" / "members" / "000.h5", child)) << slurp(folder / "cut.err");
     kill(child, SIGTERM);
     EXPECT_EQ(code_of(child), 85) << slurp(folder / "cut.err");
     EXPECT_FALSE(std::filesystem::exists(folder / "cut" / "study.h5"));
@@ -458,6 +317,75 @@ TEST_F(StudyTest, SigtermLeavesACheckpointThatResumesToTheSameBits) {
     const Outcome second = run(study("cut", resume));
     ASSERT_EQ(second.code, 0) << second.err;
     expect_same_study("whole", "cut");
+}
+
+// Where there is no terminal: a line when a stage begins, and nothing with --quiet.
+TEST_F(StudyTest, TellsItsProgressInPlainLines) {
+    std::vector<std::string> arguments = study("told");
+    std::erase(arguments, "--quiet");
+    const Outcome told = run(arguments);
+    ASSERT_EQ(told.code, 0) << told.err;
+    EXPECT_EQ(told.err.rfind("training: 0 %\n", 0), 0u) << told.err;
+    EXPECT_EQ(told.err.find_first_of("\r\033"), std::string::npos);
+    EXPECT_GE(std::count(told.err.begin(), told.err.end(), '\n'), 2) << told.err;
+    EXPECT_EQ(run(study("quiet")).err, "");
+}
+
+// train, layer, gram, spectrum and predict: another request is refused, the same one is told, --force replaces.
+TEST_F(StudyTest, NothingFinishedIsOverwrittenSilently) {
+    const std::string ensemble = folder / "e.h5", out = folder / "out.h5";
+    const std::vector<std::string> train{"train", config, "--out", ensemble, "--set", "training.iterations=40"};
+    const auto with = [](std::vector<std::string> arguments, std::vector<std::string> more) {
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        return arguments;
+    };
+    ASSERT_EQ(run(train).code, 0);
+    const std::string before = slurp(ensemble);
+    expect_refusal(
+        with(train, {"--set", "training.iterations=41"}),
+        "another request: 'iterations = 40', this one has 'iterations = 41': expected another --out, or --force");
+    const Outcome same = run(train);
+    EXPECT_EQ(same.code, 0);
+    EXPECT_NE(same.err.find("finished before by the same request"), std::string::npos) << same.err;
+    EXPECT_EQ(slurp(ensemble), before);
+    ASSERT_EQ(run(with(train, {"--set", "training.iterations=41", "--force"})).code, 0);
+    EXPECT_NE(slurp(ensemble), before);
+
+    for (const std::string command : {"layer", "gram", "spectrum"}) {
+        std::vector<std::string> arguments{command, ensemble, "--layer", "1", "--out", out, "--force"};
+        if (command == "spectrum")
+            arguments.insert(arguments.end(), {"--rank", "3"});
+        else
+            arguments.insert(arguments.end(), {"--inputs", "deer:300"});
+        ASSERT_EQ(run(arguments).code, 0) << command;
+        std::erase(arguments, "--force");
+        const Outcome again = run(arguments);
+        EXPECT_EQ(again.code, 0) << command;
+        EXPECT_NE(again.err.find("the same request"), std::string::npos) << command << again.err;
+        const std::string kept = slurp(out);
+        expect_refusal(with(arguments, {"--network", "1"}), "is there already, of another request");
+        EXPECT_EQ(slurp(out), kept) << command;
+        ASSERT_EQ(run(with(train, {"--set", "training.iterations=42", "--force"})).code, 0);
+        expect_refusal(arguments, "networks = 2 of digest");  // the same words, other networks
+        ASSERT_EQ(run(with(train, {"--set", "training.iterations=41", "--force"})).code, 0);
+    }
+    write_file(out, "mine");
+    expect_refusal({"layer", ensemble, "--layer", "1", "--inputs", "deer:300", "--out", out},
+                   "out.h5: is there already");
+    EXPECT_EQ(slurp(out), "mine");
+
+    std::string trace;
+    for (int i = 0; i < 60; ++i)
+        trace += std::to_string(40 * i) + " " + std::to_string(0.6 + 0.4 * std::exp(-0.01 * i * i)) + "\n";
+    const std::vector<std::string> predict{"predict", ensemble, write("trace.dat", trace), "--out",
+                                           folder / "predicted"};
+    ASSERT_EQ(run(predict).code, 0);
+    EXPECT_EQ(run(predict).code, 0);
+    ASSERT_EQ(run(with(train, {"--set", "training.iterations=43", "--force"})).code, 0);
+    const std::string kept = slurp(folder / "predicted" / "trace.json");
+    expect_refusal(predict, "trace.json: is there already");
+    EXPECT_EQ(slurp(folder / "predicted" / "trace.json"), kept);
+    EXPECT_EQ(run(with(predict, {"--force"})).code, 0);
 }
 
 TEST_F(StudyTest, MembersTrainedApartReduceToTheSameStudy) {

@@ -43,7 +43,7 @@ protected:
         return part;
     }
     std::vector<std::string> gram(const std::string& inputs, const std::string& to) const {
-        return {"gram", net, "--layer", "1", "--tap", "after", "--inputs", inputs, "--out", to, "--quiet"};
+        return {"gram", net, "--layer", "1", "--tap", "after", "--inputs", inputs, "--out", to, "--quiet", "--force"};
     }
     Matrix<double> result(const std::string& inputs) {
         const Outcome outcome = run(gram(inputs, out));

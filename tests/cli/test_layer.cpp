@@ -35,7 +35,7 @@ protected:
         write_npy(inputs, X);
     }
     std::vector<std::string> layer(std::vector<std::string> more, bool with_inputs = true) {
-        std::vector<std::string> all{"layer", net, "--out", out};
+        std::vector<std::string> all{"layer", net, "--out", out, "--force"};
         if (with_inputs)
             all.insert(all.end(), {"--inputs", inputs});
         all.insert(all.end(), more.begin(), more.end());

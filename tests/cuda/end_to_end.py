@@ -88,7 +88,7 @@ with open(inputs, "wb") as file:
                                                 0.05 * generator.gauss(0, 1) for i in range(points)]))
 
 def both(*arguments, out):
-    return [json.loads(run(*arguments, "--out", folder / f"{device}_{out}", "--json", device=device))
+    return [json.loads(run(*arguments, "--out", folder / f"{device}_{out}", "--json", "--force", device=device))
             for device in ("cpu", "cuda")]
 
 # sums over samples in another order: some n u; eta weights small components by up to (n / 2)^4

@@ -42,7 +42,7 @@ def run(*arguments, memory, expected=0):
 large = 1 << 30
 net = folder / "net.h5"
 run("train", config, "--out", net, "--quiet", memory=large)
-tap = ["gram", net, "--inputs", "deer:2000", "--layer", 2, "--tap", "after", "--out", folder / "gram.h5", "--json"]
+tap = ["gram", net, "--inputs", "deer:2000", "--layer", 2, "--tap", "after", "--out", folder / "gram.h5", "--json", "--force"]
 wanted = json.loads(run(*tap, memory=large).stdout)["trace"]
 
 refused = run(*tap, memory=200_000, expected=2).stderr.strip().splitlines()

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# test.sh PROGRAM SAME_BITS FOLDER SCENARIO: one scenario of scenarios.sh in a throw-away cluster, or `reference`, which makes
-# what the others compare with, in FOLDER. Exit code 77 (skip) with a reason where something is missing, but 1 where the
+# test.sh PROGRAM SAME_BITS FOLDER SCENARIO...: scenarios of scenarios.sh in a throw-away cluster, or `reference`, which makes
+# what they compare with, in FOLDER. Exit code 77 (skip) with a reason where something is missing, but 1 where the
 # environment says CI=true: there nothing may be missing.
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-[ $# -eq 4 ] || { sed -n 2,4p "$0" >&2; exit 2; }
+[ $# -ge 4 ] || { sed -n 2,4p "$0" >&2; exit 2; }
 export PROGRAM=$1 SAME_BITS=$2 REFERENCE=$3
 unset "${!SLURM_@}" "${!SBATCH_@}" "${!DESCRAMBLER_@}" DESCRAMBLER  # as a fresh login has it
 
@@ -24,4 +24,4 @@ if [ "$4" = reference ]; then
     exec "$PROGRAM" study "$here/small.toml" --out "$REFERENCE" --threads 1 --quiet
 fi
 # the cluster dies with whoever runs this script
-exec setpriv --pdeathsig KILL "$here/cluster.sh" 3 "$here/scenarios.sh" "$4" </dev/null
+exec setpriv --pdeathsig KILL "$here/cluster.sh" 3 "$here/scenarios.sh" "${@:4}" </dev/null

@@ -175,11 +175,17 @@ TEST(Train, BandpassNetworksTrainToTheSameBitsForAnyNumberOfThreads) {
     EXPECT_LT(members[0].loss.back(), 0.9 * members[0].loss.front());
 }
 
+// Trained once for all tests of the suite.
+const std::vector<MemberState>& undisturbed_members() {
+    static const std::vector<MemberState> members = trained(small_config(), 2);
+    return members;
+}
+
 class CheckpointTest : public ::testing::Test {
 protected:
     test::Scratch folder{"checkpoint"};
     TrainingRecipe config = small_config();
-    std::vector<MemberState> undisturbed = trained(config, 2);
+    const std::vector<MemberState>& undisturbed = undisturbed_members();
 
     std::vector<MemberState> load() {
         std::vector<MemberState> members = study_members(config);
