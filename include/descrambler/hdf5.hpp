@@ -79,6 +79,7 @@ public:
     [[nodiscard]] bool has_attribute(const std::string& name, const std::string& key) const;
     [[nodiscard]] std::vector<std::string> attributes() const;  // names of those of this group, sorted
     [[nodiscard]] bool is_text_attribute(const std::string& key) const;
+    [[nodiscard]] bool is_whole_attribute(const std::string& key) const;
     [[nodiscard]] std::string text_attribute(const std::string& name, const std::string& key) const;
     [[nodiscard]] double number_attribute(const std::string& name, const std::string& key) const;
 

@@ -29,8 +29,8 @@ struct Recipe {
     [[nodiscard]] bool operator==(const Recipe& other) const;      // names and values, in any order
 };
 
-// Single values are attributes of the group, lists are data sets. Whole numbers come back as double; `seed`, which
-// belongs to the ensemble, is left out. Throws InputError naming file and object for what cannot be read.
+// Single values are attributes of the group, lists are data sets. Whole numbers beyond 2^53 come back as double;
+// `seed`, which belongs to the ensemble, is left out. Throws InputError naming file and object for what cannot be read.
 void write_recipe(const Hdf5Group& input, const Recipe& recipe);
 [[nodiscard]] Recipe read_recipe(const Hdf5Group& input);
 

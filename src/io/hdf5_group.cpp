@@ -177,6 +177,12 @@ std::vector<std::string> Hdf5Group::attributes() const {
     return names;
 }
 
+bool Hdf5Group::is_whole_attribute(const std::string& key) const {
+    const Quiet quiet;
+    const Hid found = impl_->open_attribute("", key), type = H5Aget_type(found);
+    return H5Tget_class(type) == H5T_INTEGER;
+}
+
 bool Hdf5Group::is_text_attribute(const std::string& key) const {
     const Quiet quiet;
     const Hid found = impl_->open_attribute("", key), type = H5Aget_type(found);

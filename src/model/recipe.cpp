@@ -1,6 +1,7 @@
 #include "descrambler/recipe.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace descrambler {
 
@@ -62,8 +63,11 @@ Recipe read_recipe(const Hdf5Group& input) {
         Value value;
         if (input.is_text_attribute(name))
             value = input.text_attribute("", name);
+        else if (const double number = input.number_attribute("", name);
+                 input.is_whole_attribute(name) && std::abs(number) <= 9007199254740992.0)  // 2^53: exact
+            value = static_cast<std::int64_t>(number);
         else
-            value = input.number_attribute("", name);
+            value = number;
         recipe.entries.push_back({name, std::move(value), {}});
     }
     for (const std::string& name : input.datasets()) {
