@@ -3,6 +3,7 @@
 
 #include "cli/commands.hpp"
 #include "predict/predict.hpp"
+#include "report/report.hpp"
 
 namespace descrambler::cli {
 
@@ -28,6 +29,8 @@ Command add_predict(CLI::App& app, const Process& process) {
                                                 : TimeUnit::automatic;
         const std::vector<std::string> results =
             predict_files(o->ensemble, o->traces, o->folder, unit, o->common.execution());
+        if (const std::string missing = missing_figures(); !missing.empty())
+            std::fprintf(stderr, "descrambler: warning: %s\n", missing.c_str());
         nlohmann::ordered_json list = nlohmann::ordered_json::array();
         for (const std::string& result : results)
             list.push_back(nlohmann::ordered_json::parse(result));
