@@ -111,6 +111,7 @@ public:
           ones_(upload(on, library_block, 1, 1,
                        [](Index) { return std::vector<double>(static_cast<std::size_t>(library_block), 1.0); })),
           sum_(allocate(on, keep.n, 1, batch)),
+          before_(allocate(on, keep.n, 1, batch)),
           triangle_(allocate(on, keep.n, keep.n, batch)) {
         if (!keep.factor)
             return;
@@ -129,8 +130,11 @@ public:
             return std::vector<double>(by.begin() + i * keep_.n, by.begin() + (i + 1) * keep_.n);
         });
     }
+    // sum + S 1, by the product of our own: the order of a library's gemm may depend on the batch and on the device.
     void add_sum(Batch<const double> S) {
-        on_.gemm(Op::none, Op::none, 1.0, S, ones(S.cols, S.batch), first_ ? 0.0 : 1.0, sum_.view());
+        std::swap(sum_, before_);
+        on_.dense_forward(Activation::identity, S, first_ ? Batch<const double>() : Batch<const double>(before_.view()),
+                          ones(S.cols, S.batch), sum_.view());
     }
     void add(Batch<double> S) {
         if (shift_.batch > 0)
@@ -194,7 +198,7 @@ private:
 
     Backend<double>& on_;
     Keep keep_;
-    Stack ones_, sum_, triangle_, shift_, fresh_, stacked_, tall_, identity_, top_, bottom_;
+    Stack ones_, sum_, before_, triangle_, shift_, fresh_, stacked_, tall_, identity_, top_, bottom_;
     bool first_ = true;
 };
 
