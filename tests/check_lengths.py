@@ -27,7 +27,6 @@ owed = {
     "src/verify/verify_noise.cpp:signal",
     "src/verify/verify_optimisers.cpp:optimisers",
     "tests/cli/test_cli.cpp:StudyTest, WritesEverythingAndDoesNotDependOnThreads",
-    "tests/simt/engine.cpp",
 }
 
 
