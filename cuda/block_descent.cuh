@@ -21,10 +21,10 @@ public:
     [[nodiscard]] static Index wides(Index n, Index) { return 2 * n; }
     [[nodiscard]] static Index marks(Index n) { return 3 * n; }
 
-    __device__ static __forceinline__ MinimiseOutcome run(const Network<T>& net, double* scratch, T* tile) {
+    __device__ static __forceinline__ void run(const Network<T>& net, double* scratch, T* tile) {
         Descent self(net, scratch, tile);
         self.find_blocks();
-        return self.descend();
+        self.descend();
     }
 
 private:
@@ -69,11 +69,14 @@ private:
     [[nodiscard]] __device__ __forceinline__ double entry(int i, int j) const { return wide(N()[at(i, j)]); }
     [[nodiscard]] __device__ __forceinline__ double mu(int i) const { return wide(net_.mu[i]); }
 
-    __device__ __forceinline__ MinimiseOutcome descend() {
-        MinimiseOutcome outcome;
-        outcome.evaluations = 1;
+    __device__ __forceinline__ void descend() {
+        MinimiseOutcome outcome = net_.state->outcome;
+        if (net_.state->started == 0)
+            outcome.evaluations = 1;
+        flip_Y_ = net_.state->flip != 0;
+        flip_P_ = net_.state->flip_P != 0;
         bool in_order = false, near = false, at_rest = false;
-        for (bool anew = true;;) {
+        for (bool anew = net_.state->anew != 0;;) {
             if (anew)
                 block_product<R, Op::none, Op::none>(n(), k(), n(), P(), n(), net_.L, n(), tile_,
                                                      [&](int i, int j, T x) {
@@ -100,11 +103,25 @@ private:
             anew = outcome.iterations % orthogonalise_every == 0;
             if (anew)
                 orthogonalise();
+            if (outcome.iterations >= net_.stop)
+                return leave(outcome, anew, false);
         }
         outcome.converged = at_rest && in_order && near ? 1 : 0;
         if (flip_P_)
             each_entry(n(), n(), [&](int i, int j) { net_.P[at(i, j)] = P()[at(i, j)]; });
-        return outcome;
+        leave(outcome, false, true);
+    }
+
+    __device__ __forceinline__ void leave(const MinimiseOutcome& outcome, bool anew, bool finished) const {
+        if (threadIdx.x > 0)
+            return;
+        MinimiseState& state = *net_.state;
+        state.outcome = outcome;
+        state.flip = flip_Y_ ? 1 : 0;
+        state.flip_P = flip_P_ ? 1 : 0;
+        state.anew = anew ? 1 : 0;
+        state.started = 1;
+        state.finished = finished ? 1 : 0;
     }
 
     // N from Y, its blocks of equal mu diagonal. A block of more than two rows is turned twice: the rounding of some

@@ -8,6 +8,7 @@
 //   complete         columns r.. of X [n, n] orthonormal to the others and to one another
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -18,7 +19,10 @@ namespace descrambler::cuda {
 
 inline constexpr int factor_threads = 512;
 inline constexpr int factor_warps = factor_threads / warp_size;
-inline constexpr std::size_t factor_shared = least_shared;  // what a block may take for its matrices
+// What a block may take for its matrices: 160 KiB, or what the device has. Where a matrix lies changes no bit.
+[[nodiscard]] inline std::size_t factor_shared(const Context& on) {
+    return std::min<std::size_t>(160 * 1024, on.shared_bytes());
+}
 
 struct Lane {
     int warp, lane;

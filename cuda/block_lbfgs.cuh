@@ -20,8 +20,8 @@ public:
     [[nodiscard]] static Index wides(Index, Index memory) { return 3 * memory; }
     [[nodiscard]] static Index marks(Index) { return 0; }
 
-    __device__ static __forceinline__ MinimiseOutcome run(const Network<T>& net, double* scratch, T* tile) {
-        return ChartDescent(net, scratch).descend(tile);
+    __device__ static __forceinline__ void run(const Network<T>& net, double* scratch, T* tile) {
+        ChartDescent(net, scratch).descend(tile);
     }
 
 private:
@@ -69,14 +69,20 @@ private:
         __syncthreads();
     }
 
-    __device__ __forceinline__ MinimiseOutcome descend(T* tile) {
-        MinimiseOutcome outcome;
-        double value = 0, first = 0, slope = 0, t = 0, low = 0, high = 0;
-        Index evaluations = 0;  // the outcome counts those up to the last accepted step
+    __device__ __forceinline__ void descend(T* tile) {
+        MinimiseOutcome outcome = net_.state->outcome;
+        double value = net_.state->value, first = net_.state->first, slope = net_.state->slope, t = net_.state->t;
+        double low = 0, high = 0;
+        Index evaluations = net_.state->evaluations;  // the outcome counts those up to the last accepted step
+        flip_ = net_.state->flip;
+        count_ = net_.state->count;
+        newest_ = net_.state->newest;
         int trial = 0;
-        each_of(size(), [&](Index e) { next()[e] = 0; });
+        bool start = net_.state->started == 0;
+        if (start)
+            each_of(size(), [&](Index e) { next()[e] = 0; });
         __syncthreads();
-        for (bool start = true;; start = false) {
+        for (;; start = false) {
             T* const workspace = vector(5 + 2 * net_.limits.memory);
             double found =
                 Functional::evaluate(net_.n, net_.k, net_.mu, net_.L, next(), next_g(), workspace, scratch_, tile);
@@ -119,12 +125,20 @@ private:
             trial = 0;
             t = count_ == 0 ? std::min(1.0, 1 / std::sqrt(-slope)) : 1.0;
             try_step(t);
+            if (outcome.iterations >= net_.stop) {
+                if (threadIdx.x == 0)
+                    *net_.state = {outcome, evaluations, value, first, slope, t, flip_, 0, count_, newest_, 1, 0, 0};
+                return;
+            }
         }
         if (flip_ != 0) {
             each_of(size(), [&](Index e) { vector(0)[e] = vector(1)[e]; });
             __syncthreads();
         }
-        return outcome;
+        if (threadIdx.x == 0) {
+            net_.state->outcome = outcome;
+            net_.state->finished = 1;
+        }
     }
 
     // s = x' - x, y = g' - g, unless without positive curvature.

@@ -15,12 +15,22 @@ struct MinimiseLimits {
 struct MinimiseOutcome {
     Index converged = 0, iterations = 0, evaluations = 0, points = 0;
 };
+// Where a network stands between two launches: what the next step needs beside the numbers of its workspace.
+struct MinimiseState {
+    MinimiseOutcome outcome;
+    Index evaluations = 0;                          // those of the last line search included
+    double value = 0, first = 0, slope = 0, t = 0;  // of the line search (block_lbfgs.cuh)
+    int flip = 0, flip_P = 0, count = 0, newest = -1;
+    int started = 0, anew = 1, finished = 0;
+};
 
 // One network: its problem, what it reports, and memory of its own. It lies in shared memory: what every thread would
 // hold in registers of its own is read again behind each barrier.
 template <class T>
 struct Network {
     MinimiseLimits limits;
+    MinimiseState* state;
+    Index stop;  // this launch ends before iteration `stop`
     int n, k;
     const T *mu, *L;
     T* P;

@@ -6,8 +6,8 @@
 // q      [n (n - 1) / 2]  strictly lower triangle, column by column; without pivoting: every pivot is >= 1
 // flops  2 n^3 the transform, 4 n^3 the pullback, 2 n^3 + 6 n^2 k value and gradient, L [n, k]
 // bytes  1.5 n^2, 2.5 n^2 and (n k + n^2) words
-// One, two and three matrices of the network in shared memory (n <= 96 in double, 128 in single precision); larger
-// networks stream tiles, from P itself or from a workspace in global memory.
+// One, two and three matrices of the network in shared memory (n <= 96 in double, 128 in single precision) where a block
+// has as much; larger networks stream tiles, from P itself or from a workspace in global memory.
 // Registers: the most of all tiles.
 // resources tikhonov_kernel double n = 80: shared 155584 bytes, 232 registers, 4096000 flops
 // resources tikhonov_kernel double n = 96: shared 223552 bytes, 232 registers, 7077888 flops
@@ -102,9 +102,8 @@ constexpr std::size_t tikhonov_shared = block_warps * sizeof(double) + Method::s
 
 template <class T, class Method>
 void run_tikhonov(Context& on, Batch<const T> mu, Batch<const T> L, Batch<const T> q, Batch<T> eta, Batch<T> dq) {
-    const Index each = Method::workspace(L.rows, L.cols);
-    const Index most = items_that_fit(on, L.batch, static_cast<std::size_t>(each) * sizeof(T));
-    const Memory<T> workspace(on, each * most);
+    const Scratch<T> workspace(on, L.batch, Method::workspace(L.rows, L.cols));
+    const Index most = workspace.items();
     for (Index first = 0; first < L.batch; first += most) {
         const Index count = std::min(most, L.batch - first);
         launch(on, tikhonov_kernel<T, Method>, blocks(count), block_threads, tikhonov_shared<Method>,
@@ -113,9 +112,14 @@ void run_tikhonov(Context& on, Batch<const T> mu, Batch<const T> L, Batch<const 
     }
 }
 
+// False where a block has not as much shared memory.
 template <class T, int R>
-void run_pullback(Context& on, Batch<const T> P, Batch<const T> dP, Batch<T> dq) {
-    launch(on, pullback_kernel<T, R>, blocks(P.batch), block_threads, 2 * tile_size<R> * sizeof(T), P, dP, dq);
+bool run_pullback(Context& on, Batch<const T> P, Batch<const T> dP, Batch<T> dq) {
+    constexpr std::size_t shared_bytes = 2 * tile_size<R> * sizeof(T);
+    if (P.rows > tile_side<R> || shared_bytes > on.shared_bytes())
+        return false;
+    launch(on, pullback_kernel<T, R>, blocks(P.batch), block_threads, shared_bytes, P, dP, dq);
+    return true;
 }
 
 }  // namespace
@@ -141,15 +145,11 @@ template <class T>
 void cayley_pullback(Context& on, Batch<const T> P, Batch<const T> dP, Batch<T> dq) {
     if (dq.size() == 0 || dq.batch == 0)
         return;
-    if (P.rows <= tile_side<2>)
-        return run_pullback<T, 2>(on, P, dP, dq);
-    if (P.rows <= tile_side<5>)
-        return run_pullback<T, 5>(on, P, dP, dq);
-    if (P.rows <= tile_side<largest_tile<T>>)
-        return run_pullback<T, largest_tile<T>>(on, P, dP, dq);
-    const Index each = 2 * P.size();
-    const Index most = items_that_fit(on, dq.batch, static_cast<std::size_t>(each) * sizeof(T));
-    const Memory<T> workspace(on, each * most);
+    if (run_pullback<T, 2>(on, P, dP, dq) || run_pullback<T, 5>(on, P, dP, dq) ||
+        run_pullback<T, largest_tile<T>>(on, P, dP, dq))
+        return;
+    const Scratch<T> workspace(on, dq.batch, 2 * P.size());
+    const Index most = workspace.items();
     for (Index first = 0; first < dq.batch; first += most) {
         const Index count = std::min(most, dq.batch - first);
         launch(on, pullback_streamed_kernel<T, largest_tile<T>>, blocks(count), block_threads,

@@ -3,7 +3,7 @@
 //   svd    A [m, n] = U diag(s) V^T   M = max(m, n), N = min(m, n); B = A or A^T = Q R,  R^T J = X diag(s) by one-sided
 //          Jacobi (the triangle transposed converges in fewer sweeps: Drmac, Veselic, SIAM J. Matrix Anal. Appl. 29
 //          (2008) 1322), B = (Q J) diag(s) X^T. Null columns of X are completed.
-// Matrices lie in shared memory where they fit into 160 KiB, else in global memory (L2).
+// Matrices lie in shared memory where they fit into 160 KiB (or what a block has), else in global memory (L2).
 // flops  qr 4 m n^2 - 4/3 n^3; svd that, 9 N^3 a sweep (5 to 8 sweeps), and 2 M N^2;  bytes  see cost.hpp
 // resources qr_kernel double m 256, n 40: shared 82368 bytes, 96 registers, 1553067 flops
 // resources qr_kernel float m 256, n 40: shared 41184 bytes, 80 registers, 1553067 flops
@@ -41,10 +41,10 @@ constexpr Index header_size(Index n) {
 }
 
 template <class T>
-Plan plan_svd(Index m, Index n, bool vectors) {
+Plan plan_svd(Index m, Index n, bool vectors, std::size_t shared_bytes) {
     Plan plan{};
     const Index M = std::max(m, n), N = std::min(m, n);
-    const Index most = static_cast<Index>(factor_shared / sizeof(T)) - header_size(N);
+    const Index most = static_cast<Index>(shared_bytes / sizeof(T)) - header_size(N);
     const Index stage = vectors ? product_stage : 0, small = vectors ? N * N + std::max(N * N, stage) : N * N;
     plan.rows = static_cast<int>(M);
     plan.cols = static_cast<int>(N);
@@ -172,7 +172,7 @@ void qr(Context& on, Batch<T> A, Batch<T> R) {
     }
     const std::size_t header = static_cast<std::size_t>(A.cols + factor_warps) * sizeof(T);
     const std::size_t panel = static_cast<std::size_t>(A.size()) * sizeof(T);
-    const bool shared = header + panel <= factor_shared;
+    const bool shared = header + panel <= factor_shared(on);
     launch(on, qr_kernel<T>, one_an_item(A.batch), factor_threads, header + (shared ? panel : 0), A, R, shared);
 }
 
@@ -194,11 +194,11 @@ void svd(Context& on, Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) {
         vendor_svd(on, A, U, s, V);
         return;
     }
-    const Plan plan = plan_svd<T>(A.rows, A.cols, U.data != nullptr);
+    const Plan plan = plan_svd<T>(A.rows, A.cols, U.data != nullptr, factor_shared(on));
     Memory<int> failed(on, A.batch);
     failed.zero();
-    const Index each = items_that_fit(on, A.batch, static_cast<std::size_t>(plan.workspace) * sizeof(T));
-    Memory<T> workspace(on, each * plan.workspace);
+    const Scratch<T> workspace(on, A.batch, plan.workspace);
+    const Index each = workspace.items();
     const Batch<T> large = plan.tall ? U : V, small = plan.tall ? V : U;
     for (Index first = 0; first < A.batch; first += each) {
         const Index count = std::min(each, A.batch - first);

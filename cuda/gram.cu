@@ -21,8 +21,10 @@ namespace {
 
 constexpr int side = 16, threads = side * side;  // thread = row + side * column
 constexpr int chunk = 64;                        // samples in shared memory
-constexpr int depth = 16;                        // inputs in shared memory
-constexpr int tile = 128;                        // signals a block can have
+template <class T>
+constexpr int tile_chunk = sizeof(T) == 8 ? 32 : 64;  // of two tiles at once: 64 KiB
+constexpr int depth = 16;                             // inputs in shared memory
+constexpr int tile = 128;                             // signals a block can have
 constexpr Index slice = 2048;
 
 // Signals as they stand.
@@ -30,11 +32,11 @@ template <class T>
 struct Stored {
     Batch<const T> S;
     static constexpr int space = 0;  // numbers of shared memory
-    // Rows first .. of `count` samples from `sample` into to [16 R, chunk]; what does not exist is 0.
-    template <int R>
+    // Rows first .. of `count` samples from `sample` into to [16 R, wide]; what does not exist is 0.
+    template <int R, int wide = chunk>
     __device__ void fill(Index item, Index first, Index sample, int count, T* to, T*) const {
         const T* const from = S.data + item * S.stride + sample * S.ld + first;
-        for (int e = threadIdx.x; e < side * R * chunk; e += threads) {
+        for (int e = threadIdx.x; e < side * R * wide; e += threads) {
             const int i = e % (side * R), j = e / (side * R);
             to[e] = j < count && first + i < S.rows ? from[i + j * S.ld] : T{0};
         }
@@ -150,9 +152,9 @@ __global__ void __launch_bounds__(threads, 1)
 template <class T>
 __global__ void __launch_bounds__(threads, 1)
     tile_kernel(Stored<T> source, Index samples, Index first_slice, Index slices, Index pairs, T* sums) {
-    constexpr int R = tile / side;
+    constexpr int R = tile / side, wide = tile_chunk<T>;
     T* const s = dynamic_shared<T>();
-    T* const t = s + tile * chunk;
+    T* const t = s + tile * wide;
     const Index n = source.S.rows, block = blockIdx.x / pairs, item = block / slices;
     Index I = 0, J = blockIdx.x % pairs;
     while (J > I)
@@ -160,11 +162,11 @@ __global__ void __launch_bounds__(threads, 1)
     const Index begin = (first_slice + block % slices) * slice;
     const int ti = threadIdx.x % side, tj = threadIdx.x / side;
     T sum[R][R] = {};
-    for (Index at = begin; at < samples && at < begin + slice; at += chunk) {
-        const int count = samples - at < chunk ? static_cast<int>(samples - at) : chunk;
-        source.template fill<R>(item, I * tile, at, count, s, nullptr);
-        source.template fill<R>(item, J * tile, at, count, t, nullptr);
-        for (int j = 0; j < chunk; ++j) {
+    for (Index at = begin; at < samples && at < begin + slice; at += wide) {
+        const int count = samples - at < wide ? static_cast<int>(samples - at) : wide;
+        source.template fill<R, wide>(item, I * tile, at, count, s, nullptr);
+        source.template fill<R, wide>(item, J * tile, at, count, t, nullptr);
+        for (int j = 0; j < wide; ++j) {
             T p[R], q[R];
 #pragma unroll
             for (int r = 0; r < R; ++r) {
@@ -244,8 +246,8 @@ dim3 grid_of(Index blocks) {
 template <class T, class Source>
 void accumulate(Context& on, const Source& source, Index n, Index samples, Index items, double* total) {
     const Index all = (samples + slice - 1) / slice;
-    const Index slices = items_that_fit(on, all, static_cast<std::size_t>(n * n * items) * sizeof(T));
-    Memory<T> sums(on, slices * n * n * items);
+    const Scratch<T> sums(on, all, n * n * items);
+    const Index slices = sums.items();
     for (Index first = 0; first < all; first += slices) {
         const Index count = std::min(slices, all - first);
         const auto run = [&]<int R>(std::integral_constant<int, R>) {
@@ -265,8 +267,8 @@ void accumulate(Context& on, const Source& source, Index n, Index samples, Index
             run(std::integral_constant<int, 8>{});
         else if constexpr (std::is_same_v<Source, Stored<T>>) {
             const Index tiles = (n + tile - 1) / tile, pairs = tiles * (tiles + 1) / 2;
-            launch(on, tile_kernel<T>, grid_of(pairs * count * items), threads, 2 * tile * chunk * sizeof(T), source,
-                   samples, first, count, pairs, sums.data());
+            launch(on, tile_kernel<T>, grid_of(pairs * count * items), threads, 2 * tile * tile_chunk<T> * sizeof(T),
+                   source, samples, first, count, pairs, sums.data());
         }
         launch(on, add_kernel<T>, blocks_for(n * n * items, threads), threads, 0, sums.data(), n, count, items, total);
     }
@@ -302,9 +304,10 @@ void dense_gram(Context& on, Activation f, Batch<const T> W, Batch<const T> b, B
     else {
         // one item at a time: a slice of it fills the device
         const Index all = (samples + slice - 1) / slice, tiles = (n + tile - 1) / tile;
-        const Index slices = std::min<Index>(
-            all > 0 ? items_that_fit(on, all, static_cast<std::size_t>(slice + n) * n * sizeof(T)) : 1, 16);
-        Memory<T> signals(on, n * std::min(slices * slice, samples));
+        Index slices =
+            std::min<Index>(items_that_fit(on, all, static_cast<std::size_t>(slice + n) * n * sizeof(T)), 16);
+        const Memory<T> signals =
+            make_what_fits(slices, [&](Index count) { return Memory<T>(on, n * std::min(count * slice, samples)); });
         for (Index item = 0; item < G.batch; ++item)
             for (Index first = 0; first < samples; first += slices * slice) {
                 const Batch<T> S = signals.view(n, std::min(slices * slice, samples - first));

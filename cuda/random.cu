@@ -7,6 +7,9 @@
 // One thread a block of four words; nothing in shared memory.
 #include "random.hpp"
 
+#include <algorithm>
+#include <limits>
+
 #include "random.cuh"
 #include "simt.hpp"
 
@@ -18,12 +21,12 @@ constexpr int threads = 256;
 
 template <class T, bool normal>
 __global__ void __launch_bounds__(threads)
-    fill_kernel(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) {
+    fill_kernel(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Index each, Batch<T> x) {
     constexpr int width = numbers_a_block<T>;
-    const Index item = blockIdx.y, size = x.size();
+    const Index item = blockIdx.x / each, size = x.size();
     T* const to = x.item(item).data;
-    const Index step = static_cast<Index>(gridDim.x) * blockDim.x;
-    for (Index block = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; block * width < size; block += step) {
+    const Index step = each * blockDim.x;
+    for (Index block = blockIdx.x % each * blockDim.x + threadIdx.x; block * width < size; block += step) {
         T numbers[width];
         const std::uint64_t index = first + static_cast<std::uint64_t>(block);
         if constexpr (normal)
@@ -40,9 +43,11 @@ template <class T, bool normal>
 void fill(Context& on, std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) {
     if (x.size() == 0 || x.batch == 0)
         return;
-    dim3 grid = blocks_for((x.size() + numbers_a_block<T> - 1) / numbers_a_block<T>, threads);
-    grid.y = static_cast<unsigned>(x.batch);
-    launch(on, fill_kernel<T, normal>, grid, threads, 0, seed, stream, first, x);
+    // `each` blocks an item, items in one dimension: the others end at 65535
+    Index each = blocks_for((x.size() + numbers_a_block<T> - 1) / numbers_a_block<T>, threads).x;
+    each = std::min(each, std::max<Index>(std::numeric_limits<int>::max() / x.batch, 1));
+    launch(on, fill_kernel<T, normal>, dim3(static_cast<unsigned>(each * x.batch)), threads, 0, seed, stream, first,
+           each, x);
 }
 
 }  // namespace

@@ -29,10 +29,11 @@ struct Plan {
 };
 
 template <class T>
-Plan make_plan(Index m, Index n, Index rank, Index oversampling, int power_iterations, std::uint64_t seed) {
+Plan make_plan(Index m, Index n, Index rank, Index oversampling, int power_iterations, std::uint64_t seed,
+               std::size_t shared_bytes) {
     Plan plan{};
     const Index l = std::min({rank + oversampling, m, n});
-    const Index header = 4 * l + factor_warps, most = static_cast<Index>(factor_shared / sizeof(T)) - header;
+    const Index header = 4 * l + factor_warps, most = static_cast<Index>(shared_bytes / sizeof(T)) - header;
     const Index stage = product_stage, small = l * l + std::max(l * l, stage);
     plan.rows = static_cast<int>(m);
     plan.cols = static_cast<int>(n);
@@ -129,11 +130,11 @@ void randomized_svd(Context& on, Batch<const T> A, int rank, int oversampling, i
                     Batch<T> U, Batch<T> s, Batch<T> V) {
     if (A.batch == 0)
         return;
-    const Plan plan = make_plan<T>(A.rows, A.cols, rank, oversampling, power_iterations, seed);
+    const Plan plan = make_plan<T>(A.rows, A.cols, rank, oversampling, power_iterations, seed, factor_shared(on));
     Memory<int> failed(on, A.batch);
     failed.zero();
-    const Index each = items_that_fit(on, A.batch, static_cast<std::size_t>(plan.workspace) * sizeof(T));
-    Memory<T> workspace(on, each * plan.workspace);
+    const Scratch<T> workspace(on, A.batch, plan.workspace);
+    const Index each = workspace.items();
     for (Index first = 0; first < A.batch; first += each) {
         const Index count = std::min(each, A.batch - first);
         launch(on, sketch_kernel<T>, dim3(static_cast<unsigned>(count)), factor_threads, plan.shared_bytes, plan,

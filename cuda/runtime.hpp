@@ -3,19 +3,22 @@
 // compiler.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "descrambler/array.hpp"
+#include "descrambler/error.hpp"
 
 struct CUstream_st;  // what a cudaStream_t points to
 
 namespace descrambler::cuda {
 
-// Shared memory that every kernel may count on: devices that give a block less are refused.
-inline constexpr std::size_t least_shared = 160 * 1024;
+// Shared memory that every kernel may count on, that of compute capability 8.6, 8.9 and 12.0: devices that give a block
+// less are refused.
+inline constexpr std::size_t least_shared = 99 * 1024;
 
 // One device, one stream, the handles of the vendor libraries. Everything is ordered by the stream; only to_host and
 // synchronise wait. Memory comes from a pool that keeps what it has, so scratch memory costs little.
@@ -30,11 +33,13 @@ public:
 
     [[nodiscard]] int device() const { return device_; }
     [[nodiscard]] const std::string& name() const { return name_; }  // of the device
-    [[nodiscard]] CUstream_st* stream() const;       // and makes the device current for the calling thread
-    [[nodiscard]] std::size_t free_bytes() const;    // that a call may still ask for
+    [[nodiscard]] CUstream_st* stream() const;  // and makes the device current for the calling thread
+    // Memory that a call may still ask for. The driver is asked at most once a second, since that takes long; what this
+    // process itself takes and gives back in between is counted.
+    [[nodiscard]] std::size_t free_bytes() const;
     [[nodiscard]] std::size_t shared_bytes() const;  // that one block may have: 227 KiB on sm_90, 163 KiB on sm_80
 
-    // Throws OutOfMemory with the bytes asked and free.
+    // Throws OutOfMemory with the bytes asked and free, after a second try with all that the pool held back.
     [[nodiscard]] void* allocate(std::size_t bytes);
     void release(void* memory) noexcept;
     void zero(void* to, std::size_t bytes);
@@ -47,10 +52,15 @@ public:
     [[nodiscard]] Libraries& libraries();
 
 private:
+    struct Uploads;  // the ring that to_device passes through, made at first use
+
     int device_ = 0;
     std::string name_;
     CUstream_st* stream_ = nullptr;
     std::shared_ptr<Libraries> libraries_;
+    std::shared_ptr<Uploads> uploads_;
+    mutable std::size_t reachable_ = 0;  // bytes free on the device and reserved by the pool, when last asked
+    mutable std::chrono::steady_clock::time_point asked_{};
 };
 
 // How many devices there are. Throws InputError without a driver or without a device.
@@ -87,9 +97,41 @@ private:
 
 // How many items of a batch a call may take at once, at least one, if each wants bytes_each of scratch memory.
 [[nodiscard]] inline Index items_that_fit(const Context& on, Index batch, std::size_t bytes_each) {
-    const std::size_t most = on.free_bytes() / 10 * 9 / (bytes_each > 0 ? bytes_each : 1);
+    if (bytes_each == 0 || batch <= 1)
+        return batch > 1 ? batch : 1;
+    const std::size_t most = on.free_bytes() / 10 * 9 / bytes_each;
     const Index count = most < static_cast<std::size_t>(batch) ? static_cast<Index>(most) : batch;
     return count > 1 ? count : 1;
 }
+
+// make(count) with the scratch memory of `count` items. Where the device refuses it, because another process was
+// faster, half as many are tried; OutOfMemory when there is no room for one.
+template <class Make>
+[[nodiscard]] auto make_what_fits(Index& count, const Make& make) {
+    for (;;) {
+        try {
+            return make(count);
+        } catch (const OutOfMemory&) {
+            if (count <= 1)
+                throw;
+        }
+        count = (count + 1) / 2;
+    }
+}
+
+// Scratch memory for as many items of a batch as fit at once, `each` numbers an item.
+template <class T>
+class Scratch {
+public:
+    Scratch(Context& on, Index batch, Index each)
+        : items_(items_that_fit(on, batch, static_cast<std::size_t>(each) * sizeof(T))),
+          memory_(make_what_fits(items_, [&](Index count) { return Memory<T>(on, count * each); })) {}
+    [[nodiscard]] Index items() const { return items_; }
+    [[nodiscard]] T* data() const { return memory_.data(); }
+
+private:
+    Index items_;
+    Memory<T> memory_;
+};
 
 }  // namespace descrambler::cuda

@@ -27,17 +27,23 @@ __device__ T* dynamic_shared() {
     return reinterpret_cast<T*>(descrambler_shared);
 }
 
+// After a launch: throws Error with the kernel's name where it or one before it failed; with DESCRAMBLER_CUDA_SYNCHRONISE=1 in the
+// environment it waits for the kernel, so that what goes wrong inside it is told by name too. In context.cpp.
+void check_launch(Context& on, const void* kernel);
+
 // kernel<<<grid, threads, shared_bytes>>>(arguments...) on the stream of the context.
 template <class... P, class... A>
 void launch(Context& on, void (*kernel)(P...), dim3 grid, int threads, std::size_t shared_bytes, A&&... arguments) {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0)
         return;
+    const void* const address = reinterpret_cast<const void*>(kernel);
+    cudaStream_t stream = on.stream();  // and makes the device current, to which the attribute belongs
     if (shared_bytes > 48 * 1024)
-        check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                   static_cast<int>(shared_bytes)));
-    kernel<<<grid, static_cast<unsigned>(threads), shared_bytes, on.stream()>>>(
+        check(
+            cudaFuncSetAttribute(address, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)));
+    kernel<<<grid, static_cast<unsigned>(threads), shared_bytes, stream>>>(
         static_cast<P>(std::forward<A>(arguments))...);
-    check(cudaGetLastError());
+    check_launch(on, address);
 }
 
 }  // namespace descrambler::cuda
@@ -55,7 +61,8 @@ void launch(Context&, void (*kernel)(P...), dim3 grid, int threads, std::size_t 
         return;
     const std::tuple<P...> copies(static_cast<P>(std::forward<A>(arguments))...);
     std::apply([](const P&... copy) { (simt::check_argument(copy), ...); }, copies);
-    simt::run(grid, threads, shared_bytes, [&] { std::apply(kernel, copies); });
+    simt::check_launch(grid, threads, shared_bytes);
+    simt::enqueue([=] { simt::run(grid, threads, shared_bytes, [&] { std::apply(kernel, copies); }); });
 }
 
 }  // namespace descrambler::cuda

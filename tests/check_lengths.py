@@ -23,7 +23,6 @@ owed = {
     "src/verify/verify_minimum.cpp:group",
     "src/verify/verify_noise.cpp:signal",
     "src/verify/verify_optimisers.cpp:optimisers",
-    "tests/simt/engine.cpp",
 }
 
 

@@ -47,12 +47,14 @@ std::shared_ptr<T[]> device_array(Index count) {
     const std::size_t bytes = static_cast<std::size_t>(count > 0 ? count : 1) * sizeof(T);
     check(cudaMalloc(&memory, bytes));
     check(cudaMemset(memory, 0, bytes));
+    check(cudaDeviceSynchronize());  // the legacy stream does not order work on ours
     return std::shared_ptr<T[]>(static_cast<T*>(memory), [](T* p) { (void)cudaFree(p); });
 }
 template <class T>
 std::shared_ptr<T[]> device_array(const std::vector<T>& values) {
     const auto array = device_array<T>(std::ssize(values));
     check(cudaMemcpy(array.get(), values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice));
+    check(cudaDeviceSynchronize());
     return array;
 }
 template <class T>

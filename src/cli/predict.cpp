@@ -112,6 +112,8 @@ Command add_predict(CLI::App& app, const Process& process) {
             for (const Prediction& p : predictions)
                 refuse_other(o->folder, p);
         make_folder(o->folder);
+        if (const std::string missing = missing_figures(); !missing.empty())
+            std::fprintf(stderr, "descrambler: warning: %s\n", missing.c_str());
         Json list = Json::array();
         for (const Prediction& p : predictions) {
             list.push_back(json_of(p));

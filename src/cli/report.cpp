@@ -19,6 +19,8 @@ Command add_report(CLI::App& app, const Process& process) {
     o->common.add_to(*command);
     return [o] {
         write_report(o->folder);
+        if (const std::string missing = missing_figures(); !missing.empty())
+            std::fprintf(stderr, "descrambler: warning: %s\n", missing.c_str());
         if (o->common.json)
             std::fputs(read_file(std::filesystem::path(o->folder) / "summary.json").c_str(), stdout);
         else if (!o->common.quiet)

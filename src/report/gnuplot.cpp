@@ -4,14 +4,17 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <set>
+#include <sstream>
 #include <system_error>
 
 #include "descrambler/error.hpp"
@@ -398,6 +401,15 @@ std::string gnuplot_script(const Drawing& drawing) {
         out += plot.data + "plot " + plot.elements + "\n";
     }
     return out + "unset multiplot\n";
+}
+
+bool has_gnuplot() {
+    const char* const path = std::getenv("PATH");
+    std::stringstream folders(path == nullptr ? "" : path);
+    for (std::string folder; std::getline(folders, folder, ':');)
+        if (::access(((folder.empty() ? "." : folder) + "/gnuplot").c_str(), X_OK) == 0)
+            return true;
+    return false;
 }
 
 std::string draw(const Drawing& drawing) {

@@ -55,6 +55,8 @@ struct Drawing {
 };
 
 [[nodiscard]] std::string gnuplot_script(const Drawing& drawing);
+// Whether there is a gnuplot on the PATH.
+[[nodiscard]] bool has_gnuplot();
 // Runs gnuplot without any user configuration. Returns the SVG (with prolog), identifiers prefixed by the name of the
 // drawing so that several fit in one page. Throws Error if gnuplot is missing or fails.
 [[nodiscard]] std::string draw(const Drawing& drawing);

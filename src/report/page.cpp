@@ -130,13 +130,15 @@ std::string figures_of(const std::string& section, const std::vector<DrawnFigure
         if (f.section != section)
             continue;
         const std::string absent = f.absent.empty() ? "" : element("p", text(f.absent), "class=\"absent\"");
-        if (drawn.svg.empty()) {
-            out += element("h3", text(f.drawing.title)) + absent;
-            continue;
-        }
         std::string names;
         for (const std::string& name : drawn.tables)
             names += (names.empty() ? "" : ", ") + ("<code>figures/" + text(name) + "</code>");
+        if (drawn.svg.empty()) {
+            out += element("h3", text(f.drawing.title)) + absent;
+            if (!names.empty())  // there is something to draw, and no gnuplot
+                out += element("p", "Not drawn, for want of gnuplot. Data: " + names, "class=\"absent\"");
+            continue;
+        }
         const std::string caption = "<b>Figure " + std::to_string(count) + ". " + text(f.drawing.title) + ".</b> " +
                                     text(f.caption) + " <span class=\"data\">Data: " + names + "</span>";
         out += element("figure", inline_svg(drawn) + element("figcaption", caption),

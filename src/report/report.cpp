@@ -14,7 +14,14 @@
 
 namespace descrambler {
 
+std::string missing_figures() {
+    return has_gnuplot() ? ""
+                         : "no figures: gnuplot is not on the PATH (./dev deps installs it; Debian: gnuplot-nox); "
+                           "everything else is written";
+}
+
 void write_report(const std::filesystem::path& folder) {
+    const bool with_figures = has_gnuplot();
     const Summary summary = read_summary(folder / "summary.json");
     const Hdf5File study = Hdf5File::open((folder / "study.h5").string());
 
@@ -27,7 +34,8 @@ void write_report(const std::filesystem::path& folder) {
         for (const char* ending : {".svg", ".csv", "-curves.csv"})
             files[drawing.name + ending] = "";
         if (!drawing.panels.empty()) {
-            drawn.svg = draw(drawing);
+            if (with_figures)
+                drawn.svg = draw(drawing);
             const std::string images = image_table(drawing), curves = curve_table(drawing);
             files[drawing.name + ".svg"] = drawn.svg;
             files[drawing.name + ".csv"] = images.empty() ? curves : images;
@@ -54,6 +62,8 @@ void write_report(const std::filesystem::path& folder) {
 }
 
 void draw_prediction(const std::filesystem::path& svg, const PredictionFigure& figure) {
+    if (!has_gnuplot())
+        return;
     const auto same = [](const std::vector<double>& a, const std::vector<double>& b) { return a.size() == b.size(); };
     require(figure.time_us.size() > 1 && same(figure.time_us, figure.signal), "a prediction needs a trace");
     require(figure.fit.empty() || same(figure.time_us, figure.fit), "the fit must be as long as the trace");

@@ -24,6 +24,8 @@ void write_results(StudyData& study, const std::filesystem::path& folder, const 
     {
         const Stopwatch watch(study.seconds["report"]);
         write_report(folder);
+        if (const std::string missing = missing_figures(); !missing.empty() && progress.warn)
+            progress.warn(missing);
     }
     write_file(folder / "summary.json", summary_json(study));  // with the time the report took
 }

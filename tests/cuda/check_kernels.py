@@ -12,7 +12,7 @@ import re
 import sys
 
 reports, sources = map(pathlib.Path, sys.argv[1:3])
-entry = re.compile(r"Compiling entry function '(\S+)' for '(sm_\d+)'")
+entry = re.compile(r"Compiling entry function '(\S+)' for '(sm_\d+[af]?)'")
 used = collections.defaultdict(int)  # (architecture, kernel, precision): most registers of all instances
 count = collections.Counter()
 problems = []
@@ -38,7 +38,7 @@ print(f"{'kernel':34} {'precision':9} {'target':6} {'registers':>9}  instances")
 for (arch, name, precision), registers in sorted(used.items(), key=lambda item: (item[0][1], item[0][2], item[0][0])):
     print(f"{name:34} {precision:9} {arch:6} {registers:9}  {count[arch, name, precision]}")
 
-newest = max(arch for arch, _, _ in used)
+newest = max((arch for arch, _, _ in used), key=lambda arch: int(re.search(r"\d+", arch).group()))
 stated = 0
 for source in sorted(sources.glob("*.cu")):
     for line in source.read_text().splitlines():

@@ -7,5 +7,8 @@ for device in cuda cuda:0 cuda:7; do
     message=$("$1" info --device $device 2>&1)
     status=$?
     echo "$message"
-    [ $status -eq 2 ] && [ "$(printf '%s\n' "$message" | wc -l)" -eq 1 ] || { echo "$device: exit code $status"; exit 1; }
+    if [ $status -ne 2 ] || [ "$(printf '%s\n' "$message" | wc -l)" -ne 1 ]; then
+        echo "$device: exit code $status"
+        exit 1
+    fi
 done

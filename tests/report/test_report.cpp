@@ -364,15 +364,30 @@ TEST(ReportOfLess, SaysWhatIsAbsent) {
     EXPECT_TRUE(std::filesystem::exists(scratch / "figures/training_loss.svg"));
 }
 
-TEST(ReportOfLess, LeavesNothingWithoutGnuplot) {
+TEST(ReportOfLess, HasEverythingButPicturesWithoutGnuplot) {
     const Scratch scratch("report_nothing");
     write_fake_study(scratch.path(), FakeStudy{});
+    EXPECT_EQ(missing_figures(), "");
     const std::string old = std::getenv("PATH");
     ::setenv("PATH", "/nonexistent", 1);
-    EXPECT_THROW(write_report(scratch.path()), Error);
+    write_report(scratch.path());
+    const std::string said = missing_figures();
+    draw_prediction(scratch / "prediction.svg", {.title = "a",
+                                                 .time_us = {0, 1},
+                                                 .signal = {1, 0},
+                                                 .distance_nm = {1, 2},
+                                                 .mean = {1, 1},
+                                                 .lower = {1, 1},
+                                                 .upper = {1, 1}});
     ::setenv("PATH", old.c_str(), 1);
-    EXPECT_EQ(files_of(scratch.path()).size(), 2u);  // study.h5 and summary.json
-    EXPECT_FALSE(std::filesystem::exists(scratch / "figures"));
+    EXPECT_TRUE(contains(said, "gnuplot is not on the PATH")) << said;
+    EXPECT_FALSE(std::filesystem::exists(scratch / "prediction.svg"));
+    const std::string page = read_file(scratch / "report.html");
+    EXPECT_EQ(malformed(page), "");
+    EXPECT_TRUE(contains(page, "Not drawn, for want of gnuplot. Data: <code>figures/training_loss.csv</code>"));
+    EXPECT_FALSE(contains(page, "<svg"));
+    EXPECT_TRUE(std::filesystem::exists(scratch / "figures/training_loss.csv"));
+    EXPECT_FALSE(std::filesystem::exists(scratch / "figures/training_loss.svg"));
 }
 
 TEST(ReportOfLess, StandsWithAxesOnly) {

@@ -11,9 +11,12 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "engine.hpp"
 #include "runtime.hpp"
+#include "staging.hpp"
 
 extern "C" {
 [[gnu::weak]] void __asan_poison_memory_region(void const volatile* address, std::size_t size);
@@ -28,15 +31,15 @@ constexpr std::size_t alignment = 256, guard = 256, default_size = std::size_t{4
 constexpr std::uint64_t fresh = 0x7ff4dead7fb4deadull;  // NaN as a double and in both halves as a float
 constexpr unsigned char guard_byte = 0xa5;
 
-std::size_t size_from_environment() {
-    const char* const text = std::getenv("DESCRAMBLER_SIMT_MEMORY");
+std::size_t number_from_environment(const char* name, std::size_t otherwise, const char* what) {
+    const char* const text = std::getenv(name);
     if (text == nullptr || *text == '\0')
-        return default_size;
+        return otherwise;
     char* end = nullptr;
-    const unsigned long long bytes = std::strtoull(text, &end, 10);
+    const unsigned long long number = std::strtoull(text, &end, 10);
     if (*end != '\0')
-        throw InputError(std::string("DESCRAMBLER_SIMT_MEMORY: '") + text + "', expected a number of bytes");
-    return static_cast<std::size_t>(bytes);
+        throw InputError(std::string(name) + ": '" + text + "', expected a number of " + what);
+    return static_cast<std::size_t>(number);
 }
 
 // Before a plain SIGSEGV: whose mistake it was.
@@ -85,7 +88,10 @@ std::size_t rounded(std::size_t bytes) {
 
 class Arena {
 public:
-    Arena() : size_(size_from_environment()), range_(4 * std::max(size_, default_size)) {
+    Arena()
+        : size_(number_from_environment("DESCRAMBLER_SIMT_MEMORY", default_size, "bytes")),
+          fails_(number_from_environment("DESCRAMBLER_SIMT_FAIL_ALLOCATION", 0, "an allocation")),
+          range_(4 * std::max(size_, default_size)) {
         void* const memory = mmap(nullptr, range_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory == MAP_FAILED)
             throw Error("test device: no address space for its memory");
@@ -98,9 +104,9 @@ public:
         const std::lock_guard lock(mutex_);
         const std::size_t whole = 2 * guard + rounded(bytes);
         const auto gap = std::find_if(gaps_.begin(), gaps_.end(), [&](const auto& g) { return g.second >= whole; });
-        if (used_ + rounded(bytes) > size_ || gap == gaps_.end())
-            throw InputError(option + "out of memory: " + std::to_string(bytes) + " bytes asked, " +
-                             std::to_string(size_ > used_ ? size_ - used_ : 0) + " free");
+        if (++count_ == fails_ || used_ + rounded(bytes) > size_ || gap == gaps_.end())
+            throw OutOfMemory(option + "out of memory: " + std::to_string(bytes) + " bytes asked, " +
+                              std::to_string(size_ > used_ ? size_ - used_ : 0) + " free");
         const auto [offset, length] = *gap;
         gaps_.erase(gap);
         if (length > whole)
@@ -183,6 +189,11 @@ public:
     }
     std::mutex& mutex() { return mutex_; }
     void resize(std::size_t bytes) { size_ = bytes; }
+    std::uint64_t fail(std::uint64_t k) {
+        const std::lock_guard lock(mutex_);
+        fails_ = k;
+        return std::exchange(count_, 0);
+    }
     [[nodiscard]] std::size_t used() const { return used_; }
     [[nodiscard]] std::size_t free() const { return size_ > used_ ? size_ - used_ : 0; }
 
@@ -207,7 +218,9 @@ private:
     }
 
     std::mutex mutex_;
-    std::size_t size_, range_;  // what is simulated; addresses, more of them, so that pieces do not matter
+    std::size_t size_;                 // what is simulated
+    std::uint64_t fails_, count_ = 0;  // which allocation finds no memory; made so far
+    std::size_t range_;                // addresses, more than memory, so that pieces do not matter
     char* base_ = nullptr;
     std::size_t used_ = 0, touched_ = 0;
     int opened_ = 0;
@@ -233,6 +246,9 @@ OpenMemory::~OpenMemory() {
 void set_memory(std::size_t bytes) {
     arena().resize(bytes);
 }
+std::uint64_t fail_allocation(std::uint64_t k) {
+    return arena().fail(k);
+}
 std::size_t memory_in_use() {
     return arena().used();
 }
@@ -253,7 +269,30 @@ std::string option(int device) {
 
 }  // namespace
 
-// As many as a test wants, or none; they share one memory.
+// As cuda/context.cpp has it, with slots so small that the ring goes round.
+struct Context::Uploads {
+    static constexpr std::size_t slot_bytes = 4096;
+
+    Uploads() : ring(*this, slot_bytes) {}
+    void* page_locked(std::size_t bytes) {
+        locked.resize(bytes);
+        return locked.data();
+    }
+    static void enqueue_copy(void* to, const void* from, std::size_t bytes) {
+        simt::enqueue([=] {
+            const simt::OpenMemory open;
+            std::memcpy(to, from, bytes);
+        });
+    }
+    void mark(int slot) { marks[slot] = simt::enqueued(); }
+    void wait(int slot) const { simt::wait_for(marks[slot]); }
+
+    std::vector<char> locked;
+    std::uint64_t marks[Staging<Uploads>::slots]{};
+    Staging<Uploads> ring;
+};
+
+// As many as a test wants, or none; they share one memory and one stream.
 int device_count() {
     const char* const text = std::getenv("DESCRAMBLER_SIMT_DEVICES");
     const int count = text == nullptr ? 1 : std::max(0, std::atoi(text));
@@ -266,8 +305,17 @@ Context::Context(int device) : device_(device), name_("cuda:" + std::to_string(d
     if (device < 0 || device >= device_count())
         throw InputError(option(device) + "this machine has " + std::to_string(device_count()) +
                          (device_count() == 1 ? " device, expected cuda:0" : " devices"));
+    if (shared_bytes() < least_shared)
+        throw InputError(option(device) + "the test device gives a block " + std::to_string(shared_bytes() / 1024) +
+                         " KiB of shared memory, expected at least " + std::to_string(least_shared / 1024));
 }
-Context::~Context() = default;
+Context::~Context() {
+    try {
+        simt::wait_for_all();
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+    }
+}
 
 CUstream_st* Context::stream() const {
     return nullptr;
@@ -279,29 +327,43 @@ std::size_t Context::free_bytes() const {
     return simt::arena().free();
 }
 void* Context::allocate(std::size_t bytes) {
+    if (simt::arena().free() < bytes)
+        synchronise();  // memory whose release is still to come
     return simt::arena().allocate(bytes, option(device_));
 }
 void Context::release(void* memory) noexcept {
-    simt::arena().release(memory);
+    simt::enqueue([memory] { simt::arena().release(memory); });
 }
 void Context::zero(void* to, std::size_t bytes) {
-    const simt::OpenMemory open;
-    if (bytes > 0)
-        std::memset(to, 0, bytes);
+    simt::check_on_device(to, bytes);
+    simt::enqueue([=] {
+        const simt::OpenMemory open;
+        if (bytes > 0)
+            std::memset(to, 0, bytes);
+    });
 }
 void Context::to_device(void* to, const void* from, std::size_t bytes) {
     simt::check_on_device(to, bytes);
-    copy(to, from, bytes);
+    if (!uploads_)
+        uploads_ = std::make_shared<Uploads>();
+    uploads_->ring.copy(to, from, bytes);
 }
 void Context::to_host(void* to, const void* from, std::size_t bytes) {
     simt::check_on_device(from, bytes);
-    copy(to, from, bytes);
-}
-void Context::copy(void* to, const void* from, std::size_t bytes) {
+    synchronise();
     const simt::OpenMemory open;
     if (bytes > 0)
         std::memcpy(to, from, bytes);
 }
-void Context::synchronise() {}
+void Context::copy(void* to, const void* from, std::size_t bytes) {
+    simt::enqueue([=] {
+        const simt::OpenMemory open;
+        if (bytes > 0)
+            std::memcpy(to, from, bytes);
+    });
+}
+void Context::synchronise() {
+    simt::wait_for_all();
+}
 
 }  // namespace descrambler::cuda

@@ -14,7 +14,6 @@
 #include <memory>
 #include <mutex>
 #include <numeric>
-#include <optional>
 #include <random>
 #include <utility>
 #include <vector>
@@ -439,20 +438,6 @@ void check_shared(const void* memory, std::size_t bytes) {
                                 std::to_string(bytes) + " bytes of shared memory");
 }
 
-void check_launch(dim3 grid, int threads, std::size_t shared_bytes) {
-    const auto refuse = [](const std::string& what) { throw Error("test device: launch of " + what); };
-    if (threads < 1 || threads > most_threads)
-        refuse(std::to_string(threads) + " threads a block, expected 1 to " + std::to_string(most_threads));
-    if (shared_bytes > shared_limit())
-        refuse(std::to_string(shared_bytes) + " bytes of shared memory, expected at most " +
-               std::to_string(shared_limit()));
-    if (grid.x > 0x7fffffffu || grid.y > 65535u || grid.z > 65535u)
-        refuse("a grid of " + std::to_string(grid.x) + " x " + std::to_string(grid.y) + " x " + std::to_string(grid.z) +
-               " blocks, expected at most 2^31 - 1, 65535, 65535");
-}
-
-std::optional<Schedule> chosen;
-
 std::size_t shared_bytes_of_launches = 0;  // the most since somebody asked
 
 }  // namespace
@@ -512,6 +497,18 @@ std::size_t take_shared_bytes() {
     return std::exchange(shared_bytes_of_launches, 0);
 }
 
+void check_launch(dim3 grid, int threads, std::size_t shared_bytes) {
+    const auto refuse = [](const std::string& what) { throw Error("test device: launch of " + what); };
+    if (threads < 1 || threads > most_threads)
+        refuse(std::to_string(threads) + " threads a block, expected 1 to " + std::to_string(most_threads));
+    if (shared_bytes > shared_limit())
+        refuse(std::to_string(shared_bytes) + " bytes of shared memory, expected at most " +
+               std::to_string(shared_limit()));
+    if (grid.x > 0x7fffffffu || grid.y > 65535u || grid.z > 65535u)
+        refuse("a grid of " + std::to_string(grid.x) + " x " + std::to_string(grid.y) + " x " + std::to_string(grid.z) +
+               " blocks, expected at most 2^31 - 1, 65535, 65535");
+}
+
 void run(dim3 grid, int threads, std::size_t shared_bytes, const std::function<void()>& body) {
     check_launch(grid, threads, shared_bytes);
     shared_bytes_of_launches = std::max(shared_bytes_of_launches, shared_bytes);
@@ -567,36 +564,6 @@ void run(dim3 grid, int threads, std::size_t shared_bytes, const std::function<v
         memory.reset();
     if (the.failed)
         throw Error(the.failure);
-}
-
-// ---- schedules -----------------------------------------------------------------------------------------------------
-
-Schedule parse_schedule(const std::string& text) {
-    if (text == "forward")
-        return {Order::forward};
-    if (text == "reverse")
-        return {Order::reverse};
-    if (text == "deep")
-        return {Order::deep};
-    if (text == "random")
-        return {Order::random};
-    if (text.starts_with("random:") && text.size() > 7 &&
-        text.find_first_not_of("0123456789", 7) == std::string::npos && text.size() < 26)
-        return {Order::random, std::stoull(text.substr(7))};
-    throw InputError("DESCRAMBLER_SIMT_SCHEDULE: '" + text +
-                     "', expected forward, reverse, deep, random or random:SEED");
-}
-
-void set_schedule(Schedule schedule) {
-    chosen = schedule;
-}
-
-Schedule schedule() {
-    if (!chosen) {
-        const char* const text = std::getenv("DESCRAMBLER_SIMT_SCHEDULE");
-        chosen = text != nullptr && *text != '\0' ? parse_schedule(text) : Schedule{};
-    }
-    return *chosen;
 }
 
 }  // namespace descrambler::simt

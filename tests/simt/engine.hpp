@@ -1,8 +1,9 @@
-// What the test device offers besides the device language: order of execution and memory.
+// What the test device offers besides the device language: order of execution, its stream and memory.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace descrambler::simt {
@@ -23,6 +24,17 @@ struct Schedule {
 void set_schedule(Schedule schedule);
 [[nodiscard]] Schedule schedule();
 
+// The stream. As a rule what is enqueued runs at once. In deferred mode (DESCRAMBLER_SIMT_DEFERRED=1) it runs when
+// somebody waits: launches, copies, the vendor's products and releases of memory, in their order. Host code that counts on
+// what has only been enqueued, or changes what a copy is still to read, then gets wrong numbers.
+void set_deferred(bool deferred);
+void enqueue(std::function<void()> work);
+// How much has been enqueued so far; wait_for runs it up to there, wait_for_all runs everything. They throw what the work
+// throws; what comes behind stays.
+[[nodiscard]] std::uint64_t enqueued();
+void wait_for(std::uint64_t position);
+void wait_for_all();
+
 // Shared memory that a block may have: 227 KiB, or DESCRAMBLER_SIMT_SHARED bytes, for other devices than sm_90.
 [[nodiscard]] std::size_t shared_limit();
 
@@ -40,6 +52,10 @@ public:
 
 // Size of the device's memory from now on; at the start DESCRAMBLER_SIMT_MEMORY bytes or 4 GiB.
 void set_memory(std::size_t bytes);
+
+// The k-th allocation from now on finds no memory, 0: none does; at the start DESCRAMBLER_SIMT_FAIL_ALLOCATION. Returns
+// how many have been made since the last call.
+std::uint64_t fail_allocation(std::uint64_t k);
 
 // Bytes in live allocations.
 [[nodiscard]] std::size_t memory_in_use();

@@ -61,6 +61,7 @@ using Where = std::source_location;
 enum class Collective { barrier, count, all, any, syncwarp, shuffle, shuffle_xor, shuffle_up, shuffle_down, vote };
 
 [[nodiscard]] void* dynamic_shared();
+void check_launch(dim3 grid, int threads, std::size_t shared_bytes);  // throws Error beyond the device's limits
 void run(dim3 grid, int threads, std::size_t shared_bytes, const std::function<void()>& body);
 
 [[noreturn]] void fail(const std::string& what, const Where& where);  // of the running thread

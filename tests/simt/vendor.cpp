@@ -17,37 +17,44 @@ struct Vendor : simt::OpenMemory {
     Vendor() { set_up_blas(); }
 };
 
+// In the order of the stream, as the libraries do it.
+template <class Work>
+void in_order(const Work& work) {
+    simt::enqueue([work] {
+        const Vendor vendor;
+        work();
+    });
+}
+
 }  // namespace
 
 template <class T>
 void vendor_gemm(Context&, Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C) {
-    const Vendor vendor;
-    cpu::gemm(a, b, alpha, A, B, beta, C, threads);
+    in_order([=] { cpu::gemm(a, b, alpha, A, B, beta, C, threads); });
 }
 template <class T>
 void vendor_qr(Context&, Batch<T> A, Batch<T> R) {
-    const Vendor vendor;
-    cpu::qr(A, R, threads);
+    in_order([=] { cpu::qr(A, R, threads); });
+    simt::wait_for_all();  // to know whether it did
 }
 template <class T>
 void vendor_eigh(Context&, Batch<T> A, Batch<T> w) {
-    const Vendor vendor;
-    cpu::eigh(A, w, threads);
+    in_order([=] { cpu::eigh(A, w, threads); });
+    simt::wait_for_all();  // to know whether it did
 }
 template <class T>
 void vendor_svd(Context&, Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) {
-    const Vendor vendor;
-    cpu::svd(A, U, s, V, threads);
+    in_order([=] { cpu::svd(A, U, s, V, threads); });
+    simt::wait_for_all();  // to know whether it did
 }
 template <class T>
 void vendor_cholesky_solve(Context&, Batch<T> A, Batch<T> B) {
-    const Vendor vendor;
-    cpu::cholesky_solve(A, B, threads);
+    in_order([=] { cpu::cholesky_solve(A, B, threads); });
+    simt::wait_for_all();  // to know whether it did
 }
 template <class T>
 void vendor_fft(Context&, Batch<const std::complex<T>> x, Batch<std::complex<T>> y) {
-    const Vendor vendor;
-    cpu::fft<T>(x, y, threads);
+    in_order([=] { cpu::fft<T>(x, y, threads); });
 }
 
 template void vendor_gemm<float>(Context&, Op, Op, float, Batch<const float>, Batch<const float>, float, Batch<float>);

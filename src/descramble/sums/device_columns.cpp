@@ -57,6 +57,7 @@ DeviceColumns::DeviceColumns(Backend<double>& on, const ColumnRequest& request, 
       columns_(std::move(columns)),
       ones_(upload(on, library_block, 1, 1, std::vector<double>(static_cast<std::size_t>(library_block), 1.0))),
       sum_(allocate(on, request.n, 1, request.items)),
+      before_(allocate(on, request.n, 1, request.items)),
       triangle_(allocate(on, request.n, request.n, request.items)) {
     if (!request.streaming.factor)
         return;
@@ -72,7 +73,9 @@ DeviceColumns::DeviceColumns(Backend<double>& on, const ColumnRequest& request, 
 void DeviceColumns::add(const Keep& keep, Batch<double> S) {
     if (shift_.batch > 0)
         on_.gemm(Op::none, Op::transpose, -1.0, shift_.view(), ones(S.cols), 1.0, S);
-    on_.gemm(Op::none, Op::none, 1.0, S, ones(S.cols), first_ ? 0.0 : 1.0, sum_.view());
+    // sum + S 1, by the product of our own: the order of a library's gemm may depend on the batch and on the device
+    std::swap(sum_, before_);
+    on_.dense_forward(Activation::identity, S, first_ ? Batch<const double>() : before_.view(), ones(S.cols), sum_.view());
     if (keep.also == Keep::Also::factor)
         add_factor(S);
     else if (keep.also == Keep::Also::gram)

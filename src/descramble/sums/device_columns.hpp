@@ -37,7 +37,7 @@ private:
     Backend<double>& on_;
     const ColumnRequest& request_;
     Columns columns_;
-    Stack ones_, sum_, triangle_, shift_, fresh_, stacked_, tall_, identity_, top_, bottom_;
+    Stack ones_, sum_, before_, triangle_, shift_, fresh_, stacked_, tall_, identity_, top_, bottom_;
     bool first_ = true;  // block of a leaf
 };
 
