@@ -75,7 +75,8 @@ void DeviceColumns::add(const Keep& keep, Batch<double> S) {
         on_.gemm(Op::none, Op::transpose, -1.0, shift_.view(), ones(S.cols), 1.0, S);
     // sum + S 1, by the product of our own: the order of a library's gemm may depend on the batch and on the device
     std::swap(sum_, before_);
-    on_.dense_forward(Activation::identity, S, first_ ? Batch<const double>() : before_.view(), ones(S.cols), sum_.view());
+    on_.dense_forward(Activation::identity, S, first_ ? Batch<const double>() : Batch<const double>(before_.view()),
+                      ones(S.cols), sum_.view());
     if (keep.also == Keep::Also::factor)
         add_factor(S);
     else if (keep.also == Keep::Also::gram)
