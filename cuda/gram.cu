@@ -7,7 +7,7 @@
 // entries. Beyond: tiles of 128 x 128, the signals of dense_gram stored slice by slice.
 // flops  n (n + 1) N, dense_gram 2 n d N more;  bytes  n N words, dense_gram d N, and n n a slice
 // resources slice_kernel double n 128, d 256, 2048 samples: shared 90624 bytes, 236 registers, 168034304 flops
-// resources slice_kernel float n 128, d 256, 2048 samples: shared 45312 bytes, 167 registers, 168034304 flops
+// resources slice_kernel float n 128, d 256, 2048 samples: shared 45312 bytes, 158 registers, 168034304 flops
 #include "gram.hpp"
 
 #include <algorithm>
