@@ -45,6 +45,19 @@ bool is_finished(const std::string& out, const std::string& request) {
     return true;
 }
 
+// All ranks do the same.
+bool finished_before(const std::string& out, const std::string& request, const Common& common) {
+    if (common.force)
+        return false;
+    Communicator& ranks = *common.process.ranks;
+    bool same = false;
+    together(ranks, [&] {
+        if (common.leads())
+            same = is_finished(out, request);
+    });
+    return all_gather(ranks, std::string(same ? "same" : "")).front() == "same";
+}
+
 }  // namespace
 
 std::string asked(const CLI::App& command) {
@@ -80,29 +93,22 @@ std::string request_text(const CLI::App& command, const Ensemble& ensemble, cons
            (inputs.content ? "content of the inputs = " + inputs.content() + "\n" : "");
 }
 
-bool finished_before(const std::string& out, const std::string& request, const Common& common) {
-    if (common.force)
+bool serves_already(const std::string& out, const std::string& request, const std::filesystem::path& leftovers,
+                    const Common& common) {
+    if (!finished_before(out, request, common))
         return false;
-    Communicator& ranks = *common.process.ranks;
-    bool same = false;
-    together(ranks, [&] {  // one looks: all do the same
-        if (common.leads())
-            same = is_finished(out, request);
-    });
-    return all_gather(ranks, std::string(same ? "same" : "")).front() == "same";
-}
-
-void tell_finished(const std::string& out, const Common& common) {
-    if (!common.leads())
-        return;
-    std::filesystem::last_write_time(out, std::filesystem::file_time_type::clock::now());
-    if (!common.quiet)
+    if (common.leads()) {
+        std::filesystem::remove_all(leftovers);
+        std::filesystem::last_write_time(out, std::filesystem::file_time_type::clock::now());
+    }
+    if (common.speaks())
         std::fprintf(stderr, "descrambler: %s: finished before by the same request (--force makes it again)\n",
                      out.c_str());
+    return true;
 }
 
-void tell_made_anew(const std::string& out, const Common& common) {
-    if (common.speaks())
+void check_remake(const std::string& out, const std::string& request, const Common& common) {
+    if (!out.empty() && finished_before(out, request, common) && common.speaks())
         std::fprintf(stderr, "descrambler: %s: of the same request, made again\n", out.c_str());
 }
 

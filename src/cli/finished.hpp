@@ -18,14 +18,16 @@ namespace descrambler::cli {
 // The options, the networks and, where the library knows it, the content of the inputs.
 [[nodiscard]] std::string request_text(const CLI::App& command, const Ensemble& ensemble, const Library& inputs);
 
-// Whether `out` is there already as the result of this request (attribute request of the file; nothing is looked at with
-// --force). Throws InputError where it holds anything else: another request, with the first line that differs, or what no
-// command has written. All ranks call.
-[[nodiscard]] bool finished_before(const std::string& out, const std::string& request, const Common& common);
-
-// Says that `out` is there and stays. The file is touched: job scripts take an untouched one for that of an earlier job.
-void tell_finished(const std::string& out, const Common& common);
-// Says that it is made anew, to the same bits.
-void tell_made_anew(const std::string& out, const Common& common);
+// What a command does about its --out, before any work. Where `out` is there as the result of another request (attribute
+// request of the file), or is none of ours, InputError says so, with the first line that differs; with --force nothing is
+// looked at. All ranks call.
+//
+// For what takes long: true where `out` is there, of the same request. It stays, the checkpoints in `leftovers` of a job that
+// was killed just afterwards go, and a line says so. The file is touched: job scripts take an untouched one for that of an
+// earlier job.
+[[nodiscard]] bool serves_already(const std::string& out, const std::string& request,
+                                  const std::filesystem::path& leftovers, const Common& common);
+// For what takes seconds: a line where `out` (if any) is there, of the same request, and will be made again.
+void check_remake(const std::string& out, const std::string& request, const Common& common);
 
 }  // namespace descrambler::cli

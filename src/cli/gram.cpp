@@ -112,12 +112,8 @@ void run(const Options& o) {
     together(ranks, [&] { check_tap(ensemble.networks, request, inputs); });  // all refuse it: one speaks
     streaming.fingerprint = fingerprint_of_inputs(o, seed, inputs, device);
     const std::string asked_for = fingerprint(o, ensemble, streaming.fingerprint);
-    if (finished_before(o.out, asked_for, o.common)) {  // perhaps by a job that was killed just afterwards
-        if (o.common.leads())
-            std::filesystem::remove_all(streaming.checkpoints);
-        tell_finished(o.out, o.common);
+    if (serves_already(o.out, asked_for, streaming.checkpoints, o.common))
         return;
-    }
     const Library library = add_noise(inputs, o.inputs, o.snr, seed, execution, streaming);
     streaming.fingerprint = asked_for;
     const std::vector<TapGram> grams = tap_grams(ensemble.networks, request, library, execution, streaming);

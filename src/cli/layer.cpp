@@ -286,15 +286,13 @@ void run(const Options& o) {
         library = add_noise(open_library(o.inputs, ensemble, o.net, o.common, execution), o.inputs, o.snr,
                             seed_of(ensemble, o.common), execution);
     const std::string asked_for = request_text(*o.command, ensemble, library);
-    const bool again = finished_before(o.out, asked_for, o.common);
+    check_remake(o.out, asked_for, o.common);
     // the ranks share the library; what follows from its sums is the same on all of them
     const std::vector<Descrambling> results = descramble(ensemble.networks, library, request, execution);
     together(ranks, [&] {
         if (o.common.leads())
             write(o, request, results, asked_for);
     });
-    if (again)
-        tell_made_anew(o.out, o.common);
 }
 
 }  // namespace

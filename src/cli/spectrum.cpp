@@ -260,8 +260,8 @@ void run(const Options& o) {
         library = add_noise(open_library(o.inputs, ensemble, o.net, o.common, execution), o.inputs, o.snr,
                             seed_of(ensemble, o.common), execution);
     const std::string asked_for = request_text(*o.command, ensemble, library.value_or(Library()));
-    const bool again = !o.out.empty() && finished_before(o.out, asked_for, o.common),
-               reduced_again = !o.reduce.empty() && finished_before(o.reduce, asked_for, o.common);
+    for (const std::string& path : {o.out, o.reduce})
+        check_remake(path, asked_for, o.common);
     const TapRequest tap{.at = {o.layer, tap_from(o.tap.value_or("before"))}};
     const std::vector<double> base = o.kind == "jacobian" ? library_mean(*library, here) : std::vector<double>();
     const RandomizedSvdOptions options{.rank = o.rank,
@@ -294,10 +294,6 @@ void run(const Options& o) {
     reduced.request = asked_for;
     if (!o.reduce.empty())
         write_ensemble(o.reduce, reduced);
-    if (again)
-        tell_made_anew(o.out, o.common);
-    if (reduced_again)
-        tell_made_anew(o.reduce, o.common);
 
     if (o.common.json) {
         Json json = asked;

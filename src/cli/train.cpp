@@ -44,12 +44,8 @@ Command add_train(CLI::App& app, const Process& process) {
                 check_output(o->out);
         });
         const std::string asked_for = "command = train\n" + to_toml(config);
-        if (finished_before(o->out, asked_for, o->common)) {  // perhaps by a job that was killed just afterwards
-            if (o->common.leads())
-                std::filesystem::remove_all(folder);
-            tell_finished(o->out, o->common);
+        if (serves_already(o->out, asked_for, folder, o->common))
             return;
-        }
         together(ranks, [&] {
             if (!o->common.leads())
                 return;

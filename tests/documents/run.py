@@ -31,7 +31,7 @@ elsewhere = {
     "export DESCRAMBLER=": "belongs to the image",
     "cmake -B build-package": "a build of its own; tests/install builds, installs and uses the package",
 }
-programs = r"(\./dev|build/|build-cuda/|descrambler |descrambler-simt|mpirun|cmake|ctest|python3) ?"
+programs = r"(?:\./dev|build/|build-cuda/|(?:descrambler|mpirun|cmake|ctest|python3) )"
 small = ["training.iterations=30", "training.batch_size=16", "controls.iterations=20", "ensemble.networks=2", "controls.untrained=1",
          "controls.shuffled=1", "controls.no_decay=1", "analysis.library=256", "analysis.validation=20", "analysis.tikhonov=1",
          "analysis.chart_iterations=5", "analysis.bootstrap=2"]

@@ -52,7 +52,7 @@ six, one = ensemble(6), ensemble(1)
 commands = {"trace": ["gram", "--layer", 2, "--tap", "after"], "eta": ["layer", "--layer", 1, "--tap", "after"]}
 for key, (command, *options) in commands.items():
     def arguments(net):
-        return [command, net, "--inputs", "deer:2000", *options, "--out", folder / f"{key}.h5", "--json", "--force"]
+        return [command, net, "--inputs", "deer:2000", *options, "--out", folder / f"{key}.h5", "--json", "--quiet", "--force"]
 
     def answer(done):
         return json.loads(done.stdout)[key]

@@ -1,0 +1,95 @@
+// What becomes of results: progress while they are made, and nothing finished is overwritten silently.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "program.hpp"
+
+namespace descrambler {
+namespace {
+
+using namespace test;
+
+class ResultsTest : public CliTest {
+protected:
+    std::string config =
+        write("small.toml",
+              "[training]\niterations = 40\n[ensemble]\nnetworks = 2\n[controls]\nuntrained = 2\nshuffled = 2\n"
+              "iterations = 20\n[analysis]\nlibrary = 256\nvalidation = 20\ntikhonov = 1\n");
+    std::vector<std::string> study(const std::string& out) {
+        return {"study", config, "--out", folder / out, "--quiet"};
+    }
+};
+
+// Where there is no terminal: a line when a stage begins, and nothing with --quiet.
+TEST_F(ResultsTest, TellsItsProgressInPlainLines) {
+    std::vector<std::string> arguments = study("told");
+    std::erase(arguments, "--quiet");
+    const Outcome told = run(arguments);
+    ASSERT_EQ(told.code, 0) << told.err;
+    EXPECT_EQ(told.err.rfind("training: 0 %\n", 0), 0u) << told.err;
+    EXPECT_EQ(told.err.find_first_of("\r\033"), std::string::npos);
+    EXPECT_GE(std::count(told.err.begin(), told.err.end(), '\n'), 2) << told.err;
+    EXPECT_EQ(run(study("quiet")).err, "");
+}
+
+// train, layer, gram, spectrum and predict: another request is refused, the same one is told, --force replaces.
+TEST_F(ResultsTest, NothingFinishedIsOverwrittenSilently) {
+    const std::string ensemble = folder / "e.h5", out = folder / "out.h5";
+    const std::vector<std::string> train{"train", config, "--out", ensemble, "--set", "training.iterations=40"};
+    const auto with = [](std::vector<std::string> arguments, std::vector<std::string> more) {
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        return arguments;
+    };
+    ASSERT_EQ(run(train).code, 0);
+    const std::string before = slurp(ensemble);
+    expect_refusal(
+        with(train, {"--set", "training.iterations=41"}),
+        "another request: 'iterations = 40', this one has 'iterations = 41': expected another --out, or --force");
+    const Outcome same = run(train);
+    EXPECT_EQ(same.code, 0);
+    EXPECT_NE(same.err.find("finished before by the same request"), std::string::npos) << same.err;
+    EXPECT_EQ(slurp(ensemble), before);
+    ASSERT_EQ(run(with(train, {"--set", "training.iterations=41", "--force"})).code, 0);
+    EXPECT_NE(slurp(ensemble), before);
+
+    for (const std::string command : {"layer", "gram", "spectrum"}) {
+        std::vector<std::string> arguments{command, ensemble, "--layer", "1", "--out", out, "--force"};
+        if (command == "spectrum")
+            arguments.insert(arguments.end(), {"--rank", "3"});
+        else
+            arguments.insert(arguments.end(), {"--inputs", "deer:300"});
+        ASSERT_EQ(run(arguments).code, 0) << command;
+        std::erase(arguments, "--force");
+        const Outcome again = run(arguments);
+        EXPECT_EQ(again.code, 0) << command;
+        EXPECT_NE(again.err.find("the same request"), std::string::npos) << command << again.err;
+        const std::string kept = slurp(out);
+        expect_refusal(with(arguments, {"--network", "1"}), "is there already, of another request");
+        EXPECT_EQ(slurp(out), kept) << command;
+        ASSERT_EQ(run(with(train, {"--set", "training.iterations=42", "--force"})).code, 0);
+        expect_refusal(arguments, "networks = 2 of digest");  // the same words, other networks
+        ASSERT_EQ(run(with(train, {"--set", "training.iterations=41", "--force"})).code, 0);
+    }
+    write_file(out, "mine");
+    expect_refusal({"layer", ensemble, "--layer", "1", "--inputs", "deer:300", "--out", out},
+                   "out.h5: is there already");
+    EXPECT_EQ(slurp(out), "mine");
+
+    std::string trace;
+    for (int i = 0; i < 60; ++i)
+        trace += std::to_string(40 * i) + " " + std::to_string(0.6 + 0.4 * std::exp(-0.01 * i * i)) + "\n";
+    const std::vector<std::string> predict{"predict", ensemble, write("trace.dat", trace), "--out",
+                                           folder / "predicted"};
+    ASSERT_EQ(run(predict).code, 0);
+    EXPECT_EQ(run(predict).code, 0);
+    ASSERT_EQ(run(with(train, {"--set", "training.iterations=43", "--force"})).code, 0);
+    const std::string kept = slurp(folder / "predicted" / "trace.json");
+    expect_refusal(predict, "trace.json: is there already");
+    EXPECT_EQ(slurp(folder / "predicted" / "trace.json"), kept);
+    EXPECT_EQ(run(with(predict, {"--force"})).code, 0);
+}
+
+}  // namespace
+}  // namespace descrambler
