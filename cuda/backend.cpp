@@ -92,8 +92,15 @@ private:
     }
     void do_train(const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index first, Index last,
                   Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss) override {
+        deer_streams_.keep_scratch = true;
+        const std::unique_ptr<cuda::DeerStreams, void (*)(cuda::DeerStreams*)> until_the_end(
+            &deer_streams_, [](cuda::DeerStreams* kept) {
+                kept->keep_scratch = false;
+                kept->scratch.reset();
+            });
         cuda::train(*on_, *this, plan, members, first, last, parameters, m, v, loss);
     }
+
     std::shared_ptr<cuda::Context> on_;
     cuda::DeerStreams deer_streams_;
 };

@@ -289,6 +289,20 @@ constexpr std::size_t bytes_of_sample(Index distances) {  // while it is made
     return static_cast<std::size_t>(distances) * sizeof(T) + sizeof(DeerParameters<T>);
 }
 
+// Scratch memory in `kept` for as many of `total` samples as fit at once, which it returns.
+template <class T>
+Index make_room(Context& on, DeerStreams& kept, Index total, Index distances) {
+    const auto each = static_cast<Index>(bytes_of_sample<T>(distances));
+    static_assert(sizeof(DeerParameters<T>) == 4 * sizeof(T));  // aligned wherever a T is
+    if (kept.scratch && kept.scratch->size() >= total * each)
+        return total;
+    kept.scratch.reset();
+    Index most = items_that_fit(on, total, static_cast<std::size_t>(each));
+    kept.scratch =
+        make_what_fits(most, [&](Index count) { return std::make_unique<Memory<unsigned char>>(on, count * each); });
+    return most;
+}
+
 }  // namespace
 
 template <class T>
@@ -304,9 +318,10 @@ void deer(Context& on, DeerStreams& kept, const DeerRanges& d, const T* kernel, 
     if (total == 0)
         return;
     if (!std::ranges::equal(kept.sent, streams)) {
-        kept.sent.assign(streams.begin(), streams.end());
+        kept.sent.clear();  // should there be no memory, nothing has been sent
         kept.memory = std::make_unique<Memory<std::uint64_t>>(on, items);
-        kept.memory->upload(kept.sent.data());
+        kept.memory->upload(streams.data());
+        kept.sent.assign(streams.begin(), streams.end());
     }
     const Batch<const T> K(kernel, d.times, d.distances);
     const bool boxed = d.boxed_input && (out.input.data != nullptr || out.clean.data != nullptr);
@@ -314,24 +329,27 @@ void deer(Context& on, DeerStreams& kept, const DeerRanges& d, const T* kernel, 
     const bool traces =
         noisy || out.clean.data != nullptr || out.form_factor.data != nullptr || out.background.data != nullptr;
 
-    const Index most = items_that_fit(on, total, bytes_of_sample<T>(d.distances));
     const bool scratch = boxed && out.input.data == nullptr;  // the range is wanted, the traces are not
-    Memory<T> p(on, most * d.distances), unseen(on, scratch ? total * d.times : 1);
-    Memory<DeerParameters<T>> parameters(on, most);
+    const Memory<T> unseen(on, scratch ? total * d.times : 1);
+    const Index most = make_room<T>(on, kept, total, d.distances);
+    T* const p = reinterpret_cast<T*>(kept.scratch->data());  // [distances, most], then the parameters [most]
+    auto* const parameters = reinterpret_cast<DeerParameters<T>*>(p + most * d.distances);
     DeerViews<T> wanted = out;
     if (scratch)
         wanted.input = unseen.view(d.times, each, items);
     for (Index begin = 0; begin < total; begin += most) {
         const DeerColumns columns{seed, kept.memory->data(), first, each, begin, std::min(most, total - begin)};
         const dim3 warp_each(static_cast<unsigned>((columns.count + warps - 1) / warps));
-        launch(on, distribution_kernel<T>, warp_each, threads, distribution_bytes<T>, d, columns, p.data(),
-               parameters.data(), out.distribution, out.target);
+        launch(on, distribution_kernel<T>, warp_each, threads, distribution_bytes<T>, d, columns, p, parameters,
+               out.distribution, out.target);
         if (traces)
             launch(on, trace_kernel<Shape, T>, grid_of_tiles<Shape>(d.times, columns.count, 1), product_threads,
-                   Shape::shared_bytes, columns, K, p.data(), parameters.data(), log_time, noisy, wanted);
+                   Shape::shared_bytes, columns, K, p, parameters, log_time, noisy, wanted);
         if (boxed)
             launch(on, box_kernel<T>, warp_each, threads, 0, columns, wanted.input, out.clean);
     }
+    if (!kept.keep_scratch)
+        kept.scratch.reset();
 }
 
 template void deer<float>(Context&, DeerStreams&, const DeerRanges&, const float*, const float*, std::uint64_t,

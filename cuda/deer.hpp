@@ -9,10 +9,13 @@
 
 namespace descrambler::cuda {
 
-// Numbers of streams in device memory, sent again only when they change: training asks for the same ones every step.
+// What stays from call to call, since training asks for the same every step: the numbers of streams in device memory, sent
+// again only when they change, and, while `keep_scratch` holds, the memory in which samples are made.
 struct DeerStreams {
     std::vector<std::uint64_t> sent;
     std::unique_ptr<Memory<std::uint64_t>> memory;
+    bool keep_scratch = false;
+    std::unique_ptr<Memory<unsigned char>> scratch;
 };
 
 // deer_on_device (backend/deer_on_device.hpp) on a context.

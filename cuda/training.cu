@@ -336,11 +336,15 @@ void train(Context& on, Backend<T>& backend, const TrainPlan<T>& plan, std::span
         return;
     launch(on, nothing_yet_kernel<T>, blocks_for(loss.size() * loss.batch, threads), threads, 0, loss);
     const Index count = std::ssize(members), most = items_that_fit(on, count, bytes_of_member(plan));
-    for (Index begin = 0; begin < count; begin += most) {
-        const auto size = static_cast<std::size_t>(std::min(most, count - begin));
-        Group<T>(on, backend, plan, members.subspan(static_cast<std::size_t>(begin), size), begin, parameters, m, v,
-                 loss)
-            .run(first, last);
+    for (Index begin = 0; begin < count;) {
+        Index size = std::min(most, count - begin);
+        Group<T> group = make_what_fits(size, [&](Index fits) {
+            return Group<T>(on, backend, plan,
+                            members.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(fits)), begin,
+                            parameters, m, v, loss);
+        });
+        group.run(first, last);
+        begin += size;
     }
 }
 

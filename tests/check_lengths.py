@@ -18,11 +18,8 @@ tables = {
 # still to be divided
 owed = {
     "bench/cuda/bench_dense.cpp:bench_mlp",
-    "src/verify/verify_convolution.cpp:convolution",
-    "src/verify/verify_diagonal.cpp:diagonal",
     "src/verify/verify_minimum.cpp:group",
     "src/verify/verify_noise.cpp:signal",
-    "src/verify/verify_optimisers.cpp:optimisers",
 }
 
 

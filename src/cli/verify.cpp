@@ -42,11 +42,12 @@ Command add_verify(CLI::App& app, const Process& process) {
     o->common.process = process;
     o->common.add_to(*command);
     return [o] {
-        const auto on =
-            make_backend<double>(o->common.device, o->common.threads);  // refuses a device that is not there
-        const std::vector<VerifyRow> rows =
-            verify({.seed = o->common.seed.value_or(1), .threads = o->common.threads, .full = o->full},
-                   progress_bar(o->common));
+        VerifyOptions options{
+            .seed = o->common.seed.value_or(1), .threads = o->common.threads, .device = {}, .full = o->full};
+        if (std::shared_ptr<Backend<double>> on = make_backend<double>(o->common.device, o->common.threads);
+            !on->on_host())
+            options.device = std::move(on);
+        const std::vector<VerifyRow> rows = verify(options, progress_bar(o->common));
         end_progress();
         if (o->common.json) {
             nlohmann::ordered_json list = nlohmann::ordered_json::array();

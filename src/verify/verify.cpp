@@ -47,6 +47,10 @@ RandomStream draws(const VerifyOptions& options, std::uint64_t check, std::uint6
     return {options.seed, stream::verify + (check << 16) + repetition};
 }
 
+std::shared_ptr<Backend<double>> algebra(const VerifyOptions& options) {
+    return options.device ? options.device : make_cpu_backend<double>(1);
+}
+
 Traces traces(const VerifyOptions& options, std::uint64_t check, Index count) {
     DeerDatabase database = deer_preset("pnas");
     database.input = InputScaling::clean;

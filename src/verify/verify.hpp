@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,10 @@ struct VerifyRow {
 
 struct VerifyOptions {
     std::uint64_t seed = 1;
-    int threads = 0;    // 0: all; rows do not depend on it
+    int threads = 0;  // 0: all; rows do not depend on it
+    // Where the checks multiply, factorise and minimise; none: the CPU. Traces, training and the descrambling of the
+    // trained networks stay on the CPU, so that a row is a statement about the same networks.
+    std::shared_ptr<Backend<double>> device;
     bool full = false;  // more repetitions, larger samples, and the training of ensembles on another kernel
 };
 

@@ -115,7 +115,7 @@ Rows small_sizes(Backend<double>& on, const VerifyOptions& options) {
 }  // namespace
 
 Rows minimum(const VerifyOptions& options) {
-    const auto on = make_cpu_backend<double>(1);
+    const auto on = algebra(options);
     Rows rows = small_sizes(*on, options);
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, width);
     const Matrix<double> S = layer_signals(*on, options, 2);
@@ -160,7 +160,7 @@ Rows minimum(const VerifyOptions& options) {
 }
 
 Rows group(const VerifyOptions& options) {
-    const auto on = make_cpu_backend<double>(1);
+    const auto on = algebra(options);
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, width);
     RandomStream random = draws(options, 4);
     Rows rows;
@@ -182,8 +182,8 @@ Rows group(const VerifyOptions& options) {
     std::vector<Network> networks;
     for (const Matrix<double>& weight : {W, permuted, rotated, swapped})
         networks.push_back({{DenseLayer{weight, {}, Activation::tanh, false}}});
-    const std::vector<Descrambling> results = descramble(
-        networks, library_of(X), {.tap = {.at = {1, Tap::before}}}, Execution::on_cpu(options.threads));
+    const std::vector<Descrambling> results =
+        descramble(networks, library_of(X), {.tap = {.at = {1, Tap::before}}}, Execution::on_cpu(options.threads));
     const Solution& first = results[0].solution;
     // Rounding turns axis i by n u sigma_1 over the distance to its neighbours.
     double gap = std::numeric_limits<double>::infinity();
@@ -257,7 +257,7 @@ Rows group(const VerifyOptions& options) {
 }
 
 Rows stencils(const VerifyOptions& options) {
-    const auto on = make_cpu_backend<double>(1);
+    const auto on = algebra(options);
     const Matrix<double> S = layer_signals(*on, options, 2);
     // eta of P under the stencil D over the minimum that an eigendecomposition of D^T D gives, minus 1
     const auto above = [&](const Matrix<double>& D, const Matrix<double>& P, const Matrix<double>& signals) {

@@ -132,7 +132,7 @@ Rows convergence(Backend<double>& on, const VerifyOptions& options) {
 }  // namespace
 
 Rows noise(const VerifyOptions& options) {
-    const auto on = make_cpu_backend<double>(1);
+    const auto on = algebra(options);
     const std::vector<double> mu = make_stencil(*on, StencilKind::fourier2, width).mu;
     const Index repetitions = options.full ? 1000 : 200, many = options.full ? 2000 : 400;
     Rows rows;
@@ -175,7 +175,7 @@ Rows noise(const VerifyOptions& options) {
 }
 
 Rows signal(const VerifyOptions& options) {
-    const auto on = make_cpu_backend<double>(1);
+    const auto on = algebra(options);
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, width);
     // Signals: noise-free DEER traces, covariance of 2-norm 1: alpha^2 is the ratio of powers along its first axis.
     const Matrix<double> X = traces(options, 12, options.full ? 8192 : 2000).clean;

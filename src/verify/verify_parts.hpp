@@ -2,6 +2,8 @@
 // verify.cpp. Draws come from streams of the check's own number.
 #pragma once
 
+#include <memory>
+
 #include "descrambler/random.hpp"
 #include "descrambler/stencil.hpp"
 #include "descrambler/theory.hpp"
@@ -20,6 +22,9 @@ namespace descrambler::checks {
 
 // Stream of repetition `repetition` of check number `check`.
 [[nodiscard]] RandomStream draws(const VerifyOptions& options, std::uint64_t check, std::uint64_t repetition = 0);
+
+// Where a check multiplies and factorises: the device asked for, or the CPU on one thread.
+[[nodiscard]] std::shared_ptr<Backend<double>> algebra(const VerifyOptions& options);
 
 // Traces [256, count] of the preset pnas, unscaled, with noise or without.
 struct Traces {

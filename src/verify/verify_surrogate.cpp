@@ -25,7 +25,7 @@ Fresnel unnormalised_fresnel(double z) {
 }  // namespace
 
 Rows surrogate(const VerifyOptions& options) {
-    const auto on = make_cpu_backend<double>(1);
+    const auto on = algebra(options);
     RandomStream random = draws(options, 70);
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, width);
     const Matrix<double> X = traces(options, 71, options.full ? 8192 : 2000).noisy;

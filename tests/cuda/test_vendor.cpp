@@ -60,10 +60,21 @@ TYPED_TEST(Vendor, GemmForgetsAResultWithFactorZero) {
 
 template <class T>
 std::vector<T> transform(Backend<T>& on, Index n, Index cols, Index batch) {
-    const OnDevice<T> x(on, normals<T>(2 * n * cols * batch, 4), 2 * n, cols, batch), y(on, 2 * n, cols, batch);
-    on.fft({reinterpret_cast<const std::complex<T>*>(x.view().data), n, cols, batch},
-           {reinterpret_cast<std::complex<T>*>(y.view().data), n, cols, batch});
-    return y.download();
+    const Index size = n * cols * batch;
+    const std::vector<T> numbers = normals<T>(2 * size, 4);
+    std::vector<std::complex<T>> host;
+    for (Index i = 0; i < size; ++i)
+        host.emplace_back(numbers[2 * i], numbers[2 * i + 1]);
+    const Buffer<std::complex<T>> x = on.allocate_complex(size), y = on.allocate_complex(size);
+    on.upload(host.data(), x.view(n, cols, batch));
+    on.fft(x.view(n, cols, batch), y.view(n, cols, batch));
+    on.download(y.view(n, cols, batch), host.data());
+    std::vector<T> found;
+    for (const std::complex<T>& z : host) {
+        found.push_back(z.real());
+        found.push_back(z.imag());
+    }
+    return found;
 }
 
 TYPED_TEST(Vendor, FftOfEveryLength) {
