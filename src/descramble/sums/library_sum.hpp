@@ -30,16 +30,15 @@ struct LeafSums {
 
 // What a thread of the host has for itself, pass after pass: a backend of one thread, and memory by number.
 class HostThread {
+    std::unique_ptr<Backend<double>> on_ = make_cpu_backend<double>(1);  // outlives what it has allocated
+    std::map<Index, Buffer<double>> memory_;
+
 public:
     static constexpr Index input = 0, triangle = 1, moved = 2, with_one = 3, scores = 4;
     [[nodiscard]] Backend<double>& on() const { return *on_; }
     // [rows, cols], what it held before is not kept.
     [[nodiscard]] Batch<double> memory(Index number, Index rows, Index cols);
     LayerSignals signals;  // of whatever network the thread is at
-
-private:
-    std::unique_ptr<Backend<double>> on_ = make_cpu_backend<double>(1);
-    std::map<Index, Buffer<double>> memory_;
 };
 
 // Sums of several items (networks) that each keep `size` numbers, on the host: items and leaves are shared by threads.
