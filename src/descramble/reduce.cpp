@@ -91,10 +91,10 @@ ReductionCost reduction_cost(const Network& full, const Network& reduced, const 
     for (const std::vector<double>* errors : {&outputs, &before, &after})
         if (std::ranges::any_of(*errors, [](double x) { return std::isnan(x); }))
             throw InputError("library: the outputs of the network are not finite (check the library and the weights)");
-    ReductionCost cost{.outputs = statistics(std::move(outputs))};
+    ReductionCost cost{.outputs = statistics(outputs)};
     if (targets) {
-        cost.before = statistics(std::move(before));
-        cost.after = statistics(std::move(after));
+        cost.before = statistics(before);
+        cost.after = statistics(after);
     }
     return cost;
 }

@@ -57,13 +57,11 @@ Network network(Index inputs, Index outputs) {
     return result;
 }
 
-Good good_file(const std::filesystem::path& path, int task) {
+Good good_file(const std::filesystem::path& path, const TaskRecipe& task) {
     Ensemble ensemble;
     ensemble.seed = 7;
-    const TaskRecipe recipe = standard_recipes().at(static_cast<std::size_t>(task));
-    ensemble.recipe = to_recipe(recipe);
-    const Index networks = 2 * condition_count(recipe);
-    for (Index i = 0; i < networks; ++i)
+    ensemble.recipe = to_recipe(task);
+    for (Index i = 0; i < 2 * condition_count(task); ++i)
         ensemble.networks.push_back(network(4, 2));
     write_ensemble(path.string(), ensemble);
     Good good;
@@ -95,13 +93,13 @@ Good good_file(const std::filesystem::path& path, int task) {
     return good;
 }
 
-struct Value {
+struct Stored {
     hid_t type, space;
     std::vector<char> bytes;
 };
 
 // Numbers or texts of some type and shape.
-Value some_value(Bytes& bytes, bool attribute) {
+Stored some_value(Bytes& bytes, bool attribute) {
     const std::size_t rank = bytes.below(attribute ? 2 : 4);
     std::vector<hsize_t> dims;
     std::size_t count = 1;
@@ -109,7 +107,7 @@ Value some_value(Bytes& bytes, bool attribute) {
         dims.push_back(bytes.below(6));
         count *= dims.back();
     }
-    Value value{
+    Stored value{
         -1, rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(static_cast<int>(rank), dims.data(), nullptr), {}};
     if (bytes.below(3) == 0) {  // texts
         const std::string text = bytes.text();
@@ -150,7 +148,7 @@ void edit(hid_t file, const Good& good, Bytes& bytes) {
         if (H5Aexists(id, name.c_str()) > 0)
             H5Adelete(id, name.c_str());
         if (kind > 0) {
-            const Value value = some_value(bytes, true);
+            const Stored value = some_value(bytes, true);
             const hid_t made = H5Acreate2(id, name.c_str(), value.type, value.space, H5P_DEFAULT, H5P_DEFAULT);
             if (made >= 0 && !value.bytes.empty())
                 H5Awrite(made, value.type, value.bytes.data());
@@ -174,7 +172,7 @@ void edit(hid_t file, const Good& good, Bytes& bytes) {
         H5Gclose(H5Gcreate2(file, object.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
         return;
     }
-    const Value value = some_value(bytes, false);
+    const Stored value = some_value(bytes, false);
     const hid_t made = H5Dcreate2(file, object.c_str(), value.type, value.space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     if (made >= 0 && !value.bytes.empty())
         H5Dwrite(made, value.type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value.bytes.data());
@@ -190,7 +188,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const std::vector<Good> all = [] {
         H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
         std::vector<Good> files;
-        for (int task = 0; task < 3; ++task)
+        for (const TaskRecipe& task : standard_recipes())
             files.push_back(good_file(scratch.path(), task));
         return files;
     }();
