@@ -5,6 +5,7 @@
 #include <source_location>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace descrambler {
 
@@ -14,11 +15,19 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+// Foreign text in a message: line breaks and other control characters become '?', so that a line stays a line.
+[[nodiscard]] inline std::string one_line(std::string text) {
+    for (char& c : text)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+            c = '?';
+    return text;
+}
+
 // A file, an option or an array that does not fit. The message is one line that names the file (or
 // option), the field and what was expected: exit code 2.
 class InputError : public Error {
 public:
-    using Error::Error;
+    explicit InputError(std::string message) : Error(one_line(std::move(message))) {}
 };
 
 // A device has not as much memory as was asked for; the message tells both numbers. Fewer items may fit.

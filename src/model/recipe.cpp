@@ -44,15 +44,18 @@ bool Recipe::operator==(const Recipe& other) const {
 }
 
 void write_recipe(const Hdf5Group& input, const Recipe& recipe) {
-    for (const auto& [name, value, label] : recipe.entries)
-        std::visit(Overloaded{[](std::monostate) {},
-                              [&](bool flag) { input.attribute("", name, static_cast<std::int64_t>(flag)); },
-                              [&](std::int64_t number) { input.attribute("", name, number); },
-                              [&](double number) { input.attribute("", name, number); },
-                              [&](const std::string& text) { input.attribute("", name, text); },
-                              [&](const std::vector<std::string>& texts) { input.write_text(name, texts, label); },
-                              [&](const auto& numbers) { input.write(name, numbers, label); }},
-                   value);
+    for (const Recipe::Entry& entry : recipe.entries) {
+        const std::string& name = entry.name;
+        std::visit(
+            Overloaded{[](std::monostate) {},
+                       [&](bool flag) { input.attribute("", name, static_cast<std::int64_t>(flag)); },
+                       [&](std::int64_t number) { input.attribute("", name, number); },
+                       [&](double number) { input.attribute("", name, number); },
+                       [&](const std::string& text) { input.attribute("", name, text); },
+                       [&](const std::vector<std::string>& texts) { input.write_text(name, texts, entry.label); },
+                       [&](const auto& numbers) { input.write(name, numbers, entry.label); }},
+            entry.value);
+    }
 }
 
 Recipe read_recipe(const Hdf5Group& input) {

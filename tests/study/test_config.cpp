@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "data.hpp"
@@ -132,6 +133,16 @@ TEST(Config, EveryBadValueIsRefusedInOneLineThatNamesTheKey) {
         EXPECT_NE(message.find(key), std::string::npos) << text << message;
         EXPECT_NE(message.find("study.toml"), std::string::npos) << message;
         EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    }
+}
+
+TEST(Config, ForeignTextDoesNotBreakTheLineOfARefusal) {
+    for (const std::string& message :
+         {refusal("", {"the decay\nfitted"}), refusal("", {"seed=1\n2"}), refusal("\"a\\nb\" = 1\n"),
+          refusal("[data]\npreset = \"a\\nb\"\n"), refusal("[data]\ntask = \"\\u001b[2J\"\n")}) {
+        EXPECT_NE(message, "accepted");
+        EXPECT_TRUE(std::ranges::none_of(message, [](char c) { return static_cast<unsigned char>(c) < 0x20; }))
+            << message;
     }
 }
 
