@@ -112,6 +112,111 @@ Rows small_sizes(Backend<double>& on, const VerifyOptions& options) {
                  1, lowest, 100 * unit)};
 }
 
+// Through the function that `layer` calls: the same P W for permuted, mixed and exchanged neurons; the sign of det P.
+Rows equivariance(Backend<double>& on, const Stencil& stencil, RandomStream& random, const VerifyOptions& options) {
+    Rows rows;
+    const Matrix<double> X = traces(options, 5, 2000).noisy, W = filter_bank(width, 256);
+    Matrix<double> permuted = W;
+    std::vector<Index> order(width);
+    std::iota(order.begin(), order.end(), 0);
+    for (Index i = width - 1; i > 0; --i)
+        std::swap(order[i], order[random.below(static_cast<std::uint32_t>(i + 1))]);
+    for (Index t = 0; t < W.cols(); ++t)
+        for (Index i = 0; i < width; ++i)
+            permuted(i, t) = W(order[i], t);
+    Matrix<double> swapped = W;
+    for (Index t = 0; t < W.cols(); ++t)
+        std::swap(swapped(0, t), swapped(1, t));
+    const Matrix<double> rotated = multiply(on, Op::none, Op::none, haar_orthogonal(on, random, width), W);
+    std::vector<Network> networks;
+    for (const Matrix<double>& weight : {W, permuted, rotated, swapped})
+        networks.push_back({{DenseLayer{weight, {}, Activation::tanh, false}}});
+    const std::vector<Descrambling> results =
+        descramble(networks, library_of(X), {.tap = {.at = {1, Tap::before}}}, Execution::on_cpu(options.threads));
+    const Solution& first = results[0].solution;
+    // Rounding turns axis i by n u sigma_1 over the distance to its neighbours.
+    double gap = std::numeric_limits<double>::infinity();
+    for (Index i = 0; i + 1 < width; ++i)
+        gap = std::min(gap, std::sqrt(first.gamma[i]) - std::sqrt(first.gamma[i + 1]));
+    const double turn = 10 * width * unit * std::sqrt(first.gamma[0]) / gap;
+    const auto change = [&](std::size_t i) {
+        return frobenius(difference(results[i].descrambled_weight, results[0].descrambled_weight)) / frobenius(W);
+    };
+    rows.push_back(
+        equal("equivariance_permutation", "P W does not change when the neurons are permuted", 0, change(1), turn));
+    rows.push_back(equal("equivariance_rotation", "P W does not change when the neurons are mixed by a rotation", 0,
+                         change(2), turn));
+
+    rows.push_back(equal("group_determinant",
+                         "exchanging two neurons keeps P W and changes the sign of det P (product of determinants)", -1,
+                         orthogonal_determinant(first.P) * orthogonal_determinant(results[3].solution.P), 0.5));
+    rows.push_back(
+        equal("equivariance_exchange", "P W does not change when two neurons are exchanged", 0, change(3), turn));
+    const Matrix<double> S = transpose(multiply(on, Op::none, Op::none, W, X));
+    Matrix<double> mirror = identity(width);
+    mirror(0, 0) = -1;  // turns the constant
+    const Matrix<double> TM = multiply(on, Op::none, Op::none, stencil.T, mirror);
+    const Matrix<double> other =
+        multiply(on, Op::none, Op::none, multiply(on, Op::none, Op::transpose, TM, stencil.T), first.P);
+    require(orthogonal_determinant(other) == -orthogonal_determinant(first.P),
+            "verify: the sign turns the determinant");
+    rows.push_back(equal("group_minimum", "O(n) and SO(n) have one minimum: the sign of a component costs nothing", 0,
+                         smoothness(on, stencil, other, S) / smoothness(on, stencil, first.P, S) - 1,
+                         100 * width * unit));
+    return rows;
+}
+
+Rows permutations() {
+    Rows rows;
+    std::vector<Index> five(5);
+    std::iota(five.begin(), five.end(), 0);
+    double proper = 0;
+    do {
+        Matrix<double> P(5, 5);
+        for (Index i = 0; i < 5; ++i)
+            P(i, five[i]) = 1;
+        proper += orthogonal_determinant(P) > 0 ? 1 : 0;
+    } while (std::ranges::next_permutation(five).found);
+    rows.push_back(equal("group_permutations", "SO(5) contains the even permutations of 5 neurons", 60, proper, 0.5));
+    rows.push_back(as_printed(equal("group_permutations_as_printed",
+                                    "SO(n) contains the permutation group (of the 120 permutations of 5 neurons)", 120,
+                                    proper, 0.5)));
+    return rows;
+}
+
+// phi(P) = T^T P U
+Rows coordinates(Backend<double>& on, const Stencil& stencil, RandomStream& random) {
+    Rows rows;
+    const Matrix<double> U = haar_orthogonal(on, random, width), A = haar_orthogonal(on, random, width),
+                         B = haar_orthogonal(on, random, width);
+    const auto phi = [&](const Matrix<double>& P) {
+        return multiply(on, Op::transpose, Op::none, stencil.T, multiply(on, Op::none, Op::none, P, U));
+    };
+    const double distance = frobenius(difference(A, B));
+    rows.push_back(equal("phi_isometry", "phi(P) = T^T P U keeps distances (||phi(A) - phi(B)|| / ||A - B|| - 1)", 0,
+                         frobenius(difference(phi(A), phi(B))) / distance - 1, 10 * width * unit));
+    rows.push_back(as_printed(equal("phi_homomorphism_as_printed",
+                                    "phi is a homomorphism (||phi(A B) - phi(A) phi(B)||_F at n = 80)", 0,
+                                    frobenius(difference(phi(multiply(on, Op::none, Op::none, A, B)),
+                                                         multiply(on, Op::none, Op::none, phi(A), phi(B)))),
+                                    1e-6)));
+    return rows;
+}
+
+Rows printed_bases(Backend<double>& on, const Stencil& stencil) {
+    Rows rows;
+    Matrix<double> E = difference(gram(on, transpose(stencil.T)), identity(width));
+    rows.push_back(equal("basis_orthonormal",
+                         "the trigonometric basis with constant and Nyquist is orthonormal (n = 80)", 0, frobenius(E),
+                         10 * width * unit));
+    for (const Index k : {0, 1})
+        rows.push_back(
+            as_printed(equal("basis_rank_from_" + std::to_string(k) + "_as_printed",
+                             "the printed basis, k counted from " + std::to_string(k) + ", has full rank at n = 80",
+                             width, static_cast<double>(rank_of(on, printed_basis(width, k))), 0.5)));
+    return rows;
+}
+
 }  // namespace
 
 Rows minimum(const VerifyOptions& options) {
@@ -163,96 +268,10 @@ Rows group(const VerifyOptions& options) {
     const auto on = algebra(options);
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, width);
     RandomStream random = draws(options, 4);
-    Rows rows;
-
-    // equivariance, through the function that `layer` calls
-    const Matrix<double> X = traces(options, 5, 2000).noisy, W = filter_bank(width, 256);
-    Matrix<double> permuted = W;
-    std::vector<Index> order(width);
-    std::iota(order.begin(), order.end(), 0);
-    for (Index i = width - 1; i > 0; --i)
-        std::swap(order[i], order[random.below(static_cast<std::uint32_t>(i + 1))]);
-    for (Index t = 0; t < W.cols(); ++t)
-        for (Index i = 0; i < width; ++i)
-            permuted(i, t) = W(order[i], t);
-    Matrix<double> swapped = W;
-    for (Index t = 0; t < W.cols(); ++t)
-        std::swap(swapped(0, t), swapped(1, t));
-    const Matrix<double> rotated = multiply(*on, Op::none, Op::none, haar_orthogonal(*on, random, width), W);
-    std::vector<Network> networks;
-    for (const Matrix<double>& weight : {W, permuted, rotated, swapped})
-        networks.push_back({{DenseLayer{weight, {}, Activation::tanh, false}}});
-    const std::vector<Descrambling> results =
-        descramble(networks, library_of(X), {.tap = {.at = {1, Tap::before}}}, Execution::on_cpu(options.threads));
-    const Solution& first = results[0].solution;
-    // Rounding turns axis i by n u sigma_1 over the distance to its neighbours.
-    double gap = std::numeric_limits<double>::infinity();
-    for (Index i = 0; i + 1 < width; ++i)
-        gap = std::min(gap, std::sqrt(first.gamma[i]) - std::sqrt(first.gamma[i + 1]));
-    const double turn = 10 * width * unit * std::sqrt(first.gamma[0]) / gap;
-    const auto change = [&](std::size_t i) {
-        return frobenius(difference(results[i].descrambled_weight, results[0].descrambled_weight)) / frobenius(W);
-    };
-    rows.push_back(
-        equal("equivariance_permutation", "P W does not change when the neurons are permuted", 0, change(1), turn));
-    rows.push_back(equal("equivariance_rotation", "P W does not change when the neurons are mixed by a rotation", 0,
-                         change(2), turn));
-
-    rows.push_back(equal("group_determinant",
-                         "exchanging two neurons keeps P W and changes the sign of det P (product of determinants)", -1,
-                         orthogonal_determinant(first.P) * orthogonal_determinant(results[3].solution.P), 0.5));
-    rows.push_back(
-        equal("equivariance_exchange", "P W does not change when two neurons are exchanged", 0, change(3), turn));
-    const Matrix<double> S = transpose(multiply(*on, Op::none, Op::none, W, X));
-    Matrix<double> mirror = identity(width);
-    mirror(0, 0) = -1;  // turns the constant
-    const Matrix<double> TM = multiply(*on, Op::none, Op::none, stencil.T, mirror);
-    const Matrix<double> other =
-        multiply(*on, Op::none, Op::none, multiply(*on, Op::none, Op::transpose, TM, stencil.T), first.P);
-    require(orthogonal_determinant(other) == -orthogonal_determinant(first.P),
-            "verify: the sign turns the determinant");
-    rows.push_back(equal("group_minimum", "O(n) and SO(n) have one minimum: the sign of a component costs nothing", 0,
-                         smoothness(*on, stencil, other, S) / smoothness(*on, stencil, first.P, S) - 1,
-                         100 * width * unit));
-
-    std::vector<Index> five(5);
-    std::iota(five.begin(), five.end(), 0);
-    double proper = 0;
-    do {
-        Matrix<double> P(5, 5);
-        for (Index i = 0; i < 5; ++i)
-            P(i, five[i]) = 1;
-        proper += orthogonal_determinant(P) > 0 ? 1 : 0;
-    } while (std::ranges::next_permutation(five).found);
-    rows.push_back(equal("group_permutations", "SO(5) contains the even permutations of 5 neurons", 60, proper, 0.5));
-    rows.push_back(as_printed(equal("group_permutations_as_printed",
-                                    "SO(n) contains the permutation group (of the 120 permutations of 5 neurons)", 120,
-                                    proper, 0.5)));
-
-    // phi(P) = T^T P U
-    const Matrix<double> U = haar_orthogonal(*on, random, width), A = haar_orthogonal(*on, random, width),
-                         B = haar_orthogonal(*on, random, width);
-    const auto phi = [&](const Matrix<double>& P) {
-        return multiply(*on, Op::transpose, Op::none, stencil.T, multiply(*on, Op::none, Op::none, P, U));
-    };
-    const double distance = frobenius(difference(A, B));
-    rows.push_back(equal("phi_isometry", "phi(P) = T^T P U keeps distances (||phi(A) - phi(B)|| / ||A - B|| - 1)", 0,
-                         frobenius(difference(phi(A), phi(B))) / distance - 1, 10 * width * unit));
-    rows.push_back(as_printed(equal("phi_homomorphism_as_printed",
-                                    "phi is a homomorphism (||phi(A B) - phi(A) phi(B)||_F at n = 80)", 0,
-                                    frobenius(difference(phi(multiply(*on, Op::none, Op::none, A, B)),
-                                                         multiply(*on, Op::none, Op::none, phi(A), phi(B)))),
-                                    1e-6)));
-
-    Matrix<double> E = difference(gram(*on, transpose(stencil.T)), identity(width));
-    rows.push_back(equal("basis_orthonormal",
-                         "the trigonometric basis with constant and Nyquist is orthonormal (n = 80)", 0, frobenius(E),
-                         10 * width * unit));
-    for (const Index k : {0, 1})
-        rows.push_back(
-            as_printed(equal("basis_rank_from_" + std::to_string(k) + "_as_printed",
-                             "the printed basis, k counted from " + std::to_string(k) + ", has full rank at n = 80",
-                             width, static_cast<double>(rank_of(*on, printed_basis(width, k))), 0.5)));
+    Rows rows = equivariance(*on, stencil, random, options);
+    std::ranges::move(permutations(), std::back_inserter(rows));
+    std::ranges::move(coordinates(*on, stencil, random), std::back_inserter(rows));
+    std::ranges::move(printed_bases(*on, stencil), std::back_inserter(rows));
     return rows;
 }
 

@@ -129,6 +129,115 @@ Rows convergence(Backend<double>& on, const VerifyOptions& options) {
                              frobenius(difference(P[0], P[1])), 0.1))};
 }
 
+// Signals: noise-free DEER traces, covariance of 2-norm 1: alpha^2 is the ratio of powers along its first axis.
+Matrix<double> signal_covariance(Backend<double>& on, const VerifyOptions& options) {
+    Matrix<double> C = gram(on, traces(options, 12, options.full ? 8192 : 2000).clean);
+    const double norm = eigh(on, C).w.back();
+    for (double& c : C.values())
+        c /= norm;
+    return C;
+}
+
+// W (alpha^2 C + I) W^T
+Matrix<double> gram_at(Backend<double>& on, const Matrix<double>& C, const Matrix<double>& W, double alpha) {
+    Matrix<double> mixed = C;
+    for (Index j = 0; j < inputs; ++j) {
+        for (double& c : mixed.column(j))
+            c *= alpha * alpha;
+        mixed(j, j) += 1;
+    }
+    const Matrix<double> G = multiply(on, Op::none, Op::transpose, multiply(on, Op::none, Op::none, W, mixed), W);
+    Matrix<double> symmetric = G;
+    for (Index j = 0; j < width; ++j)
+        for (Index i = 0; i < width; ++i)
+            symmetric(i, j) = (G(i, j) + G(j, i)) / 2;
+    return symmetric;
+}
+
+// ||phi(P) - I|| of a layer while noise dominates: its slope and its rate.
+Rows small_signals(Backend<double>& on, const Stencil& stencil, const Matrix<double>& C, const Layer& layer) {
+    Rows rows;
+    const Matrix<double> U = svd(on, layer.W).U;
+    const auto phi_of = [&](double alpha) {  // T^T P U, signs of the components as in U
+        const Matrix<double> P =
+            closed_form_from_gram(on, stencil, gram_at(on, C, layer.W, alpha), inputs, {}, 1e-12).P;
+        Matrix<double> phi = multiply(on, Op::transpose, Op::none, stencil.T, multiply(on, Op::none, Op::none, P, U));
+        for (Index i = 0; i < width; ++i)
+            if (phi(i, i) < 0)
+                for (Index j = 0; j < width; ++j)
+                    phi(i, j) = -phi(i, j);
+        return frobenius(difference(phi, identity(width)));
+    };
+    const double c = signal_rate(on, layer.W, C);
+    // Linear while no axis turns far: c alpha^2 from 1e-4 to 1e-2, and alpha below 1e-2.
+    const double highest = std::min(1e-2, std::sqrt(1e-2 / c));
+    std::vector<double> x, y;
+    for (int k = 0; k <= 4; ++k) {
+        x.push_back(highest * std::pow(10.0, -k / 4.0));
+        y.push_back(phi_of(x.back()));
+    }
+    char text[96];
+    std::snprintf(text, sizeof text, "%s, alpha %.1e to %.1e)", layer.name.c_str(), x.back(), x.front());
+    rows.push_back(equal("signal_slope_" + layer.name,
+                         "||phi(P) - I|| grows as alpha^2 while noise dominates (slope, " + std::string(text), 2,
+                         slope_of(x, y), 0.05));
+    rows.push_back(equal("signal_rate_" + layer.name,
+                         "||phi(P) - I|| / alpha^2 is c of perturbation theory (" + layer.name + ")", c,
+                         y.back() / (x.back() * x.back()), 0.02 * c));
+    if (layer.name == "gaussian")
+        rows.push_back(as_printed(equal("signal_limit_as_printed",
+                                        "phi(P) tends to I as the signal dominates (||phi - I||_F at alpha = 100)", 0,
+                                        phi_of(100), 0.1)));
+    return rows;
+}
+
+// Along alpha: neighbouring points of a logarithmic grid. Davis, Kahan: sin(angle) <= ||(G' - G) u|| / gap.
+VerifyRow path_along_alpha(Backend<double>& on, const Matrix<double>& C, const Matrix<double>& W, int points) {
+    double ratio = 0;
+    Eigh last;
+    for (int k = 0; k < points; ++k) {
+        const Matrix<double> G = gram_at(on, C, W, std::pow(10.0, -3 + 5.0 * k / (points - 1)));
+        Eigh here = eigh(on, G);
+        if (k > 0) {
+            const Matrix<double> GV = multiply(on, Op::none, Op::none, G, last.V);
+            const Matrix<double> cosine = multiply(on, Op::transpose, Op::none, last.V, here.V);
+            for (Index i = 0; i < width; ++i) {
+                double residual = 0, gap = std::numeric_limits<double>::infinity(), off = 0;
+                for (Index r = 0; r < width; ++r) {
+                    const double e = GV(r, i) - last.w[i] * last.V(r, i);
+                    residual += e * e;
+                    if (r != i) {
+                        gap = std::min(gap, std::abs(last.w[i] - here.w[r]));
+                        off += cosine(i, r) * cosine(i, r);
+                    }
+                }
+                ratio = std::max(ratio, std::sqrt(off) * gap / std::sqrt(residual));
+            }
+        }
+        last = std::move(here);
+    }
+    return at_most("signal_path",
+                   "a component turns no faster along alpha than its gap allows (largest sin * gap / ||dG u||)", 1,
+                   ratio, 1e-6);
+}
+
+// Two eigenvalues that cross: signals along the second axis only, W and C diagonal. The components change places.
+VerifyRow crossing(Backend<double>& on, const Stencil& stencil) {
+    std::vector<double> lambda;
+    for (Index i = 0; i < width; ++i)
+        lambda.push_back(std::pow(0.93, 2.0 * static_cast<double>(i)));
+    const auto beside = [&](double alpha_squared) {
+        Matrix<double> G(width, width);
+        for (Index i = 0; i < width; ++i)
+            G(i, i) = lambda[i] * (i == 1 ? 1 + alpha_squared : 1);
+        return closed_form_from_gram(on, stencil, G, inputs, {}, 1e-12).P;
+    };
+    const double at = lambda[0] / lambda[1] - 1;
+    return as_printed(equal("signal_path_as_printed",
+                            "P is continuous in alpha for every W (||P - P'||_F within 2e-9 of a crossing)", 0,
+                            frobenius(difference(beside(at * (1 - 1e-9)), beside(at * (1 + 1e-9)))), 1e-3));
+}
+
 }  // namespace
 
 Rows noise(const VerifyOptions& options) {
@@ -177,105 +286,13 @@ Rows noise(const VerifyOptions& options) {
 Rows signal(const VerifyOptions& options) {
     const auto on = algebra(options);
     const Stencil stencil = make_stencil(*on, StencilKind::fourier2, width);
-    // Signals: noise-free DEER traces, covariance of 2-norm 1: alpha^2 is the ratio of powers along its first axis.
-    const Matrix<double> X = traces(options, 12, options.full ? 8192 : 2000).clean;
-    Matrix<double> C = gram(*on, X);
-    const double norm = eigh(*on, C).w.back();
-    for (double& c : C.values())
-        c /= norm;
-    const auto gram_at = [&](const Matrix<double>& W, double alpha) {
-        Matrix<double> mixed = C;
-        for (Index j = 0; j < inputs; ++j) {
-            for (double& c : mixed.column(j))
-                c *= alpha * alpha;
-            mixed(j, j) += 1;
-        }
-        const Matrix<double> G = multiply(*on, Op::none, Op::transpose, multiply(*on, Op::none, Op::none, W, mixed), W);
-        Matrix<double> symmetric = G;
-        for (Index j = 0; j < width; ++j)
-            for (Index i = 0; i < width; ++i)
-                symmetric(i, j) = (G(i, j) + G(j, i)) / 2;
-        return symmetric;
-    };
+    const Matrix<double> C = signal_covariance(*on, options);
+    const std::vector<Layer> all = layers(*on, options);
     Rows rows;
-    for (const Layer& layer : layers(*on, options)) {
-        const Matrix<double> U = svd(*on, layer.W).U;
-        const auto phi_of = [&](double alpha) {  // T^T P U, signs of the components as in U
-            const Matrix<double> P = closed_form_from_gram(*on, stencil, gram_at(layer.W, alpha), inputs, {}, 1e-12).P;
-            Matrix<double> phi =
-                multiply(*on, Op::transpose, Op::none, stencil.T, multiply(*on, Op::none, Op::none, P, U));
-            for (Index i = 0; i < width; ++i)
-                if (phi(i, i) < 0)
-                    for (Index j = 0; j < width; ++j)
-                        phi(i, j) = -phi(i, j);
-            return frobenius(difference(phi, identity(width)));
-        };
-        const double c = signal_rate(*on, layer.W, C);
-        // Linear while no axis turns far: c alpha^2 from 1e-4 to 1e-2, and alpha below 1e-2.
-        const double highest = std::min(1e-2, std::sqrt(1e-2 / c));
-        std::vector<double> x, y;
-        for (int k = 0; k <= 4; ++k) {
-            x.push_back(highest * std::pow(10.0, -k / 4.0));
-            y.push_back(phi_of(x.back()));
-        }
-        char text[96];
-        std::snprintf(text, sizeof text, "%s, alpha %.1e to %.1e)", layer.name.c_str(), x.back(), x.front());
-        rows.push_back(equal("signal_slope_" + layer.name,
-                             "||phi(P) - I|| grows as alpha^2 while noise dominates (slope, " + std::string(text), 2,
-                             slope_of(x, y), 0.05));
-        rows.push_back(equal("signal_rate_" + layer.name,
-                             "||phi(P) - I|| / alpha^2 is c of perturbation theory (" + layer.name + ")", c,
-                             y.back() / (x.back() * x.back()), 0.02 * c));
-        if (layer.name == "gaussian")
-            rows.push_back(as_printed(equal("signal_limit_as_printed",
-                                            "phi(P) tends to I as the signal dominates (||phi - I||_F at alpha = 100)",
-                                            0, phi_of(100), 0.1)));
-    }
-
-    // Along alpha: neighbouring points of a logarithmic grid. Davis, Kahan: sin(angle) <= ||(G' - G) u|| / gap.
-    const Matrix<double> W = layers(*on, options).front().W;
-    const int points = options.full ? 2001 : 401;
-    double ratio = 0;
-    Eigh last;
-    for (int k = 0; k < points; ++k) {
-        const Matrix<double> G = gram_at(W, std::pow(10.0, -3 + 5.0 * k / (points - 1)));
-        Eigh here = eigh(*on, G);
-        if (k > 0) {
-            const Matrix<double> GV = multiply(*on, Op::none, Op::none, G, last.V);
-            const Matrix<double> cosine = multiply(*on, Op::transpose, Op::none, last.V, here.V);
-            for (Index i = 0; i < width; ++i) {
-                double residual = 0, gap = std::numeric_limits<double>::infinity(), off = 0;
-                for (Index r = 0; r < width; ++r) {
-                    const double e = GV(r, i) - last.w[i] * last.V(r, i);
-                    residual += e * e;
-                    if (r != i) {
-                        gap = std::min(gap, std::abs(last.w[i] - here.w[r]));
-                        off += cosine(i, r) * cosine(i, r);
-                    }
-                }
-                ratio = std::max(ratio, std::sqrt(off) * gap / std::sqrt(residual));
-            }
-        }
-        last = std::move(here);
-    }
-    rows.push_back(at_most("signal_path",
-                           "a component turns no faster along alpha than its gap allows (largest sin * gap / ||dG u||)",
-                           1, ratio, 1e-6));
-
-    // Two eigenvalues that cross: signals along the second axis only, W and C diagonal. The components change places.
-    std::vector<double> lambda;
-    for (Index i = 0; i < width; ++i)
-        lambda.push_back(std::pow(0.93, 2.0 * static_cast<double>(i)));
-    const auto beside = [&](double alpha_squared) {
-        Matrix<double> G(width, width);
-        for (Index i = 0; i < width; ++i)
-            G(i, i) = lambda[i] * (i == 1 ? 1 + alpha_squared : 1);
-        return closed_form_from_gram(*on, stencil, G, inputs, {}, 1e-12).P;
-    };
-    const double crossing = lambda[0] / lambda[1] - 1;
-    rows.push_back(as_printed(
-        equal("signal_path_as_printed", "P is continuous in alpha for every W (||P - P'||_F within 2e-9 of a crossing)",
-              0, frobenius(difference(beside(crossing * (1 - 1e-9)), beside(crossing * (1 + 1e-9)))), 1e-3)));
+    for (const Layer& layer : all)
+        std::ranges::move(small_signals(*on, stencil, C, layer), std::back_inserter(rows));
+    rows.push_back(path_along_alpha(*on, C, all.front().W, options.full ? 2001 : 401));
+    rows.push_back(crossing(*on, stencil));
     return rows;
 }
 
