@@ -97,7 +97,7 @@ __device__ T quotient(T x, T y, T inverse) {
 // Column c of a view of one item a stream.
 template <class T>
 __device__ T* column_of(const Batch<T>& view, const DeerColumns& columns, Index c) {
-    return view.data + c / columns.each * view.stride + c % columns.each * view.rows;
+    return view.data + c / columns.each * view.stride + c % columns.each * view.ld;
 }
 
 // B and v of one point from f = (K p)_i.
@@ -294,8 +294,12 @@ template <class T>
 Index make_room(Context& on, DeerStreams& kept, Index total, Index distances) {
     const auto each = static_cast<Index>(bytes_of_sample<T>(distances));
     static_assert(sizeof(DeerParameters<T>) == 4 * sizeof(T));  // aligned wherever a T is
-    if (kept.scratch && kept.scratch->size() >= total * each)
-        return total;
+    if (kept.scratch) {
+        const Index fits = kept.scratch->size() / each;
+        if (fits >= total ||
+            (kept.keep_scratch && fits > 0))  // in the middle of training: in parts, not asked for anew
+            return std::min(fits, total);
+    }
     kept.scratch.reset();
     Index most = items_that_fit(on, total, static_cast<std::size_t>(each));
     kept.scratch =

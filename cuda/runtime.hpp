@@ -1,4 +1,4 @@
-// The device as the host sees it: memory and one stream. Two implementations of Context: context.cu on the CUDA
+// The device as the host sees it: memory and one stream. Two implementations of Context: context.cpp on the CUDA
 // runtime, tests/simt/context.cpp on the CPU. No CUDA type stands here, so that every launcher compiles with a host
 // compiler.
 #pragma once

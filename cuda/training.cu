@@ -3,7 +3,7 @@
 //   backward: dx = (W^T dz) f' with the weights before their update, then dW = dz x^T and db straight into Adam
 // input [inputs, batch], target [outputs, batch], activations and slopes [outputs of the layer, batch], a slot each.
 // A slot is a member at work; members[slot] says which, rates[slot] how fast. The host only enqueues: it never waits.
-// flops, bytes: those of deer.cu and mlp.cu
+// flops, bytes: those of deer.cu and dense.cu
 // Members do not see each other and every sum has one order: a member has the same bits alone, among others, in
 // groups that fit the memory, and in however many calls its steps are cut.
 #include "training.hpp"

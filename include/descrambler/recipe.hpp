@@ -30,7 +30,7 @@ struct Recipe {
 };
 
 // Single values are attributes of the group, lists are data sets. Whole numbers beyond 2^53 come back as double;
-// `seed`, which belongs to the ensemble, is left out. Throws InputError naming file and object for what cannot be read.
+// `seed`, which belongs to the ensemble, is left out, and so is what cannot be a value of a recipe.
 void write_recipe(const Hdf5Group& input, const Recipe& recipe);
 [[nodiscard]] Recipe read_recipe(const Hdf5Group& input);
 

@@ -95,8 +95,13 @@ std::string settle_device(Execution& execution) {
     });
     if (execution.device == "auto") {
         execution.device = on_host ? "cpu" : "cuda";
-        auto& made = execution.backends_->doubles;
-        made[{execution.device, execution.threads}] = made[{"auto", execution.threads}];  // not once more
+        const auto known_as = [&](auto& made) {  // not made once more
+            if (const auto at = made.find({"auto", execution.threads}); at != made.end())
+                made.try_emplace({execution.device, execution.threads}, at->second);
+        };
+        const std::lock_guard lock(execution.backends_->mutex);
+        known_as(execution.backends_->singles);
+        known_as(execution.backends_->doubles);
     }
     return mine;
 }

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "descrambler/error.hpp"
@@ -15,21 +16,37 @@ namespace {
 
 constexpr const char* hint = "expected another --out, or --force";
 
-// "tap = before, this one has tap = after": the first line of one that the other lacks.
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);)
+        lines.push_back(line);
+    return lines;
+}
+
+// "'tap = before', this one has 'tap = after'": of each the first line that the other lacks.
 std::string difference(const std::string& before, const std::string& now) {
-    std::istringstream a(before), b(now);
-    std::string x, y;
-    while (true) {
-        const bool more_a = static_cast<bool>(std::getline(a, x)), more_b = static_cast<bool>(std::getline(b, y));
-        if (!more_a && !more_b)
-            return "no difference";
-        if (!more_a || !more_b || x != y)
-            return "'" + (more_a ? x : "") + "', this one has '" + (more_b ? y : "") + "'";
-    }
+    const std::vector<std::string> a = lines_of(before), b = lines_of(now);
+    const auto lacking = [](const std::vector<std::string>& lines, const std::vector<std::string>& others) {
+        const auto found = std::ranges::find_if(
+            lines, [&](const std::string& line) { return std::ranges::find(others, line) == others.end(); });
+        return found == lines.end() ? std::string() : *found;
+    };
+    return "'" + lacking(a, b) + "', this one has '" + lacking(b, a) + "'";
+}
+
+// Checkpoints of a job that was killed just after it had written its result; later ones belong to another request.
+bool older_than(const std::filesystem::path& folder, const std::filesystem::path& result) {
+    std::error_code ignored;
+    const auto written = std::filesystem::last_write_time(result, ignored);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, ignored))
+        if (entry.last_write_time(ignored) > written)
+            return false;
+    return true;
 }
 
 bool is_finished(const std::string& out, const std::string& request) {
-    if (!std::filesystem::exists(out))
+    if (!std::filesystem::exists(out) || (std::filesystem::is_regular_file(out) && std::filesystem::is_empty(out)))
         return false;
     std::string before;
     try {
@@ -98,8 +115,12 @@ bool serves_already(const std::string& out, const std::string& request, const st
     if (!finished_before(out, request, common))
         return false;
     if (common.leads()) {
-        std::filesystem::remove_all(leftovers);
-        std::filesystem::last_write_time(out, std::filesystem::file_time_type::clock::now());
+        if (older_than(leftovers, out))
+            std::filesystem::remove_all(leftovers);
+        std::error_code ignored;  // a file of somebody else keeps its time
+        std::filesystem::last_write_time(out, std::filesystem::file_time_type::clock::now(), ignored);
+        if (common.json)
+            std::printf("%s\n", nlohmann::ordered_json{{"out", out}, {"finished_before", true}}.dump(2).c_str());
     }
     if (common.speaks())
         std::fprintf(stderr, "descrambler: %s: finished before by the same request (--force makes it again)\n",

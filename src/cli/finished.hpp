@@ -22,8 +22,8 @@ namespace descrambler::cli {
 // request of the file), or is none of ours, InputError says so, with the first line that differs; with --force nothing is
 // looked at. All ranks call.
 //
-// For what takes long: true where `out` is there, of the same request. It stays, the checkpoints in `leftovers` of a job that
-// was killed just afterwards go, and a line says so. The file is touched: job scripts take an untouched one for that of an
+// For what takes long: true where `out` is there, of the same request. It stays, checkpoints in `leftovers` that are older go
+// (their job was killed just after it had written its result), and a line says so; with --json an object too. The file is touched: job scripts take an untouched one for that of an
 // earlier job.
 [[nodiscard]] bool serves_already(const std::string& out, const std::string& request,
                                   const std::filesystem::path& leftovers, const Common& common);

@@ -283,10 +283,11 @@ void run(const Options& o) {
     });
     Library library;
     if (!no_inputs)
-        library = add_noise(open_library(o.inputs, ensemble, o.net, o.common, execution), o.inputs, o.snr,
-                            seed_of(ensemble, o.common), execution);
+        library = open_library(o.inputs, ensemble, o.net, o.common, execution);
     const std::string asked_for = request_text(*o.command, ensemble, library);
     check_remake(o.out, asked_for, o.common);
+    if (!no_inputs)
+        library = add_noise(std::move(library), o.inputs, o.snr, seed_of(ensemble, o.common), execution);
     // the ranks share the library; what follows from its sums is the same on all of them
     const std::vector<Descrambling> results = descramble(ensemble.networks, library, request, execution);
     together(ranks, [&] {

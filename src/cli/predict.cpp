@@ -68,6 +68,9 @@ void write_prediction(const std::filesystem::path& folder, const Prediction& p, 
     figure.lower = p.lower;
     figure.upper = p.upper;
     figure.peak_nm = p.peak_distance_nm;
+    if (const std::filesystem::path table = folder / (p.stem + ".csv");
+        !std::filesystem::is_regular_file(table) || read_file(table) != csv(p))
+        std::filesystem::remove(folder / (p.stem + ".svg"));  // of other numbers, where nothing can be drawn
     draw_prediction(folder / (p.stem + ".svg"), figure);
     write_file(folder / (p.stem + ".csv"), csv(p));
     write_file(folder / (p.stem + ".json"), text_of(json));

@@ -257,11 +257,12 @@ void run(const Options& o) {
                          std::to_string(depth));
     std::optional<Library> library;
     if (!o.inputs.empty())
-        library = add_noise(open_library(o.inputs, ensemble, o.net, o.common, execution), o.inputs, o.snr,
-                            seed_of(ensemble, o.common), execution);
+        library = open_library(o.inputs, ensemble, o.net, o.common, execution);
     const std::string asked_for = request_text(*o.command, ensemble, library.value_or(Library()));
     for (const std::string& path : {o.out, o.reduce})
         check_remake(path, asked_for, o.common);
+    if (library)
+        library = add_noise(std::move(*library), o.inputs, o.snr, seed_of(ensemble, o.common), execution);
     const TapRequest tap{.at = {o.layer, tap_from(o.tap.value_or("before"))}};
     const std::vector<double> base = o.kind == "jacobian" ? library_mean(*library, here) : std::vector<double>();
     const RandomizedSvdOptions options{.rank = o.rank,

@@ -43,7 +43,8 @@ Command add_train(CLI::App& app, const Process& process) {
             if (o->common.leads())
                 check_output(o->out);
         });
-        const std::string asked_for = "command = train\n" + to_toml(config);
+        const std::string asked_for = "command = train\nnetworks = " + std::to_string(members.size()) + "\n" +
+                                      member_fingerprint(config, members.front().plan);
         if (serves_already(o->out, asked_for, folder, o->common))
             return;
         together(ranks, [&] {

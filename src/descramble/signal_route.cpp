@@ -14,7 +14,11 @@ constexpr double numbers_kept = 0x1p28;
 std::vector<Matrix<double>> all_signals(const Job& job, std::span<const Network> networks, const TapRequest& request) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = networks.front().layers[static_cast<std::size_t>(request.at.layer - 1)].weight.rows();
-    std::vector<Matrix<double>> signals(networks.size(), Matrix<double>(n, job.inputs.samples));
+    std::vector<Matrix<double>> signals;
+    together(*job.execution.ranks, [&] {
+        for (std::size_t i = 0; i < networks.size(); ++i)
+            signals.emplace_back(n, job.inputs.samples);
+    });
     for (Index first = 0; first < job.inputs.samples; first += library_block) {
         Matrix<double> X(job.inputs.features, std::min(library_block, job.inputs.samples - first));
         together(*job.execution.ranks, [&] {

@@ -60,27 +60,30 @@ void write_recipe(const Hdf5Group& input, const Recipe& recipe) {
 
 Recipe read_recipe(const Hdf5Group& input) {
     Recipe recipe{.entries = {}, .where = input.path()};
-    for (const std::string& name : input.attributes()) {
-        if (name == "seed")
-            continue;
-        Value value;
-        if (input.is_text_attribute(name))
-            value = input.text_attribute("", name);
-        else if (const double number = input.number_attribute("", name);
-                 input.is_whole_attribute(name) && std::abs(number) <= 9007199254740992.0)  // 2^53: exact
-            value = static_cast<std::int64_t>(number);
-        else
-            value = number;
-        recipe.entries.push_back({name, std::move(value), {}});
-    }
-    for (const std::string& name : input.datasets()) {
-        Value value;
-        if (input.is_text(name))
-            value = input.read_text(name);
-        else
-            value = input.read_vector<double>(name, longest_list);
-        recipe.entries.push_back({name, std::move(value), {}});
-    }
+    // What no value of a recipe can be (a table, several values in an attribute) is somebody else's. A field that is
+    // damaged is missed by its name.
+    const auto add = [&](const std::string& name, const auto& read) {
+        try {
+            recipe.entries.push_back({name, read(), {}});
+        } catch (const InputError&) {
+        }
+    };
+    for (const std::string& name : input.attributes())
+        if (name != "seed")
+            add(name, [&]() -> Value {
+                if (input.is_text_attribute(name))
+                    return input.text_attribute("", name);
+                const double number = input.number_attribute("", name);
+                if (input.is_whole_attribute(name) && std::abs(number) <= 0x1p53)  // exact
+                    return static_cast<std::int64_t>(number);
+                return number;
+            });
+    for (const std::string& name : input.datasets())
+        add(name, [&]() -> Value {
+            if (input.is_text(name))
+                return input.read_text(name);
+            return input.read_vector<double>(name, longest_list);
+        });
     return recipe;
 }
 

@@ -22,12 +22,12 @@ std::string condition_page(const Summary& summary, const std::vector<DrawnFigure
     body += paragraph(own.introduction);
     body += summary.findings.empty() ? element("p", "This study gives no verdicts.", "class=\"absent\"")
                                      : claims(summary, "Not reproduced");
-    body +=
-        element("p",
-                "How to read the pictures: every claim stands next to controls. <b>Untrained</b> networks have "
-                "random weights; networks trained on <b>shuffled targets</b> saw the same inputs with the answers of "
-                "other inputs, so that nothing but the mean can be learnt. A picture is never a verdict: the verdicts "
-                "are made from the numbers of section 3.");
+    body += element(
+        "p",
+        "How to read the pictures: every claim stands next to controls. <b>Untrained</b> networks have "
+        "random weights; networks trained on <b>shuffled targets</b> saw the same inputs with the answers of "
+        "other inputs, so that nothing but the mean can be learnt. A picture is never a verdict" +
+            std::string(summary.verdicts_withheld ? "." : ": the verdicts are made from the numbers of section 3."));
     body += heading(1) + own.errors + figures_of("training", figures);
     body += heading(2) + own.reading;
     body += heading(3) +

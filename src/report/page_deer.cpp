@@ -123,14 +123,15 @@ std::string deer_page(const Summary& summary, const std::vector<DrawnFigure>& fi
     const auto heading = [&](std::size_t section) { return section_heading(contents[section]); };
     std::string body = page::heading(summary, "What the networks compute: a descrambler study") + links_to(contents);
     body += what_this_page_shows(summary);
-    body += element(
-        "p",
-        "How to read the pictures: every claim stands next to controls. <b>Untrained</b> networks have "
-        "random weights; networks trained on <b>shuffled targets</b> saw the same traces with the "
-        "distributions of other traces, so that nothing but the mean can be learnt; <b>no decay</b> "
-        "networks were trained like the others but without weight decay. A picture is never a "
-        "verdict" +
-            std::string(summary.findings.empty() ? "." : ": the verdicts are made from the numbers of section 5."));
+    body += element("p",
+                    "How to read the pictures: every claim stands next to controls. <b>Untrained</b> networks have "
+                    "random weights; networks trained on <b>shuffled targets</b> saw the same traces with the "
+                    "distributions of other traces, so that nothing but the mean can be learnt; <b>no decay</b> "
+                    "networks were trained like the others but without weight decay. A picture is never a "
+                    "verdict" +
+                        std::string(summary.findings.empty() || summary.verdicts_withheld
+                                        ? "."
+                                        : ": the verdicts are made from the numbers of section 5."));
     body += heading(1) + error_table(summary) + figures_of("training", figures);
     body += heading(2) +
             paragraph(

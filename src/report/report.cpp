@@ -14,6 +14,14 @@
 
 namespace descrambler {
 
+namespace {
+
+bool holds(const std::filesystem::path& file, const std::string& content) {
+    return std::filesystem::is_regular_file(file) && read_file(file) == content;
+}
+
+}  // namespace
+
 std::string missing_figures() {
     return has_gnuplot() ? ""
                          : "no figures: gnuplot is not on the PATH (./dev deps installs it; Debian: gnuplot-nox); "
@@ -34,9 +42,13 @@ void write_report(const std::filesystem::path& folder) {
         for (const char* ending : {".svg", ".csv", "-curves.csv"})
             files[drawing.name + ending] = "";
         if (!drawing.panels.empty()) {
+            const std::string images = image_table(drawing), curves = curve_table(drawing);
             if (with_figures)
                 drawn.svg = draw(drawing);
-            const std::string images = image_table(drawing), curves = curve_table(drawing);
+            else if (const std::filesystem::path before = folder / "figures" / drawing.name;  // of the same numbers
+                     holds(before.string() + ".csv", images.empty() ? curves : images) &&
+                     std::filesystem::is_regular_file(before.string() + ".svg"))
+                drawn.svg = read_file(before.string() + ".svg");
             files[drawing.name + ".svg"] = drawn.svg;
             files[drawing.name + ".csv"] = images.empty() ? curves : images;
             drawn.tables.push_back(drawing.name + ".csv");

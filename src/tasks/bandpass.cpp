@@ -182,7 +182,7 @@ void bandpass_samples(Backend<T>& on, const BandpassTables<T>& tables, BandpassT
                 }
             }
             if (input.data != nullptr)
-                std::copy_n(x.column(s).begin(), N, input.data + (sample - first) * N);
+                std::copy_n(x.column(s).begin(), N, &input(0, sample - first));
         }
         if (filter) {  // the whole tile, whatever the rest of it holds: a column's bits may depend on the product's
                        // size
@@ -194,7 +194,7 @@ void bandpass_samples(Backend<T>& on, const BandpassTables<T>& tables, BandpassT
             on.download(traces.view(N, tile_columns), y.data());
         }
         for (Index sample = begin; sample < end && target.data != nullptr; ++sample)
-            std::copy_n(y.column(sample - tile * tile_columns).begin(), N, target.data + (sample - first) * N);
+            std::copy_n(y.column(sample - tile * tile_columns).begin(), N, &target(0, sample - first));
     }
 }
 

@@ -130,6 +130,7 @@ struct DeerSource<T>::HostMemory {
     void fit(const std::shared_ptr<const Prepared>& p) {
         if (of == p)
             return;
+        of.reset();                                // nobody's until all is there
         const std::size_t spare = 64 / sizeof(T);  // for alignment
         const Index times = padded(p->database.times), distances = padded(p->database.distances);
         weights.assign(static_cast<std::size_t>((padded(p->rank) + distances) * deer_tile) + spare, 0);
@@ -147,6 +148,7 @@ struct DeerSource<T>::DeviceTables {
     void fit(Backend<T>& on, const std::shared_ptr<const Prepared>& p) {
         if (of == p)
             return;
+        of.reset();  // nobody's until all is there
         const auto send = [&](const std::vector<T>& from, Index size) {
             Buffer<T> to = on.allocate(size);
             on.upload(from.data(), to.view(size, 1));

@@ -178,7 +178,7 @@ void relaxometry_samples(Backend<T>& on, const RelaxometryTables<T>& tables, con
             continue;
         on.random_normal(seed, stream, block + 1, noise.view(N, 1));
         on.download(noise.view(N, 1), normal.data());
-        T* x = input.data + s * input.rows;
+        T* x = &input(0, s);
         for (Index j = 0; j < N; ++j) {
             const double t = tables.time_ms[static_cast<std::size_t>(j)];
             const double y = data.weight * std::exp(-t / t1) + (1 - data.weight) * std::exp(-t / t2);

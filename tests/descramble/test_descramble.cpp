@@ -53,8 +53,8 @@ TEST(Descramble, SolvesWhatItSaysAndWeightsAreRewrittenByP) {
     const auto on = make_cpu_backend<double>(1);
     const std::vector<Network> networks = {network_of({16, 10, 6}, 3), network_of({16, 10, 6}, 4)};
     const Matrix<double> X = inputs(16, 2000, 5);
-    for (const TapRequest tap : {TapRequest{{1, Tap::before}}, TapRequest{{1, Tap::after}}, TapRequest{{2, Tap::before}},
-                                 TapRequest{{2, Tap::after}}}) {
+    for (const TapRequest tap : {TapRequest{{1, Tap::before}}, TapRequest{{1, Tap::after}},
+                                 TapRequest{{2, Tap::before}}, TapRequest{{2, Tap::after}}}) {
         const auto found = descramble(networks, library_of(X), {tap}, Execution::on_cpu(2));
         const auto grams = tap_grams(networks, tap, library_of(X), Execution::on_cpu(1));
         for (std::size_t k = 0; k < 2; ++k) {

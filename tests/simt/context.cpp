@@ -310,11 +310,13 @@ Context::Context(int device) : device_(device), name_("cuda:" + std::to_string(d
                          " KiB of shared memory, expected at least " + std::to_string(least_shared / 1024));
 }
 Context::~Context() {
-    try {
-        simt::wait_for_all();
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "%s\n", error.what());
-    }
+    for (bool done = false; !done;)  // behind what fails too: it reads memory that goes now
+        try {
+            simt::wait_for_all();
+            done = true;
+        } catch (const std::exception& error) {
+            std::fprintf(stderr, "%s\n", error.what());
+        }
 }
 
 CUstream_st* Context::stream() const {

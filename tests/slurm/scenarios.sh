@@ -314,7 +314,7 @@ for scenario in "$@"; do
     )
     status=$?
     if [ $status -eq 0 ] && [ "$scenario" != host_loss ] && ! settled 60; then
-        (give_up 'left jobs or hosts that are not idle behind')
+        (cd "$CLUSTER/work.$scenario" && give_up 'left jobs or hosts that are not idle behind')
         status=1
     fi
     case $status in

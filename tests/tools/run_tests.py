@@ -4,10 +4,10 @@ the 30 slowest, and fails where a test fails or where the sum has grown by half.
 
 The sum S of the seconds of this run is compared with those of tests/times.json, of the tests that ran:
 
-    S > 1.5 (f C + W)   fails,   f = calibration of this run / calibration in the file, within [1/4, 4]
+    S > 1.5 (f C + W) + 60   fails,   f = calibration of this run / calibration in the file, within [1/4, 4]
 
 C is the sum of what computes, W of what waits (tests slurm.*, whose seconds are those of timers). A new test is in S and
-not in the file. The calibration is the time of a fixed work, done at once on as many cores as tests run on, before and
+not in the file; the minute is for noise and for runs of a few tests. The calibration is the time of a fixed work, done at once on as many cores as tests run on, before and
 after them: a machine that is slower, or shared, has a larger f. --record writes the file from this run (of everything,
 all passed).
 """
@@ -23,7 +23,7 @@ import time
 import xml.etree.ElementTree
 import zlib
 
-growth, slowest, waiting = 1.5, 30, "slurm."
+growth, grace, slowest, waiting = 1.5, 60, 30, "slurm."
 recorded = pathlib.Path(__file__).resolve().parent.parent / "times.json"
 
 
@@ -57,7 +57,7 @@ def grown(seconds, calibration, file):
     """Whether the sum has grown by half."""
     if not file.exists():
         print(f"{file}: not there, so no comparison")
-        return False
+        return os.environ.get("CI") == "true"
     before = json.loads(file.read_text())
     known = {name: time_of for name, time_of in before["seconds"].items() if name in seconds}
     scale = min(4.0, max(0.25, calibration / before["calibration"]))
@@ -66,7 +66,7 @@ def grown(seconds, calibration, file):
     total = sum(seconds.values())
     print(f"recorded: {sum(known.values()):.0f} s; here {scale:.2f} times as long for the same work (waiting aside), so "
           f"{expected:.0f} s; now {total:.0f} s, {100 * (total / expected - 1) if expected > 0 else 0:+.0f} %")
-    if total <= growth * expected:
+    if total <= growth * expected + grace:
         return False
     print(f"FAILED: the sum of the seconds of all tests has grown by more than {100 * (growth - 1):.0f} %; most grown:")
     more = {name: time_of - scale * known.get(name, 0) for name, time_of in seconds.items()}

@@ -2,6 +2,7 @@
 # ./dev where another package manager is at work, where there is no right to install, and where there is no apt: with
 # stand-ins for apt-get and its like, in a copy of ./dev alone.
 set -euo pipefail
+unset "${!DESCRAMBLER_@}"
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

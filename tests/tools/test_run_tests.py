@@ -12,7 +12,7 @@ failed = []
 
 with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
-    (folder / "times.json").write_text(json.dumps({"calibration": 1.0, "seconds": {"a": 60, "b": 40, "slurm.c": 100}}))
+    (folder / "times.json").write_text(json.dumps({"calibration": 1.0, "seconds": {"a": 600, "b": 400, "slurm.c": 1000}}))
     ctest = folder / "ctest"
     ctest.write_text(f"""#!{sys.executable}
 import os, sys
@@ -32,16 +32,17 @@ sys.exit(int(os.environ["CODE"]))
             failed.append(what)
             print(done.stdout, done.stderr)
 
-    expect("as recorded", 0, "a=60 b=40 slurm.c=100", says="3 tests took 200 s in all")
-    expect("grown by less than half", 0, "a=150 b=40 slurm.c=100")
-    expect("grown by more than half", 1, "a=170 b=40 slurm.c=100", says="+110.0 s  a")
-    expect("a new test counts", 1, "a=60 b=40 slurm.c=100 d=110", says="d (new)")
-    expect("a machine of half the speed", 0, "a=120 b=80 slurm.c=100", calibration=2, says="here 2.00 times as long")
-    expect("grown on a machine of twice the speed", 1, "a=60 b=40", calibration=0.5)
-    expect("waiting does not scale", 1, "slurm.c=160", calibration=2)
-    expect("some of the tests, as recorded", 0, "b=40")
-    expect("some of the tests, grown", 1, "b=61")
-    expect("a test has failed", 8, "a=60 b=40 slurm.c=100", ctest_code=8)
-    expect("recorded anew", 0, "a=170 b=40 slurm.c=100", more=["--record"])
-    expect("then it is as recorded", 0, "a=170 b=40 slurm.c=100", says="+0 %")
+    expect("as recorded", 0, "a=600 b=400 slurm.c=1000", says="3 tests took 2000 s in all")
+    expect("grown by less than half", 0, "a=1500 b=400 slurm.c=1000")
+    expect("grown by more than half", 1, "a=1700 b=400 slurm.c=1000", says="+1100.0 s  a")
+    expect("a new test counts", 1, "a=600 b=400 slurm.c=1000 d=1100", says="d (new)")
+    expect("a machine of half the speed", 0, "a=1200 b=800 slurm.c=1000", calibration=2, says="here 2.00 times as long")
+    expect("grown on a machine of twice the speed", 1, "a=600 b=400", calibration=0.5)
+    expect("waiting does not scale", 1, "slurm.c=1600", calibration=2)
+    expect("some of the tests, as recorded", 0, "b=400")
+    expect("some of the tests, grown", 1, "b=670")
+    expect("a few new tests", 0, "d=50")
+    expect("a test has failed", 8, "a=600 b=400 slurm.c=1000", ctest_code=8)
+    expect("recorded anew", 0, "a=1700 b=400 slurm.c=1000", more=["--record"])
+    expect("then it is as recorded", 0, "a=1700 b=400 slurm.c=1000", says="+0 %")
 sys.exit(1 if failed else 0)

@@ -19,8 +19,8 @@ struct AdamOptions {
 };
 
 // Where training takes its samples from: a sample is a function of seed, stream and index alone. Immutable while it is
-// used, by several threads at a time, each with a backend of its own; working memory is kept with that backend
-// (Memory::kept), so that a draw costs no allocation.
+// used, by several threads at a time, each with a backend of its own; working memory can be kept with that backend
+// (Memory::kept).
 template <class T>  // float, double
 class SampleSource {
 public:

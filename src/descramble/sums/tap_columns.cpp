@@ -134,8 +134,8 @@ void device_third_moments(Backend<double>& on, std::span<const Network> networks
         std::vector<double> U;
         for (Index i = 0; i < count; ++i)
             U.insert(U.end(), request.U[first + i].values().begin(), request.U[first + i].values().end());
-        return std::make_unique<DeviceMoments>(DeviceTap(on, networks, tap), upload(on, n, k, count, U),
-                                               allocate(on, k, library_block, count));
+        return std::unique_ptr<DeviceMoments>(new DeviceMoments{
+            DeviceTap(on, networks, tap), upload(on, n, k, count, U), allocate(on, k, library_block, count)});
     });
     std::vector<double> offset(static_cast<std::size_t>(k * count));  // U^T mean
     for (Index i = 0; i < count; ++i)
