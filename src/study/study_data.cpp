@@ -47,7 +47,7 @@ double StudyData::samples_per_network() const {
 }
 
 bool StudyData::verdicts_withheld() const {
-    return !findings.empty() && samples_per_network() < task->verdict_rule().samples;
+    return samples_per_network() < task->verdict_rule().samples;
 }
 
 std::pair<std::size_t, std::size_t> range_of(std::size_t items, Index condition, Index conditions) {

@@ -99,7 +99,8 @@ Json pairs(const std::vector<Alignment>& list) {
 
 // The rule by which verdicts are given or withheld.
 Json verdicts(const StudyData& study) {
-    return {{"samples_needed", study.task->verdict_rule().samples}, {"withheld", study.verdicts_withheld()}};
+    return {{"samples_needed", study.task->verdict_rule().samples},
+            {"withheld", study.verdicts_withheld() && !study.findings.empty()}};
 }
 
 }  // namespace

@@ -51,6 +51,7 @@ TEST(DeerStudy, DeepPagesSpeakOfNoVerdicts) {
     const test::Scratch folder("deer-deep");
     run_study(options_for(folder.path(), 64, {20, 20}), {});
     EXPECT_TRUE(summary_of(folder.path())["findings"].empty());
+    EXPECT_EQ(summary_of(folder.path())["verdicts"]["withheld"], false);  // there are none
     const std::string page = read_file(folder.path() / "report.html");
     for (const char* words : {"The verdicts below", "holds no findings", "No findings are stored",
                               "the verdicts are made", "Further controls", "Verdicts are withheld"})
