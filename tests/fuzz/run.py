@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the fuzz targets of a build, one after the other: run.py BUILD [--seconds 10 | --runs 1000000] [--only NAME]
+"""Runs the fuzz targets of a build, one after the other: run.py BUILD [--seconds 10 | --runs 1000000] [--seed N] [--only NAME]
 [--json FILE]. The corpus stays in BUILD/fuzz for the next run. Exit code 1 if one has found something: its input is kept
 beside the corpus and told."""
 import argparse
@@ -15,10 +15,10 @@ here = Path(__file__).resolve().parent
 longest = {"npy": 512, "text": 1024, "bes3t": 2048, "config": 4096, "network": 256}  # bytes of an input
 
 
-def fuzz(build, name, bound):
+def fuzz(build, name, bounds):
     corpus = build / "fuzz" / name
     began = time.monotonic()
-    command = [build / f"fuzz_{name}", corpus, build / "seeds" / name, bound, f"-max_len={longest[name]}", "-timeout=10",
+    command = [build / f"fuzz_{name}", corpus, build / "seeds" / name, *bounds, f"-max_len={longest[name]}", "-timeout=10",
                "-rss_limit_mb=2048", f"-artifact_prefix={corpus}-finding-", "-print_final_stats=1", "-close_fd_mask=1"]
     ran = subprocess.run(list(map(str, command)), capture_output=True, text=True, errors="replace",
                          env={**os.environ, "OMP_NUM_THREADS": "1", "UBSAN_OPTIONS": "print_stacktrace=1"})
@@ -40,15 +40,16 @@ def main():
     parser.add_argument("build", type=Path)
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--runs", type=int)
+    parser.add_argument("--seed", type=int, default=0, help="of the mutations; 0: another one each time")
     parser.add_argument("--only", choices=sorted(longest))
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     subprocess.run([sys.executable, here / "seeds.py", asked.build / "seeds"], check=True)
-    bound = f"-runs={asked.runs}" if asked.runs else f"-max_total_time={asked.seconds}"
+    bounds = [f"-runs={asked.runs}" if asked.runs else f"-max_total_time={asked.seconds}", f"-seed={asked.seed}"]
     results = []
     for name in [asked.only] if asked.only else longest:
         (asked.build / "fuzz" / name).mkdir(parents=True, exist_ok=True)
-        results.append(fuzz(asked.build, name, bound))
+        results.append(fuzz(asked.build, name, bounds))
     if asked.json:
         asked.json.write_text(json.dumps(results, indent=1) + "\n")
     return int(any(result["findings"] for result in results))

@@ -147,6 +147,7 @@ TEST(Config, ForeignTextDoesNotBreakTheLineOfARefusal) {
 }
 
 TEST(Config, MalformedTomlIsRefusedWithItsLine) {
+    EXPECT_NE(refusal("[ = 0\n").find("study.toml: line 1"), std::string::npos);  // an assertion of the parser
     const std::string message = refusal("seed = 1\n[training\niterations = 5\n");
     EXPECT_NE(message.find("study.toml: line 2"), std::string::npos) << message;
     EXPECT_NE(refusal("", {"nonsense"}).find("KEY=VALUE"), std::string::npos);
