@@ -144,10 +144,14 @@ void MemberQueue::leave() {
         for (; asked_; pause())
             listen();
         report(true);
+        while (!ranks_.poll())  // the farewell
+            pause();
         return;
     }
     for (; !working_.empty(); pause())
         serve();
+    for (int other = 1; other < ranks_.size(); ++other)
+        ranks_.send(other, {});
 }
 
 void MemberQueue::report(bool leaving) {

@@ -34,7 +34,8 @@ public:
 
     // From the main thread, often.
     void serve();
-    // The last call of every rank: its workers are through. Rank 0 waits for all the others.
+    // The last call of every rank: its workers are through. Nobody goes on before all have left: a report to the next
+    // queue would be answered from this one.
     void leave();
 
     [[nodiscard]] double iterations() const;                       // rank 0: of all ranks so far

@@ -163,6 +163,20 @@ TEST_F(MemberQueueTest, FailuresOfAllRanksArriveAtRankZero) {
     }
 }
 
+// The last rank is late to leave the first queue, which was stopped, while the others are ready for the second.
+TEST_F(MemberQueueTest, TwoQueuesInSuccessionDoNotMix) {
+    MemberQueue before(ranks, first(5));
+    before.stop();
+    if (rank == size - 1)
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    before.leave();
+    MemberQueue queue(ranks, first(20));
+    const std::vector<Index> mine = work_through(queue, true, [](Index) {});
+    queue.leave();
+    EXPECT_FALSE(queue.stopping());
+    EXPECT_EQ(gathered(mine), first(20));
+}
+
 TEST_F(MemberQueueTest, ARankThatLeavesWithWorkUnaskedHoldsUpNobody) {
     MemberQueue queue(ranks, first(40));
     std::vector<Index> mine;
