@@ -10,6 +10,7 @@
 #include <string>
 
 #include "descrambler/backend/algebra.hpp"
+#include "descrambler/backend/convolution.hpp"
 #include "descrambler/backend/dense.hpp"
 #include "descrambler/backend/factor.hpp"
 #include "descrambler/backend/fourier.hpp"
@@ -29,6 +30,7 @@ class Backend : public Memory<T>,
                 public Random<T>,
                 public Fourier<T>,
                 public Dense<T>,
+                public Convolutions<T>,
                 public Training<T> {
 public:
     virtual ~Backend() = default;

@@ -8,6 +8,7 @@
 
 #include "cpu/algebra.hpp"
 #include "cpu/cayley.hpp"
+#include "cpu/convolution.hpp"
 #include "cpu/dense.hpp"
 #include "cpu/factor.hpp"
 #include "cpu/fourier.hpp"
@@ -76,6 +77,13 @@ private:
             cpu::random_normal(seed, stream + static_cast<std::uint64_t>(b), first, x.item(b).data, x.size());
     }
     void do_fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y) override { cpu::fft<T>(x, y, threads_); }
+    void do_convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y) override {
+        cpu::convolve(shape, W, x, beta, y, scratch_, threads_);
+    }
+    void do_convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta,
+                             Batch<T> x) override {
+        cpu::convolve_adjoint(shape, W, y, beta, x, scratch_, threads_);
+    }
     void do_dense_forward(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y) override {
         cpu::dense_forward(f, W, b, x, y, threads_);
     }

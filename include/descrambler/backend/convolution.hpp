@@ -1,0 +1,41 @@
+// Convolutions of probes and their adjoints, with up to three spatial axes.
+#pragma once
+
+#include <array>
+
+#include "descrambler/array.hpp"
+
+namespace descrambler {
+
+// Cross-correlation as ONNX's Conv. Fewer than three spatial axes: the first ones have extent and kernel 1. One column of
+// an operand is one probe, [images, channels, in[0], in[1], in[2]] row-major.
+struct Convolution {
+    Index images = 1, in_channels = 0, out_channels = 0, groups = 1;
+    std::array<Index, 3> in{1, 1, 1}, out{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1};
+    std::array<Index, 3> pad{0, 0, 0};  // zeros in front of each axis; behind: what `out` needs
+    [[nodiscard]] Index inputs() const { return images * in_channels * in[0] * in[1] * in[2]; }
+    [[nodiscard]] Index outputs() const { return images * out_channels * out[0] * out[1] * out[2]; }
+    // of one output pixel in one group
+    [[nodiscard]] Index depth() const { return in_channels / groups * kernel[0] * kernel[1] * kernel[2]; }
+    bool operator==(const Convolution&) const = default;
+};
+
+template <class T>
+class Convolutions {
+public:
+    // y[n, m, o] (+)= sum over c, t of W[m, c, t] x[n, c, o stride + t dilation - pad], c in the group of m;
+    // W [depth, out_channels]: the row-major [out_channels, in_channels / groups, kernel] of ONNX files.
+    // x [inputs, K], y [outputs, K]: y = conv(x) + beta y, beta 0 or 1. A probe has the same bits in any K.
+    void convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y);
+    // x = conv^T(y) + beta x
+    void convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x);
+
+protected:
+    ~Convolutions() = default;
+
+private:
+    virtual void do_convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y);
+    virtual void do_convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x);
+};
+
+}  // namespace descrambler

@@ -1,0 +1,46 @@
+#include "descrambler/backend/convolution.hpp"
+
+#include "backend/shapes.hpp"
+
+namespace descrambler {
+namespace {
+
+template <class X, class Y>
+void check(const char* name, const Convolution& shape, Index w_rows, Index w_cols, const X& x, const Y& y,
+           double beta) {
+    const std::string who = name;
+    require(shape.groups > 0 && shape.in_channels % shape.groups == 0 && shape.out_channels % shape.groups == 0,
+            who + ": groups must divide the channels");
+    require(w_rows == shape.depth() && w_cols == shape.out_channels, who + ": W must be [depth, out_channels]");
+    require(x.rows == shape.inputs() && y.rows == shape.outputs() && x.cols == y.cols && x.batch == 1 && y.batch == 1,
+            who + ": x must be [inputs, K] and y [outputs, K], a batch of one");
+    require(beta == 0 || beta == 1, who + ": beta must be 0 or 1");
+}
+
+}  // namespace
+
+template <class T>
+void Convolutions<T>::convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y) {
+    check("convolve", shape, W.rows, W.cols, x, y, beta);
+    do_convolve(shape, W, x, beta, y);
+}
+template <class T>
+void Convolutions<T>::convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta,
+                                       Batch<T> x) {
+    check("convolve_adjoint", shape, W.rows, W.cols, x, y, beta);
+    do_convolve_adjoint(shape, W, y, beta, x);
+}
+
+template <class T>
+void Convolutions<T>::do_convolve(const Convolution&, Batch<const T>, Batch<const T>, T, Batch<T>) {
+    throw InputError("--device: convolutions run on the CPU alone so far");
+}
+template <class T>
+void Convolutions<T>::do_convolve_adjoint(const Convolution&, Batch<const T>, Batch<const T>, T, Batch<T>) {
+    throw InputError("--device: convolutions run on the CPU alone so far");
+}
+
+template class Convolutions<float>;
+template class Convolutions<double>;
+
+}  // namespace descrambler
