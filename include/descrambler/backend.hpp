@@ -14,6 +14,7 @@
 #include "descrambler/backend/dense.hpp"
 #include "descrambler/backend/factor.hpp"
 #include "descrambler/backend/fourier.hpp"
+#include "descrambler/backend/maps.hpp"
 #include "descrambler/backend/memory.hpp"
 #include "descrambler/backend/orthogonal.hpp"
 #include "descrambler/backend/random.hpp"
@@ -31,6 +32,7 @@ class Backend : public Memory<T>,
                 public Fourier<T>,
                 public Dense<T>,
                 public Convolutions<T>,
+                public Maps<T>,
                 public Training<T> {
 public:
     virtual ~Backend() = default;

@@ -48,6 +48,11 @@ Buffer<std::complex<T>> Memory<T>::allocate_complex(Index size) {
 }
 
 template <class T>
+Buffer<std::uint32_t> Memory<T>::allocate_words(Index size) {
+    return buffer<std::uint32_t>(size);
+}
+
+template <class T>
 void Memory<T>::upload(const T* host, Batch<T> to) {
     require(to.batch <= 1 || to.stride != 0, "upload: the result cannot be shared");
     for_pieces(to, [&](T* data, Index at, std::size_t count) { do_upload(host + at, data, count * sizeof(T)); });
@@ -58,6 +63,14 @@ void Memory<T>::upload(const Complex* host, Batch<Complex> to) {
     require(to.batch <= 1 || to.stride != 0, "upload: the result cannot be shared");
     for_pieces(
         to, [&](Complex* data, Index at, std::size_t count) { do_upload(host + at, data, count * sizeof(Complex)); });
+}
+
+template <class T>
+void Memory<T>::upload(const std::uint32_t* host, Batch<std::uint32_t> to) {
+    require(to.batch <= 1 || to.stride != 0, "upload: the result cannot be shared");
+    for_pieces(to, [&](std::uint32_t* data, Index at, std::size_t count) {
+        do_upload(host + at, data, count * sizeof(std::uint32_t));
+    });
 }
 
 template <class T>

@@ -12,6 +12,7 @@
 #include "cpu/dense.hpp"
 #include "cpu/factor.hpp"
 #include "cpu/fourier.hpp"
+#include "cpu/maps.hpp"
 #include "cpu/minimise.hpp"
 #include "cpu/random.hpp"
 #include "cpu/randomized_svd.hpp"
@@ -83,6 +84,23 @@ private:
     void do_convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta,
                              Batch<T> x) override {
         cpu::convolve_adjoint(shape, W, y, beta, x, scratch_, threads_);
+    }
+    void do_sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y) override {
+        cpu::sparse_product(A, x, beta, y, threads_);
+    }
+    void do_diagonal_product(Periodic<T> a, Batch<const T> x, T beta, Batch<T> y) override {
+        cpu::diagonal_product(a, x, beta, y, threads_);
+    }
+    void do_masked_product(const std::uint32_t* bits, Periodic<T> off, Batch<const T> x, T beta, Batch<T> y) override {
+        cpu::masked_product(bits, off, x, beta, y, threads_);
+    }
+    void do_add_offset(Periodic<T> c, Batch<T> y) override { cpu::add_offset(c, y, threads_); }
+    void do_offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r) override { cpu::offset_dot(c, x, r, threads_); }
+    void do_project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y) override {
+        cpu::project_runs(m, centre, h, x, beta, y, threads_);
+    }
+    void do_softmax_runs(Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y) override {
+        cpu::softmax_runs(m, s, x, beta, y, threads_);
     }
     void do_dense_forward(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y) override {
         cpu::dense_forward(f, W, b, x, y, threads_);

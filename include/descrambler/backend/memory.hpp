@@ -2,6 +2,7 @@
 #pragma once
 
 #include <complex>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <typeindex>
@@ -18,10 +19,12 @@ public:
     // Zero-filled, lives where the backend computes.
     [[nodiscard]] Buffer<T> allocate(Index size);
     [[nodiscard]] Buffer<Complex> allocate_complex(Index size);
+    [[nodiscard]] Buffer<std::uint32_t> allocate_words(Index size);  // indices and bits
     // Column after column, item after item on the host; on the other side a view of any stride and leading dimension
     // (sent column by column where ld > rows). download waits.
     void upload(const T* host, Batch<T> to);
     void upload(const Complex* host, Batch<Complex> to);
+    void upload(const std::uint32_t* host, Batch<std::uint32_t> to);
     void download(Batch<const T> from, T* host);
     void download(Batch<const Complex> from, Complex* host);
     void synchronise();

@@ -1,0 +1,62 @@
+// Linear maps of probes that are no products of matrices: sparse rows, diagonals, masks, and what norms and softmax make
+// of runs. One column of an operand is one probe; results are assigned (beta 0) or added (beta 1), and a probe has the
+// same bits in any number of columns.
+#pragma once
+
+#include <cstdint>
+
+#include "descrambler/array.hpp"
+
+namespace descrambler {
+
+// A sparse matrix [rows, cols] where the backend computes. Row i has the entries starts[i] .. starts[i + 1] - 1; without
+// `starts` one a row, none where its index is `nothing`. Without `weight` every entry is 1.
+template <class T>
+struct SparseRows {
+    static constexpr std::uint32_t nothing = 0xffffffff;
+    Index rows = 0, cols = 0;
+    const std::uint32_t* starts = nullptr;
+    const std::uint32_t* index = nullptr;
+    const T* weight = nullptr;
+};
+
+// Element i of a vector that repeats: data[(i / run) % count]. run = pixels and count = channels: a number a channel.
+template <class T>
+struct Periodic {
+    const T* data = nullptr;
+    Index count = 1, run = 1;
+};
+
+template <class T>
+class Maps {
+public:
+    // y [rows, K] = A x + beta y, x [cols, K]
+    void sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y);
+    // y [n, K] = a .* x + beta y
+    void diagonal_product(Periodic<T> a, Batch<const T> x, T beta, Batch<T> y);
+    // The same with a = 1 where bit i of `bits` (32 a word, lowest first) is set, otherwise the number of `off`.
+    void masked_product(const std::uint32_t* bits, Periodic<T> off, Batch<const T> x, T beta, Batch<T> y);
+    // y [n, K] += c in every column
+    void add_offset(Periodic<T> c, Batch<T> y);
+    // r [1, K] = sum over i of c_i x(i, k)
+    void offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r);
+    // In every run of m rows: y = x - mean(x) (if centre) - h mean(h x) (if h [n, 1] is not empty), + beta y. Symmetric.
+    void project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y);
+    // In every run of m rows: y = s .* (x - sum(s .* x)) + beta y, s [n, 1]: the derivative of a softmax with the values
+    // s. Symmetric.
+    void softmax_runs(Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y);
+
+protected:
+    ~Maps() = default;
+
+private:
+    virtual void do_sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y);
+    virtual void do_diagonal_product(Periodic<T> a, Batch<const T> x, T beta, Batch<T> y);
+    virtual void do_masked_product(const std::uint32_t* bits, Periodic<T> off, Batch<const T> x, T beta, Batch<T> y);
+    virtual void do_add_offset(Periodic<T> c, Batch<T> y);
+    virtual void do_offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r);
+    virtual void do_project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y);
+    virtual void do_softmax_runs(Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y);
+};
+
+}  // namespace descrambler

@@ -1,0 +1,66 @@
+// A network frozen at an input x0: the affine map y = F x + r with F x0 + r = f(x0), as an operator. Affine nodes stay as
+// they are; every other node becomes an affine map A x + c with A x0 + c = h(x0), by the rules of docs/interpreters.md.
+// Navarrete Michelini et al., A Tour of Convolutional Networks Guided by Linear Interpreters (ICCV 2019).
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "descrambler/backend.hpp"
+#include "descrambler/graph.hpp"
+
+namespace descrambler {
+
+// frozen: the decisions taken at x0 are kept (masks, selections, gates); taylor: tangents, F is the Jacobian.
+enum class FreezeRule { frozen, taylor };
+// What norms keep of x0 under `frozen`: deviation, mean and deviation, or nothing (their tangent).
+enum class NormRule { std, mean_std, none };
+struct FreezeOptions {
+    FreezeRule rule = FreezeRule::frozen;
+    NormRule norm = NormRule::std;
+};
+[[nodiscard]] std::string_view to_string(FreezeRule rule);
+[[nodiscard]] std::string_view to_string(NormRule norm);
+[[nodiscard]] FreezeRule freeze_rule_from(std::string_view name);  // throws InputError with the known names
+[[nodiscard]] NormRule norm_rule_from(std::string_view name);
+
+struct Contributions {
+    std::vector<std::string> names;  // "input", then the nodes with an offset
+    Matrix<double> values;           // [names, outputs asked for]: each column sums to y_j
+};
+
+template <class T>  // float, double
+class FrozenNetwork {
+public:
+    // Runs the network at x0 [inputs] and records what its nodes decide there. The backend and the graph outlive this.
+    // Throws InputError where x0 has another size or is not finite, and where a value of the network is not finite.
+    FrozenNetwork(Backend<T>& on, const Graph& graph, std::span<const T> x0, const FreezeOptions& options);
+    ~FrozenNetwork();
+    FrozenNetwork(FrozenNetwork&&) noexcept;
+
+    [[nodiscard]] Index inputs() const;
+    [[nodiscard]] Index outputs() const;
+    [[nodiscard]] const std::vector<T>& output() const;  // y = f(x0)
+    [[nodiscard]] Index recorded_bytes() const;
+    // F V, V [inputs, K], and F^T U, U [outputs, K]. In blocks of columns that fit into the memory; a column has the same
+    // bits in any K.
+    [[nodiscard]] Matrix<T> apply(const Matrix<T>& V) const;
+    [[nodiscard]] Matrix<T> adjoint(const Matrix<T>& U) const;
+    // r, by a probe of zeros through the offsets alone.
+    [[nodiscard]] std::vector<T> residual() const;
+    // Rows and columns of F by unit vectors; indices are checked by the caller.
+    [[nodiscard]] Matrix<T> rows(std::span<const Index> outputs) const;    // [inputs, count]
+    [[nodiscard]] Matrix<T> columns(std::span<const Index> inputs) const;  // [outputs, count]
+    // kappa_ij = <dy_j / dz_i, offset_i> for every node i with an offset, and <row j, x0>: one reverse pass for all i.
+    [[nodiscard]] Contributions contributions(std::span<const Index> outputs) const;
+    // Bytes that the intermediate values of a block of probes may take.
+    void set_memory(Index bytes);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace descrambler

@@ -1,0 +1,163 @@
+#include "cpu/maps.hpp"
+
+#include <algorithm>
+
+namespace descrambler::cpu {
+namespace {
+
+// body(first row, end of rows, probe) over blocks of rows, a block a thread.
+template <class Body>
+void for_blocks(Index rows, Index probes, int threads, const Body& body) {
+    constexpr Index side = 4096;
+    const Index blocks = (rows + side - 1) / side;
+#pragma omp parallel for collapse(2) schedule(static) num_threads(threads) if (rows * probes > side)
+    for (Index k = 0; k < probes; ++k)
+        for (Index b = 0; b < blocks; ++b)
+            body(b * side, std::min(rows, (b + 1) * side), k);
+}
+
+// body(i, number of the periodic vector) for rows first .. end - 1, without a division a row.
+template <class T, class Body>
+void for_periodic(const Periodic<T>& a, Index first, Index end, const Body& body) {
+    if (a.run == 1 && a.count >= end) {
+        for (Index i = first; i < end; ++i)
+            body(i, a.data[i]);
+        return;
+    }
+    for (Index i = first; i < end;) {
+        const T number = a.data[i / a.run % a.count];
+        for (const Index stop = std::min(end, (i / a.run + 1) * a.run); i < stop; ++i)
+            body(i, number);
+    }
+}
+
+}  // namespace
+
+template <class T>
+void sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y, int threads) {
+    for_blocks(A.rows, x.cols, threads, [&](Index first, Index end, Index k) {
+        const T* const from = x.data + k * x.ld;
+        T* const to = y.data + k * y.ld;
+        for (Index i = first; i < end; ++i) {
+            T sum = 0;
+            if (A.starts == nullptr) {
+                const std::uint32_t at = A.index[i];
+                if (at != SparseRows<T>::nothing)
+                    sum = A.weight == nullptr ? from[at] : A.weight[i] * from[at];
+            } else {
+                for (std::uint32_t e = A.starts[i]; e < A.starts[i + 1]; ++e)
+                    sum += A.weight == nullptr ? from[A.index[e]] : A.weight[e] * from[A.index[e]];
+            }
+            to[i] = beta == 0 ? sum : to[i] + sum;
+        }
+    });
+}
+
+template <class T>
+void diagonal_product(Periodic<T> a, Batch<const T> x, T beta, Batch<T> y, int threads) {
+    for_blocks(x.rows, x.cols, threads, [&](Index first, Index end, Index k) {
+        const T* const from = x.data + k * x.ld;
+        T* const to = y.data + k * y.ld;
+        if (beta == 0)
+            for_periodic(a, first, end, [&](Index i, T number) { to[i] = number * from[i]; });
+        else
+            for_periodic(a, first, end, [&](Index i, T number) { to[i] += number * from[i]; });
+    });
+}
+
+template <class T>
+void masked_product(const std::uint32_t* bits, Periodic<T> off, Batch<const T> x, T beta, Batch<T> y, int threads) {
+    for_blocks(x.rows, x.cols, threads, [&](Index first, Index end, Index k) {
+        const T* const from = x.data + k * x.ld;
+        T* const to = y.data + k * y.ld;
+        for_periodic(off, first, end, [&](Index i, T number) {
+            const T product = from[i] * ((bits[i / 32] >> (i % 32) & 1) != 0 ? T{1} : number);
+            to[i] = beta == 0 ? product : to[i] + product;
+        });
+    });
+}
+
+template <class T>
+void add_offset(Periodic<T> c, Batch<T> y, int threads) {
+    for_blocks(y.rows, y.cols, threads, [&](Index first, Index end, Index k) {
+        T* const to = y.data + k * y.ld;
+        for_periodic(c, first, end, [&](Index i, T number) { to[i] += number; });
+    });
+}
+
+// Sums of blocks in double precision, in the order of the blocks.
+template <class T>
+void offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r, int threads) {
+#pragma omp parallel for schedule(static) num_threads(threads) if (x.cols > 1)
+    for (Index k = 0; k < x.cols; ++k) {
+        constexpr Index side = 1024;
+        double sum = 0;
+        for (Index first = 0; first < x.rows; first += side) {
+            double part = 0;
+            for_periodic(c, first, std::min(x.rows, first + side),
+                         [&](Index i, T number) { part += static_cast<double>(number) * x(i, k); });
+            sum += part;
+        }
+        r(0, k) = static_cast<T>(sum);
+    }
+}
+
+template <class T>
+void project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y, int threads) {
+    const Index runs = x.rows / m;
+#pragma omp parallel for collapse(2) schedule(static) num_threads(threads)
+    for (Index k = 0; k < x.cols; ++k)
+        for (Index run = 0; run < runs; ++run) {
+            const T* const from = x.data + k * x.ld + run * m;
+            const T* const along = h.data == nullptr ? nullptr : h.data + run * m;
+            T* const to = y.data + k * y.ld + run * m;
+            double sum = 0, product = 0;
+            for (Index i = 0; i < m; ++i) {
+                sum += from[i];
+                if (along != nullptr)
+                    product += static_cast<double>(along[i]) * from[i];
+            }
+            const T mean = centre ? static_cast<T>(sum / static_cast<double>(m)) : T{0};
+            const T part = static_cast<T>(product / static_cast<double>(m));
+            for (Index i = 0; i < m; ++i) {
+                const T value = from[i] - mean - (along != nullptr ? along[i] * part : T{0});
+                to[i] = beta == 0 ? value : to[i] + value;
+            }
+        }
+}
+
+template <class T>
+void softmax_runs(Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y, int threads) {
+    const Index runs = x.rows / m;
+#pragma omp parallel for collapse(2) schedule(static) num_threads(threads)
+    for (Index k = 0; k < x.cols; ++k)
+        for (Index run = 0; run < runs; ++run) {
+            const T* const from = x.data + k * x.ld + run * m;
+            const T* const share = s.data + run * m;
+            T* const to = y.data + k * y.ld + run * m;
+            double sum = 0;
+            for (Index i = 0; i < m; ++i)
+                sum += static_cast<double>(share[i]) * from[i];
+            for (Index i = 0; i < m; ++i) {
+                const T value = share[i] * (from[i] - static_cast<T>(sum));
+                to[i] = beta == 0 ? value : to[i] + value;
+            }
+        }
+}
+
+template void sparse_product(const SparseRows<float>&, Batch<const float>, float, Batch<float>, int);
+template void diagonal_product(Periodic<float>, Batch<const float>, float, Batch<float>, int);
+template void masked_product(const std::uint32_t*, Periodic<float>, Batch<const float>, float, Batch<float>, int);
+template void add_offset(Periodic<float>, Batch<float>, int);
+template void offset_dot(Periodic<float>, Batch<const float>, Batch<float>, int);
+template void project_runs(Index, bool, Batch<const float>, Batch<const float>, float, Batch<float>, int);
+template void softmax_runs(Index, Batch<const float>, Batch<const float>, float, Batch<float>, int);
+template void sparse_product(const SparseRows<double>&, Batch<const double>, double, Batch<double>, int);
+template void diagonal_product(Periodic<double>, Batch<const double>, double, Batch<double>, int);
+template void masked_product(const std::uint32_t*, Periodic<double>, Batch<const double>, double, Batch<double>, int);
+template void add_offset(Periodic<double>, Batch<double>, int);
+template void offset_dot(Periodic<double>, Batch<const double>, Batch<double>, int);
+template void project_runs(Index, bool, Batch<const double>, Batch<const double>, double, Batch<double>, int);
+template void softmax_runs(Index, Batch<const double>, Batch<const double>, double, Batch<double>, int);
+
+}  // namespace descrambler::cpu

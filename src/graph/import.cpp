@@ -1,0 +1,297 @@
+#include "graph/import.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "graph/frozen_node.hpp"
+
+namespace descrambler {
+
+Operand constant_operand(Tensor tensor) {
+    Operand result{nullptr, -1, tensor.shape, tensor.type};
+    result.constant = std::make_shared<const Tensor>(std::move(tensor));
+    return result;
+}
+
+Import::Import(const OnnxModel& model, const ImportOptions& options)
+    : model_(model), options_(options), opset_(model.opset), host_(make_cpu_backend<double>(1)) {
+    if (options_.assume_opset != 0)
+        opset_ = options_.assume_opset;
+    if (opset_ > newest_opset)
+        throw InputError(model.path + ": opset " + std::to_string(opset_) + " is newer than " +
+                         std::to_string(newest_opset) + "; --assume-opset " + std::to_string(newest_opset) +
+                         " reads it as " + std::to_string(newest_opset));
+}
+
+void Import::refuse(const std::string& what) const {
+    throw InputError(model_.path + ": node \"" + node_->name + "\" (" + node_->op + "): " + what);
+}
+void Import::remark(const std::string& what) {
+    graph_.remarks.push_back("node \"" + node_->name + "\" (" + node_->op + "): " + what);
+}
+
+bool Import::has(std::size_t input) const {
+    return input < node_->inputs.size() && !node_->inputs[input].empty();
+}
+const Operand& Import::in(std::size_t input) const {
+    if (!has(input))
+        refuse("input " + std::to_string(input) + " is missing");
+    return values_.at(node_->inputs[input]);
+}
+const Tensor& Import::constant(std::size_t input) const {
+    const Operand& operand = in(input);
+    if (operand.live())
+        refuse("input " + std::to_string(input) + " (" + node_->inputs[input] + "): expected a constant, it hangs on the input");
+    return *operand.constant;
+}
+std::vector<Index> Import::numbers(std::size_t input) const {
+    const Tensor& tensor = constant(input);
+    if (is_real(tensor.type))
+        refuse("input " + std::to_string(input) + ": expected integers, found " + std::string(to_string(tensor.type)));
+    return {tensor.integers().begin(), tensor.integers().end()};
+}
+
+template <class Value>
+const Value* Import::attribute(const char* name) {
+    known_.insert(name);
+    for (const OnnxAttribute& found : node_->attributes)
+        if (found.name == name) {
+            const Value* value = std::get_if<Value>(&found.value);
+            if (value == nullptr)
+                refuse("attribute " + std::string(name) + " has another type than expected");
+            return value;
+        }
+    return nullptr;
+}
+std::int64_t Import::integer(const char* name, std::int64_t otherwise) {
+    const auto* value = attribute<std::int64_t>(name);
+    return value != nullptr ? *value : otherwise;
+}
+double Import::real(const char* name, double otherwise) {
+    const auto* value = attribute<float>(name);
+    return value != nullptr ? static_cast<double>(*value) : otherwise;
+}
+std::string Import::text(const char* name, const char* otherwise) {
+    const auto* value = attribute<std::string>(name);
+    return value != nullptr ? *value : otherwise;
+}
+std::optional<std::vector<Index>> Import::list(const char* name) {
+    const auto* value = attribute<std::vector<std::int64_t>>(name);
+    return value != nullptr ? std::optional(std::vector<Index>(value->begin(), value->end())) : std::nullopt;
+}
+const Tensor* Import::tensor_attribute(const char* name) {
+    return attribute<Tensor>(name);
+}
+const OnnxGraph* Import::graph_attribute(const char* name) {
+    const auto* value = attribute<std::shared_ptr<const OnnxGraph>>(name);
+    return value != nullptr ? value->get() : nullptr;
+}
+template const std::vector<float>* Import::attribute(const char*);
+
+Index Import::axis(Index given, Index rank) const {
+    const Index result = given < 0 ? given + rank : given;
+    if (result < 0 || result >= std::max<Index>(rank, 1))
+        refuse("axis " + std::to_string(given) + " of a tensor of rank " + std::to_string(rank));
+    return result;
+}
+
+Operand Import::add(Operator op, std::vector<Operand> inputs, Shape shape, int gate) {
+    if (std::ranges::none_of(inputs, &Operand::live))
+        return fold(op, inputs, std::move(shape), gate);
+    std::vector<int> live;
+    for (const Operand& input : inputs)
+        live.push_back(input.live() ? input.value : append(Fixed{input.constant->as<double>()}, {}, input.shape, -1));
+    const int value = append(std::move(op), std::move(live), shape, gate);
+    return {nullptr, value, std::move(shape), ElementType::f32};
+}
+
+int Import::append(Operator op, std::vector<int> inputs, Shape shape, int gate) {
+    const int value = static_cast<int>(graph_.values.size());
+    graph_.values.push_back({node_->outputs.empty() ? "" : node_->outputs[0], std::move(shape)});
+    graph_.nodes.push_back({node_->name, node_->op, std::move(op), std::move(inputs), value, gate});
+    return value;
+}
+
+// The same code that runs the graph computes constants, in double precision.
+Operand Import::fold(const Operator& op, const std::vector<Operand>& inputs, Shape shape, int gate) {
+    Weights<double> weights(*host_);
+    const FreezeOptions options;
+    GraphNode made{node_->name, node_->op, op, {}, 0, gate};
+    std::vector<std::vector<double>> held;
+    for (const Operand& input : inputs)
+        held.push_back(input.constant->as<double>());
+    std::vector<double> result(static_cast<std::size_t>(volume(shape)));
+    Freezing<double> here{*host_, weights, options, made, {}, Batch<double>(result.data(), std::ssize(result), 1)};
+    for (const std::vector<double>& numbers : held)
+        here.x.emplace_back(numbers.data(), std::ssize(numbers), 1);
+    (void)std::visit([&](const auto& known) { return freeze<double>(known, here); }, made.op);
+    return constant_operand(tensor(std::move(shape), std::move(result)));
+}
+
+void Import::out(Operand operand, std::size_t output) {
+    if (output >= node_->outputs.size() || node_->outputs[output].empty())
+        return;
+    values_[node_->outputs[output]] = std::move(operand);
+}
+const Origin* Import::origin(const Operand& operand) const {
+    const auto found = operand.live() ? origins_.find(operand.value) : origins_.end();
+    return found == origins_.end() ? nullptr : &found->second;
+}
+void Import::set_origin(const Operand& operand, Origin origin) {
+    if (operand.live())
+        origins_[operand.value] = std::move(origin);
+}
+bool Import::same(const Operand& a, const Operand& b) const {
+    return a.live() && b.live() && a.value == b.value && a.shape == b.shape;
+}
+
+// Inputs of the file: bound to values, and one that is x0.
+void Import::bind_inputs() {
+    std::vector<const OnnxValue*> free;
+    for (const auto& [name, value] : options_.set)
+        if (std::ranges::none_of(model_.graph.inputs, [&](const OnnxValue& v) { return v.name == name; }))
+            throw InputError(model_.path + ": --set " + name + ": the network has no input of this name");
+    for (const auto& [name, shape] : options_.shapes)
+        if (std::ranges::none_of(model_.graph.inputs, [&](const OnnxValue& v) { return v.name == name; }))
+            throw InputError(model_.path + ": --shape " + name + ": the network has no input of this name");
+    for (const OnnxValue& input : model_.graph.inputs) {
+        const auto bound = options_.set.find(input.name);
+        if (bound != options_.set.end())
+            values_[input.name] = constant_operand(bound->second);
+        else
+            free.push_back(&input);
+    }
+    choose_input(free);
+}
+
+void Import::choose_input(const std::vector<const OnnxValue*>& free) {
+    const OnnxValue* chosen = nullptr;
+    const auto shape_of = [&](const OnnxValue& value) {
+        const auto given = options_.shapes.find(value.name);
+        if (given != options_.shapes.end())
+            return given->second;
+        if (!value.dims)
+            throw InputError(model_.path + ": input \"" + value.name + "\" has no shape; --shape " + value.name + "=1x3x224x224 sets it");
+        Shape shape;
+        for (const auto& dim : *value.dims)
+            if (const Index* number = std::get_if<Index>(&dim))
+                shape.push_back(*number);
+            else if (shape.empty())
+                shape.push_back(1);  // the batch
+            else
+                throw InputError(model_.path + ": input \"" + value.name + "\": extent " +
+                                 std::to_string(shape.size()) + " is free; --shape " + value.name + "=1x3x224x224 sets it");
+        return shape;
+    };
+    for (const OnnxValue* value : free) {
+        if (!options_.input.empty() ? value->name == options_.input
+                                    : value->type && is_real(*value->type) &&
+                                          (chosen == nullptr || volume(shape_of(*value)) > volume(shape_of(*chosen))))
+            chosen = value;
+    }
+    if (chosen == nullptr)
+        throw InputError(model_.path + (options_.input.empty() ? ": no input of floating-point numbers"
+                                                               : ": --input-name " + options_.input + ": no input of this name"));
+    for (const OnnxValue* value : free)
+        if (value != chosen)
+            throw InputError(model_.path + ": input \"" + value->name + "\" is not bound; --set " + value->name +
+                             "=FILE.npy binds it");
+    if (!chosen->type || !is_real(*chosen->type))
+        throw InputError(model_.path + ": input \"" + chosen->name + "\": expected floating-point numbers");
+    const Shape shape = shape_of(*chosen);
+    (void)volume(shape);
+    graph_.values.push_back({chosen->name, shape});
+    values_[chosen->name] = {nullptr, 0, shape, *chosen->type};
+}
+
+void Import::lower(const OnnxNode& node) {
+    node_ = &node;
+    known_.clear();
+    if (!node.domain.empty() && node.domain != "ai.onnx")
+        refuse("an operator of domain \"" + node.domain + "\", known are those of ai.onnx");
+    const OperatorEntry* entry = operator_entry(node.op);
+    if (entry == nullptr) {
+        const std::string reason = reason_against(node.op);
+        refuse(reason.empty() ? "the operator is not known" : reason);
+    }
+    if (opset_ < entry->since)
+        refuse("opset " + std::to_string(opset_) + " has another meaning of it, expected " +
+               std::to_string(entry->since) + " or later");
+    entry->lower(*this);
+    for (const OnnxAttribute& found : node.attributes)
+        if (!known_.contains(found.name))
+            refuse("attribute " + found.name + " is not known");
+    for (const std::string& output : node.outputs)
+        if (!output.empty() && !values_.contains(output))
+            refuse("output " + output + " is not served");
+}
+
+void Import::inline_graph(const OnnxGraph& graph) {
+    const OnnxNode* const outer = node_;
+    for (const auto& [name, value] : graph.constants)
+        values_[name] = constant_operand(value);
+    for (const OnnxNode& node : graph.nodes)
+        lower(node);
+    node_ = outer;
+    for (std::size_t i = 0; i < graph.outputs.size(); ++i)
+        out(values_.at(graph.outputs[i].name), i);
+}
+
+Graph Import::run() {
+    for (const auto& [name, value] : model_.graph.constants)
+        values_[name] = constant_operand(value);
+    bind_inputs();
+    for (const OnnxNode& node : model_.graph.nodes)
+        lower(node);
+    return finish();
+}
+
+// The answer, and the nodes that it needs.
+Graph Import::finish() {
+    std::string name = options_.output;
+    if (name.empty()) {
+        if (model_.graph.outputs.size() != 1) {
+            std::string all;
+            for (const OnnxValue& output : model_.graph.outputs)
+                all += (all.empty() ? "" : ", ") + output.name;
+            throw InputError(model_.path + ": several outputs (" + all + "); --output-name chooses one");
+        }
+        name = model_.graph.outputs[0].name;
+    }
+    const auto found = values_.find(name);
+    if (found == values_.end())
+        throw InputError(model_.path + ": --output-name " + name + ": no value of this name");
+    Operand answer = found->second;
+    if (!answer.live())
+        throw InputError(model_.path + ": output \"" + name + "\" does not hang on the input");
+    if (options_.logits)
+        for (const GraphNode& node : graph_.nodes)
+            if (node.output == answer.value && std::holds_alternative<Softmax>(node.op)) {
+                graph_.remarks.push_back("node \"" + node.name + "\" (" + node.onnx + "): cut, the output is what enters it");
+                answer.value = node.inputs[0];
+                answer.shape = graph_.values[static_cast<std::size_t>(answer.value)].shape;
+                break;
+            }
+    graph_.output = answer.value;
+    graph_.output_shape = answer.shape;
+    std::set<int> needed{graph_.output};
+    std::vector<GraphNode> kept;
+    for (std::size_t n = graph_.nodes.size(); n-- > 0;) {
+        GraphNode& node = graph_.nodes[n];
+        if (!needed.contains(node.output))
+            continue;
+        needed.insert(node.inputs.begin(), node.inputs.end());
+        kept.push_back(std::move(node));
+    }
+    std::ranges::reverse(kept);
+    graph_.nodes = std::move(kept);
+    if (!needed.contains(graph_.input))
+        throw InputError(model_.path + ": output \"" + name + "\" does not hang on the input");
+    return std::move(graph_);
+}
+
+Graph import_onnx(const OnnxModel& model, const ImportOptions& options) {
+    return Import(model, options).run();
+}
+
+}  // namespace descrambler

@@ -1,0 +1,97 @@
+// Products of two values that both hang on the input.
+#include "graph/frozen_node.hpp"
+
+namespace descrambler {
+namespace {
+
+// Probes are many and the factors small: one call of gemm a probe, all its products as a batch.
+template <class T>
+class MatMulMap final : public FrozenNode<T> {
+public:
+    MatMul shape;
+    Buffer<T> a, b;  // primal factors; empty: that side is frozen to nothing
+    // Row-major c = a b is column-major c^T = b^T a^T: sides change places.
+    void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override {
+        for (Index p = 0; p < y.cols; ++p) {
+            T beta = 0;
+            if (b.size() > 0) {
+                on.gemm(Op::none, Op::none, 1, right(b.data()), left(&x[0](0, p)), 0, out(&y(0, p)));
+                beta = 1;
+            }
+            if (a.size() > 0)
+                on.gemm(Op::none, Op::none, 1, right(&x[1](0, p)), left(a.data()), beta, out(&y(0, p)));
+        }
+    }
+    void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override {
+        for (Index p = 0; p < y.cols; ++p)
+            for (Index i = 0; i < shape.batch; ++i) {  // one after the other: they may share a factor
+                const Batch<const T> u = out(&y(0, p)).item(i);
+                const auto beta = [&](const Target<T>& target, bool shared) {
+                    return shared && i > 0 ? T{1} : target.beta;
+                };
+                if (x[0].x.data != nullptr) {
+                    const Batch<T> to = left(&x[0].x(0, p)).item(i);
+                    if (b.size() > 0)
+                        on.gemm(Op::transpose, Op::none, 1, right(b.data()).item(i), u, beta(x[0], shape.share_a), to);
+                    else if (x[0].beta == 0)
+                        on.axpby(0, to, 0, to);
+                }
+                if (x[1].x.data != nullptr) {
+                    const Batch<T> to = right(&x[1].x(0, p)).item(i);
+                    if (a.size() > 0)
+                        on.gemm(Op::none, Op::transpose, 1, u, left(a.data()).item(i), beta(x[1], shape.share_b), to);
+                    else if (x[1].beta == 0)
+                        on.axpby(0, to, 0, to);
+                }
+            }
+    }
+
+    template <class U>
+    [[nodiscard]] Batch<U> left(U* data) const {  // a^T
+        return {data, shape.k, shape.m, shape.batch, shape.share_a ? 0 : shape.m * shape.k};
+    }
+    template <class U>
+    [[nodiscard]] Batch<U> right(U* data) const {  // b^T
+        return {data, shape.n, shape.k, shape.batch, shape.share_b ? 0 : shape.k * shape.n};
+    }
+    template <class U>
+    [[nodiscard]] Batch<U> out(U* data) const {
+        return {data, shape.n, shape.m, shape.batch};
+    }
+};
+
+template <class T>
+Buffer<T> copy(Backend<T>& on, Batch<const T> x) {
+    Buffer<T> result = on.allocate(x.rows);
+    on.axpby(1, x, 0, result.view(x.rows, 1));
+    return result;
+}
+
+}  // namespace
+
+template <class T>
+Frozen<T> freeze(const MatMul& op, Freezing<T>& at) {
+    auto result = std::make_unique<MatMulMap<T>>();
+    result->shape = op;
+    const bool taylor = at.options.rule == FreezeRule::taylor;
+    result->b = copy(at.on, at.x[1]);
+    result->apply(at.on, at.x, at.y);  // b alone: the product itself
+    if (taylor || at.node.gate == 0)
+        result->a = copy(at.on, at.x[0]);
+    if (!taylor && at.node.gate == 0)
+        result->b = {};
+    if (taylor) {
+        std::vector<T> y(static_cast<std::size_t>(at.y.rows));
+        at.on.download(at.y, y.data());
+        for (T& number : y)
+            number = -number;
+        result->offset = held(at.on, y);
+    }
+    result->recorded = (result->a.size() + result->b.size()) * static_cast<Index>(sizeof(T));
+    result->decides = true;
+    return result;
+}
+template Frozen<float> freeze(const MatMul&, Freezing<float>&);
+template Frozen<double> freeze(const MatMul&, Freezing<double>&);
+
+}  // namespace descrambler
