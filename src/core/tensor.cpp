@@ -21,8 +21,10 @@ Index volume(const Shape& shape) {
 
 std::string to_string(const Shape& shape) {
     std::string text;
-    for (const Index extent : shape)
-        text += (text.empty() ? "" : "x") + std::to_string(extent);
+    for (const Index extent : shape) {
+        text += text.empty() ? "" : "x";  // not in one: a false warning of GCC 12
+        text += std::to_string(extent);
+    }
     return shape.empty() ? "scalar" : text;
 }
 

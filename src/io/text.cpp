@@ -30,8 +30,7 @@ std::vector<std::string_view> split_lines(std::string_view text) {
     return lines;
 }
 
-std::string excerpt(std::string_view text) {
-    constexpr std::size_t most = 40;
+std::string excerpt(std::string_view text, std::size_t most) {
     std::string result = "'";
     for (const char c : text.substr(0, most))
         result += c >= ' ' && c <= '~' ? c : '?';

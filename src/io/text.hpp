@@ -13,8 +13,8 @@ namespace descrambler {
 [[nodiscard]] std::string_view trim(std::string_view text);  // blanks, tabs, line ends
 [[nodiscard]] std::string lower(std::string_view text);
 [[nodiscard]] std::vector<std::string_view> split_lines(std::string_view text);  // \n, \r\n or \r
-// Foreign text inside a one-line message: in quotes, at most 40 characters, unprintable ones as '?'.
-[[nodiscard]] std::string excerpt(std::string_view text);
+// Foreign text inside a one-line message: in quotes, at most so many characters, unprintable ones as '?'.
+[[nodiscard]] std::string excerpt(std::string_view text, std::size_t most = 40);
 // The whole text as a finite number; nothing for "nan", "1e999", "12abc", "". Underflow gives the nearest double.
 [[nodiscard]] std::optional<double> parse_number(std::string_view text);
 [[nodiscard]] std::optional<Index> parse_index(std::string_view text);  // whole text, decimal, not negative
