@@ -33,7 +33,7 @@ struct Convolve {  // y = conv(W, x) + b, or its transpose
     Tensor weight;  // [out_channels, in_channels / groups, kernel]
     Pattern bias;   // a number a channel, or empty
 };
-struct Product {  // y [.., out] = x [.., in] W^T + b
+struct Product {    // y [.., out] = x [.., in] W^T + b
     Tensor weight;  // [out, in]
     Pattern bias;
 };
@@ -60,8 +60,31 @@ struct Sparse {  // y_i = sum of weight_e x[index_e], e in starts_i .. starts_{i
     double fill = 0;  // of rows without entries
 };
 enum class Function {
-    relu, leaky_relu, clip, thresholded_relu, abs, sigmoid, tanh, softplus, softsign, elu, selu, celu, gelu, gelu_tanh,
-    silu, hard_sigmoid, hard_swish, mish, exp, log, sqrt, reciprocal, erf, power, neg
+    relu,
+    leaky_relu,
+    clip,
+    thresholded_relu,
+    abs,
+    sigmoid,
+    tanh,
+    softplus,
+    softsign,
+    elu,
+    selu,
+    celu,
+    gelu,
+    gelu_tanh,
+    silu,
+    hard_sigmoid,
+    hard_swish,
+    mish,
+    exp,
+    log,
+    sqrt,
+    reciprocal,
+    erf,
+    power,
+    neg
 };
 struct Pointwise {  // y = f(x; a, b) of every number
     Function function = Function::relu;
@@ -74,7 +97,7 @@ struct Extreme {  // the largest or smallest of inputs of one shape
 struct Choose {  // where `first` is set the first input, else the second
     std::vector<bool> first;
 };
-struct MaxPool {  // windows over the last `axes` axes
+struct MaxPool {         // windows over the last `axes` axes
     Convolution window;  // in, out, kernel, stride, dilation, pad; channels and images as one
 };
 struct Multiply {};  // of two inputs of one shape; gate: whose primal value is kept (frozen), by rule C7
@@ -126,17 +149,19 @@ struct Graph {
 };
 
 struct ImportOptions {
-    std::map<std::string, Tensor> set;     // inputs that are bound to values
-    std::map<std::string, Shape> shapes;   // of inputs whose extents are free
-    std::string input, output;             // names; empty: the largest float input that is not bound, the only output
-    bool logits = true;                    // a last Softmax or LogSoftmax is cut
-    std::int64_t assume_opset = 0;         // 0: the file's; otherwise read as this one
-    bool random_weights = false;           // constants of layers are replaced by random ones
+    std::map<std::string, Tensor> set;    // inputs that are bound to values
+    std::map<std::string, Shape> shapes;  // of inputs whose extents are free
+    std::string input, output;            // names; empty: the largest float input that is not bound, the only output
+    bool logits = true;                   // a last Softmax or LogSoftmax is cut
+    std::int64_t assume_opset = 0;        // 0: the file's; otherwise read as this one
+    bool random_weights = false;          // constants of layers are replaced by random ones
     std::uint64_t seed = 1;
 };
 // Throws InputError naming the file, node and what was expected: unknown operators, attributes, opsets, types, free
 // extents that are not bound, numbers that are not finite.
 [[nodiscard]] Graph import_onnx(const OnnxModel& model, const ImportOptions& options);
+// The outputs where every input is bound by options.set, in double precision.
+[[nodiscard]] std::map<std::string, Tensor> evaluate_onnx(const OnnxModel& model, const ImportOptions& options);
 [[nodiscard]] Graph graph_of(const Network& network);
 
 }  // namespace descrambler

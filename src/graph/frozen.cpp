@@ -179,8 +179,7 @@ Matrix<T> FrozenNetwork<T>::State::backward(const Matrix<T>& U, const Visit& vis
 }
 
 template <class T>
-FrozenNetwork<T>::FrozenNetwork(Backend<T>& on, const Graph& graph, std::span<const T> x0,
-                                const FreezeOptions& options)
+FrozenNetwork<T>::FrozenNetwork(Backend<T>& on, const Graph& graph, std::span<const T> x0, const FreezeOptions& options)
     : state_(std::make_unique<State>(on, graph, options)) {
     state_->record(x0);
 }

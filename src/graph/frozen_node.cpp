@@ -141,7 +141,8 @@ void SparseMap<T>::add(Backend<T>& on, Index rows, Index cols, std::span<const s
             for (std::size_t e = starts[row]; e < starts[row + 1]; ++e)
                 put(row, e);
     forward.push_back(rows_of<T>(on, rows, cols, starts, index, weight));
-    backward.push_back(rows_of<T>(on, cols, rows, one_each ? std::span<const std::uint32_t>() : first, back, back_weight));
+    backward.push_back(
+        rows_of<T>(on, cols, rows, one_each ? std::span<const std::uint32_t>() : first, back, back_weight));
 }
 template <class T>
 void SparseMap<T>::apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const {

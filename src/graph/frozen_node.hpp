@@ -61,8 +61,8 @@ struct Freezing {
     Weights<T>& weights;
     const FreezeOptions& options;
     const GraphNode& node;
-    std::vector<Batch<const T>> x;      // primal values [n, 1]
-    Batch<T> y;                         // primal output, to be filled
+    std::vector<Batch<const T>> x;                                 // primal values [n, 1]
+    Batch<T> y;                                                    // primal output, to be filled
     [[nodiscard]] std::vector<T> primal(std::size_t input) const;  // on the host
     void set(const std::vector<T>& y_host) const;
     void set_affine(const FrozenNode<T>& frozen) const;  // y = A x + offset

@@ -41,7 +41,8 @@ const Operand& Import::in(std::size_t input) const {
 const Tensor& Import::constant(std::size_t input) const {
     const Operand& operand = in(input);
     if (operand.live())
-        refuse("input " + std::to_string(input) + " (" + node_->inputs[input] + "): expected a constant, it hangs on the input");
+        refuse("input " + std::to_string(input) + " (" + node_->inputs[input] +
+               "): expected a constant, it hangs on the input");
     return *operand.constant;
 }
 std::vector<Index> Import::numbers(std::size_t input) const {
@@ -171,7 +172,8 @@ void Import::choose_input(const std::vector<const OnnxValue*>& free) {
         if (given != options_.shapes.end())
             return given->second;
         if (!value.dims)
-            throw InputError(model_.path + ": input \"" + value.name + "\" has no shape; --shape " + value.name + "=1x3x224x224 sets it");
+            throw InputError(model_.path + ": input \"" + value.name + "\" has no shape; --shape " + value.name +
+                             "=1x3x224x224 sets it");
         Shape shape;
         for (const auto& dim : *value.dims)
             if (const Index* number = std::get_if<Index>(&dim))
@@ -180,7 +182,8 @@ void Import::choose_input(const std::vector<const OnnxValue*>& free) {
                 shape.push_back(1);  // the batch
             else
                 throw InputError(model_.path + ": input \"" + value.name + "\": extent " +
-                                 std::to_string(shape.size()) + " is free; --shape " + value.name + "=1x3x224x224 sets it");
+                                 std::to_string(shape.size()) + " is free; --shape " + value.name +
+                                 "=1x3x224x224 sets it");
         return shape;
     };
     for (const OnnxValue* value : free) {
@@ -190,8 +193,9 @@ void Import::choose_input(const std::vector<const OnnxValue*>& free) {
             chosen = value;
     }
     if (chosen == nullptr)
-        throw InputError(model_.path + (options_.input.empty() ? ": no input of floating-point numbers"
-                                                               : ": --input-name " + options_.input + ": no input of this name"));
+        throw InputError(model_.path + (options_.input.empty()
+                                            ? ": no input of floating-point numbers"
+                                            : ": --input-name " + options_.input + ": no input of this name"));
     for (const OnnxValue* value : free)
         if (value != chosen)
             throw InputError(model_.path + ": input \"" + value->name + "\" is not bound; --set " + value->name +
@@ -217,7 +221,8 @@ void Import::lower(const OnnxNode& node) {
     if (opset_ < entry->since)
         refuse("opset " + std::to_string(opset_) + " has another meaning of it, expected " +
                std::to_string(entry->since) + " or later");
-    entry->lower(*this);
+    if (!whole_numbers(*this))
+        entry->lower(*this);
     for (const OnnxAttribute& found : node.attributes)
         if (!known_.contains(found.name))
             refuse("attribute " + found.name + " is not known");
@@ -267,7 +272,8 @@ Graph Import::finish() {
     if (options_.logits)
         for (const GraphNode& node : graph_.nodes)
             if (node.output == answer.value && std::holds_alternative<Softmax>(node.op)) {
-                graph_.remarks.push_back("node \"" + node.name + "\" (" + node.onnx + "): cut, the output is what enters it");
+                graph_.remarks.push_back("node \"" + node.name + "\" (" + node.onnx +
+                                         "): cut, the output is what enters it");
                 answer.value = node.inputs[0];
                 answer.shape = graph_.values[static_cast<std::size_t>(answer.value)].shape;
                 break;
@@ -290,8 +296,28 @@ Graph Import::finish() {
     return std::move(graph_);
 }
 
+std::map<std::string, Tensor> Import::constants() {
+    for (const auto& [name, value] : model_.graph.constants)
+        values_[name] = constant_operand(value);
+    for (const auto& [name, value] : options_.set)
+        values_[name] = constant_operand(value);
+    for (const OnnxValue& input : model_.graph.inputs)
+        if (!values_.contains(input.name))
+            throw InputError(model_.path + ": input \"" + input.name + "\" is not bound");
+    for (const OnnxNode& node : model_.graph.nodes)
+        lower(node);
+    std::map<std::string, Tensor> result;
+    for (const OnnxValue& output : model_.graph.outputs)
+        result[output.name] = *values_.at(output.name).constant;
+    return result;
+}
+
 Graph import_onnx(const OnnxModel& model, const ImportOptions& options) {
     return Import(model, options).run();
+}
+
+std::map<std::string, Tensor> evaluate_onnx(const OnnxModel& model, const ImportOptions& options) {
+    return Import(model, options).constants();
 }
 
 }  // namespace descrambler

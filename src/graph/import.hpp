@@ -35,6 +35,7 @@ class Import {
 public:
     Import(const OnnxModel& model, const ImportOptions& options);
     [[nodiscard]] Graph run();
+    [[nodiscard]] std::map<std::string, Tensor> constants();  // all outputs, where every input is bound
 
     // ---- the node that is being lowered ----
     [[nodiscard]] const OnnxNode& node() const { return *node_; }
@@ -43,9 +44,9 @@ public:
     void remark(const std::string& what);
     [[nodiscard]] std::size_t count() const { return node_->inputs.size(); }
     [[nodiscard]] bool has(std::size_t input) const;
-    [[nodiscard]] const Operand& in(std::size_t input) const;               // refuses where it is left out
-    [[nodiscard]] const Tensor& constant(std::size_t input) const;          // refuses what is live
-    [[nodiscard]] std::vector<Index> numbers(std::size_t input) const;      // integers of a constant
+    [[nodiscard]] const Operand& in(std::size_t input) const;           // refuses where it is left out
+    [[nodiscard]] const Tensor& constant(std::size_t input) const;      // refuses what is live
+    [[nodiscard]] std::vector<Index> numbers(std::size_t input) const;  // integers of a constant
     [[nodiscard]] std::int64_t integer(const char* attribute, std::int64_t otherwise);
     [[nodiscard]] double real(const char* attribute, double otherwise);
     [[nodiscard]] std::string text(const char* attribute, const char* otherwise);
@@ -107,6 +108,14 @@ void for_places(const Shape& shape, const std::function<void(Index place, const 
 // Which of two live factors freezing keeps, by rule C7 (docs/interpreters.md).
 [[nodiscard]] int choose_gate(Import& import, const Operand& a, const Operand& b);
 [[nodiscard]] Operand one_constant(Import& import, const Operand& a, const Operand& b, const Shape& batch);
+
+// (x - mean) / sqrt(variance + epsilon) over some axes.
+[[nodiscard]] Operand norm_over(Import& import, const Operand& x, const std::vector<Index>& axes, double epsilon,
+                                bool centre);
+[[nodiscard]] Operand back_in_order(Import& import, const Operand& y, const std::vector<Index>& order);
+
+// Whole numbers and truth values, as shapes are computed with. False: the node is not of that kind.
+[[nodiscard]] bool whole_numbers(Import& import);
 
 // ---- patterns: operators that exporters write out, at their last node; nothing where there is none ------------------
 [[nodiscard]] std::optional<Operand> pattern_of_add(Import& import);

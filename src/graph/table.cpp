@@ -7,9 +7,9 @@
 namespace descrambler {
 
 const OperatorEntry* operator_entry(const std::string& onnx) {
-    for (const auto& family : {convolve_operators(), product_operators(), pointwise_operators(), arithmetic_operators(),
-                               move_operators(), pool_operators(), resize_operators(), normalise_operators(),
-                               constant_operators()})
+    for (const auto& family :
+         {convolve_operators(), product_operators(), pointwise_operators(), arithmetic_operators(), move_operators(),
+          pool_operators(), resize_operators(), normalise_operators(), constant_operators()})
         for (const OperatorEntry& entry : family)
             if (onnx == entry.onnx)
                 return &entry;

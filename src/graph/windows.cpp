@@ -46,7 +46,8 @@ Windows read_windows(Import& import, Shape in, Shape kernel, bool transposed, bo
     w.kernel = std::move(kernel);
     w.stride = list_of(import, "strides", axes, 1, 1);
     w.dilation = list_of(import, "dilations", axes, 1, 1);
-    const std::vector<Index> pads = list_of(import, "pads", 2 * axes, 0, transposed ? std::numeric_limits<std::int32_t>::min() : 0);
+    const std::vector<Index> pads =
+        list_of(import, "pads", 2 * axes, 0, transposed ? std::numeric_limits<std::int32_t>::min() : 0);
     w.before.assign(pads.begin(), pads.begin() + static_cast<Index>(axes));
     w.after.assign(pads.begin() + static_cast<Index>(axes), pads.end());
     const std::string automatic = import.text("auto_pad", "NOTSET");
@@ -63,7 +64,8 @@ Windows read_windows(Import& import, Shape in, Shape kernel, bool transposed, bo
         extra = list_of(import, "output_padding", axes, 0, 0);
         wanted = import.list("output_shape");
         if (wanted && wanted->size() != axes)
-            import.refuse("attribute output_shape has " + std::to_string(wanted->size()) + " numbers, expected " + std::to_string(axes));
+            import.refuse("attribute output_shape has " + std::to_string(wanted->size()) + " numbers, expected " +
+                          std::to_string(axes));
     }
     w.out.resize(axes);
     for (std::size_t i = 0; i < axes; ++i) {

@@ -28,8 +28,10 @@ void for_products(const Convolution& s, const Body& body) {
                     for (Index k = 0; k < s.out[2]; ++k)
                         for (Index c = 0; c < depth; ++c)
                             for (Index t = 0; t < kernel; ++t) {
-                                const Index p = i * s.stride[0] + t / (s.kernel[1] * s.kernel[2]) * s.dilation[0] - s.pad[0];
-                                const Index q = j * s.stride[1] + t / s.kernel[2] % s.kernel[1] * s.dilation[1] - s.pad[1];
+                                const Index p =
+                                    i * s.stride[0] + t / (s.kernel[1] * s.kernel[2]) * s.dilation[0] - s.pad[0];
+                                const Index q =
+                                    j * s.stride[1] + t / s.kernel[2] % s.kernel[1] * s.dilation[1] - s.pad[1];
                                 const Index r = k * s.stride[2] + t % s.kernel[2] * s.dilation[2] - s.pad[2];
                                 if (p < 0 || p >= s.in[0] || q < 0 || q >= s.in[1] || r < 0 || r >= s.in[2])
                                     continue;

@@ -131,8 +131,9 @@ Frozen<T> freeze(const Extreme& op, Freezing<T>& at) {
 
 template <class T>
 Frozen<T> freeze(const Choose& op, Freezing<T>& at) {
-    auto result =
-        select(at, [&](std::size_t e, const std::vector<std::vector<T>>&) { return op.first[e] ? std::size_t{0} : std::size_t{1}; });
+    auto result = select(at, [&](std::size_t e, const std::vector<std::vector<T>>&) {
+        return op.first[e] ? std::size_t{0} : std::size_t{1};
+    });
     result->decides = false;
     return result;
 }
@@ -281,9 +282,9 @@ void lower_where(Import& import) {
 
 std::span<const OperatorEntry> arithmetic_operators() {
     static constexpr OperatorEntry table[] = {
-        {"Add", 7, lower_add}, {"Sub", 7, lower_sub}, {"Mul", 7, lower_mul},   {"Div", 7, lower_div},
-        {"Sum", 6, lower_sum}, {"Mean", 6, lower_mean}, {"Max", 6, lower_max}, {"Min", 6, lower_min},
-        {"Where", 9, lower_where},
+        {"Add", 7, lower_add}, {"Sub", 7, lower_sub}, {"Mul", 7, lower_mul},
+        {"Div", 7, lower_div}, {"Sum", 6, lower_sum}, {"Mean", 6, lower_mean},
+        {"Max", 6, lower_max}, {"Min", 6, lower_min}, {"Where", 9, lower_where},
     };
     return table;
 }

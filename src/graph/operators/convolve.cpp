@@ -33,8 +33,8 @@ private:
 
 template <class T>
 Frozen<T> freeze(const Convolve& op, Freezing<T>& at) {
-    auto result = std::make_unique<FrozenConvolve<T>>(
-        op, at.weights.matrix(op.weight, op.shape.depth(), op.shape.out_channels));
+    auto result =
+        std::make_unique<FrozenConvolve<T>>(op, at.weights.matrix(op.weight, op.shape.depth(), op.shape.out_channels));
     result->offset = held(at.on, op.bias);
     at.set_affine(*result);
     return result;
@@ -59,8 +59,8 @@ Operand of_live_weights(Import& import, const Convolution& s, bool transposed, c
     const std::vector<double> x = import.constant(0).as<double>();
     std::vector<std::vector<std::pair<std::uint32_t, double>>> rows(static_cast<std::size_t>(volume(shape)));
     for_products(s, [&](Index w, Index i, Index o) {
-        rows[static_cast<std::size_t>(transposed ? i : o)].emplace_back(static_cast<std::uint32_t>(w),
-                                                                        x[static_cast<std::size_t>(transposed ? o : i)]);
+        rows[static_cast<std::size_t>(transposed ? i : o)].emplace_back(
+            static_cast<std::uint32_t>(w), x[static_cast<std::size_t>(transposed ? o : i)]);
     });
     Sparse map;
     map.starts.push_back(0);
@@ -90,8 +90,8 @@ void lower_convolution(Import& import, bool transposed) {
     const Index channels = transposed ? w.shape[1] * groups : w.shape[0];
     s.in_channels = transposed ? channels : x.shape[1];
     s.out_channels = transposed ? x.shape[1] : channels;
-    if (groups < 1 || s.in_channels % groups != 0 || s.out_channels % groups != 0 ||
-        w.shape[0] != s.out_channels || w.shape[1] != s.in_channels / groups)
+    if (groups < 1 || s.in_channels % groups != 0 || s.out_channels % groups != 0 || w.shape[0] != s.out_channels ||
+        w.shape[1] != s.in_channels / groups)
         import.refuse("weights of shape " + to_string(w.shape) + " with group " + std::to_string(groups) +
                       " for an input of shape " + to_string(x.shape));
     Shape shape{x.shape[0], channels};

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "graph/frozen_node.hpp"
+#include "graph/import.hpp"
 
 namespace descrambler {
 namespace {
@@ -98,8 +99,9 @@ Frozen<T> freeze(const Normalise& op, Freezing<T>& at) {
             h[e] = static_cast<T>(value);
             y[e] = static_cast<T>(scale * value + beta);
             // what the linear part makes of x0 itself: all of it, or, of a tangent, nearly nothing
-            const double linear =
-                keeps_mean ? x[e] * inverse : taylor ? value * (1 - squares * inverse * inverse / static_cast<double>(m)) : value;
+            const double linear = keeps_mean ? x[e] * inverse
+                                  : taylor   ? value * (1 - squares * inverse * inverse / static_cast<double>(m))
+                                             : value;
             shift[e] = static_cast<T>(beta + scale * (value - linear));
             offset = offset || shift[e] != 0;
         }
@@ -114,8 +116,8 @@ Frozen<T> freeze(const Normalise& op, Freezing<T>& at) {
     }
     if (offset)
         result->offset = held(at.on, shift);
-    result->recorded = (std::ssize(x) / m * (keeps_mean ? 2 : 1) + (taylor ? std::ssize(x) : 0)) *
-                       static_cast<Index>(sizeof(T));
+    result->recorded =
+        (std::ssize(x) / m * (keeps_mean ? 2 : 1) + (taylor ? std::ssize(x) : 0)) * static_cast<Index>(sizeof(T));
     result->decides = true;
     at.set(y);
     return result;
@@ -157,7 +159,8 @@ Frozen<T> freeze(const LocalNormalise& op, Freezing<T>& at) {
     }
     for (Index i = 0; i < std::ssize(x); ++i) {
         const auto e = static_cast<std::size_t>(i);
-        const double common = -2 * op.alpha * op.beta / static_cast<double>(op.size) * x[e] * std::pow(d[e], -op.beta - 1);
+        const double common =
+            -2 * op.alpha * op.beta / static_cast<double>(op.size) * x[e] * std::pow(d[e], -op.beta - 1);
         double linear = 0;
         neighbours(i, [&](Index j) {
             const double entry = common * x[static_cast<std::size_t>(j)] + (i == j ? std::pow(d[e], -op.beta) : 0);
@@ -226,5 +229,238 @@ template Frozen<float> freeze(const LocalNormalise&, Freezing<float>&);
 template Frozen<double> freeze(const LocalNormalise&, Freezing<double>&);
 template Frozen<float> freeze(const Softmax&, Freezing<float>&);
 template Frozen<double> freeze(const Softmax&, Freezing<double>&);
+
+// ---- import ----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+Operand in_runs(Import& import, const Operand& x, const std::vector<Index>& axes, std::vector<Index>& order) {
+    order.clear();
+    const auto reduced = [&](Index a) { return std::ranges::find(axes, a) != axes.end(); };
+    for (Index a = 0; a < std::ssize(x.shape); ++a)
+        if (!reduced(a))
+            order.push_back(a);
+    order.insert(order.end(), axes.begin(), axes.end());
+    return transposed(import, x, order);
+}
+
+Pattern constant_pattern(Import& import, std::size_t input, const Shape& shape) {
+    return pattern_of(import.constant(input), shape);
+}
+
+// A number a channel, [C], beside [N, C, ..].
+Operand by_channel(Import& import, const Operand& numbers, const Shape& shape) {
+    if (numbers.shape != Shape{shape.at(1)})
+        import.refuse("shape " + to_string(numbers.shape) + ", expected " + std::to_string(shape.at(1)));
+    Shape wide(shape.size(), 1);
+    wide[1] = shape[1];
+    return reshaped(numbers, wide);
+}
+
+// y scale + shift, where either may hang on the input.
+Operand scaled(Import& import, Operand y, const Operand* scale, const Operand* shift) {
+    if (scale != nullptr)
+        y = scale->live() || y.live()
+                ? (scale->live() && y.live()
+                       ? import.add(Multiply{}, {y, broadcast_to(import, *scale, y.shape)}, y.shape,
+                                    choose_gate(import, y, *scale))
+                       : import.add(Affine{pattern_of(*(scale->live() ? y : *scale).constant, y.shape), {}},
+                                    {broadcast_to(import, scale->live() ? *scale : y, y.shape)}, y.shape))
+                : import.add(Affine{pattern_of(*scale->constant, y.shape), {}}, {y}, y.shape);
+    if (shift != nullptr)
+        y = shift->live() ? import.add(Sum{{1, 1}}, {y, broadcast_to(import, *shift, y.shape)}, y.shape)
+                          : import.add(Affine{{}, pattern_of(*shift->constant, y.shape)}, {y}, y.shape);
+    return y;
+}
+
+void lower_batch_normalization(Import& import) {
+    const Operand x = import.in(0);
+    const double epsilon = import.real("epsilon", 1e-5);
+    (void)import.real("momentum", .9);
+    if (import.integer("training_mode", 0) != 0 || (import.opset() < 7 && import.integer("is_test", 0) == 0))
+        import.refuse("training mode is not served");
+    if (import.integer("spatial", 1) != 1)
+        import.refuse("attribute spatial: only 1 is served");
+    if (x.shape.size() < 2)
+        import.refuse("input of shape " + to_string(x.shape));
+    std::vector<Operand> numbers;
+    bool live = false;
+    for (const std::size_t i : {1, 2, 3, 4}) {
+        numbers.push_back(by_channel(import, import.in(i), x.shape));
+        live = live || numbers.back().live();
+    }
+    if (live) {  // (x - mean) / sqrt(var + epsilon) scale + shift, whatever hangs on the input
+        const Operand variance =
+            import.add(Affine{{}, Pattern{{epsilon}, volume(numbers[3].shape)}}, {numbers[3]}, numbers[3].shape);
+        const Operand inverse = import.add(Pointwise{Function::power, -.5, 0, {}}, {variance}, variance.shape);
+        const Operand centred = import.add(Sum{{1, -1}}, {x, broadcast_to(import, numbers[2], x.shape)}, x.shape);
+        const Operand factor = import.add(Multiply{}, {inverse, numbers[0]}, inverse.shape, 1);
+        const Operand y =
+            import.add(Multiply{}, {centred, broadcast_to(import, factor, x.shape)}, x.shape, x.live() ? 1 : 0);
+        return import.out(scaled(import, y, nullptr, &numbers[1]));
+    }
+    Index run = 1;
+    for (std::size_t i = 2; i < x.shape.size(); ++i)
+        run *= x.shape[i];
+    const std::vector<double> gamma = numbers[0].constant->as<double>(), beta = numbers[1].constant->as<double>();
+    const std::vector<double> mean = numbers[2].constant->as<double>(), variance = numbers[3].constant->as<double>();
+    Affine op{{{}, std::max<Index>(run, 1)}, {{}, std::max<Index>(run, 1)}};
+    for (std::size_t c = 0; c < gamma.size(); ++c) {
+        if (!(variance[c] + epsilon > 0))
+            import.refuse("variance " + digits(variance[c]) + " of channel " + std::to_string(c) +
+                          ", expected a positive one");
+        const double scale = gamma[c] / std::sqrt(variance[c] + epsilon);
+        op.scale.values.push_back(scale);
+        op.offset.values.push_back(beta[c] - scale * mean[c]);
+    }
+    import.out(import.add(std::move(op), {x}, x.shape));
+}
+
+// The norm of runs that lie one after the other, with constant scale and shift inside, live ones behind.
+Operand norm_of_runs(Import& import, const Operand& x, Index run, double epsilon, bool centre, const Operand* scale,
+                     const Operand* shift) {
+    Normalise op{run, epsilon, centre, {}, {}};
+    const bool inside = (scale == nullptr || !scale->live()) && (shift == nullptr || !shift->live());
+    if (inside && scale != nullptr)
+        op.scale = pattern_of(*scale->constant, x.shape);
+    if (inside && shift != nullptr)
+        op.shift = pattern_of(*shift->constant, x.shape);
+    const Operand y = import.add(std::move(op), {x}, x.shape);
+    return inside ? y : scaled(import, y, scale, shift);
+}
+
+void lower_instance_normalization(Import& import) {
+    const Operand x = import.in(0);
+    if (x.shape.size() < 3)
+        import.refuse("input of shape " + to_string(x.shape));
+    const Operand scale = by_channel(import, import.in(1), x.shape), shift = by_channel(import, import.in(2), x.shape);
+    const Index run = volume({x.shape.begin() + 2, x.shape.end()});
+    import.out(norm_of_runs(import, x, run, import.real("epsilon", 1e-5), true, &scale, &shift));
+}
+
+void lower_group_normalization(Import& import) {
+    const Operand x = import.in(0);
+    const Index groups = import.integer("num_groups", 0);
+    (void)import.integer("stash_type", 1);
+    if (x.shape.size() < 2 || groups < 1 || x.shape[1] % groups != 0)
+        import.refuse("attribute num_groups " + std::to_string(groups) + " for an input of shape " +
+                      to_string(x.shape));
+    const auto per_channel = [&](const Operand& numbers) {
+        if (import.opset() >= 21)
+            return numbers;
+        std::vector<std::uint32_t> index;  // opset 18: a number a group
+        for (Index c = 0; c < x.shape[1]; ++c)
+            index.push_back(static_cast<std::uint32_t>(c / (x.shape[1] / groups)));
+        if (numbers.shape != Shape{groups})
+            import.refuse("shape " + to_string(numbers.shape) + ", expected " + std::to_string(groups));
+        return moved(import, numbers, std::move(index), {x.shape[1]});
+    };
+    const Operand scale = by_channel(import, per_channel(import.in(1)), x.shape);
+    const Operand shift = by_channel(import, per_channel(import.in(2)), x.shape);
+    const Index run = volume({x.shape.begin() + 1, x.shape.end()}) / groups;
+    import.out(norm_of_runs(import, x, run, import.real("epsilon", 1e-5), true, &scale, &shift));
+}
+
+void lower_last_axes(Import& import, bool centre) {
+    const Operand x = import.in(0);
+    const Index axis = import.axis(import.integer("axis", -1), std::ssize(x.shape));
+    (void)import.integer("stash_type", 1);
+    const Shape last(x.shape.begin() + axis, x.shape.end());
+    const Operand scale = import.in(1);
+    const Operand shift = import.has(2) ? import.in(2) : Operand{};
+    for (const std::size_t i : {1, 2})
+        if (import.has(i) && broadcast(import, last, import.in(i).shape) != last)
+            import.refuse("shape " + to_string(import.in(i).shape) + " for axes of " + to_string(last));
+    import.out(norm_of_runs(import, x, volume(last), import.real("epsilon", 1e-5), centre, &scale,
+                            import.has(2) ? &shift : nullptr));
+}
+void lower_layer_normalization(Import& import) {
+    lower_last_axes(import, true);
+}
+void lower_rms_normalization(Import& import) {
+    lower_last_axes(import, false);
+}
+
+void lower_mean_variance(Import& import) {
+    const Operand x = import.in(0);
+    import.out(norm_over(import, x, import.list("axes").value_or(std::vector<Index>{0, 2, 3}), 1e-18, true));
+}
+
+void lower_lrn(Import& import) {
+    const Operand x = import.in(0);
+    LocalNormalise op;
+    op.size = import.integer("size", 0);
+    op.alpha = import.real("alpha", 1e-4);
+    op.beta = import.real("beta", .75);
+    op.k = import.real("bias", 1);
+    if (op.size < 1 || x.shape.size() < 2)
+        import.refuse("attribute size " + std::to_string(op.size) + " for an input of shape " + to_string(x.shape));
+    op.channels = x.shape[1];
+    op.run = volume({x.shape.begin() + 2, x.shape.end()});
+    import.out(import.add(op, {x}, x.shape));
+}
+
+void lower_softmax(Import& import, bool log) {
+    const Operand x = import.in(0);
+    const auto rank = std::ssize(x.shape);
+    if (import.opset() < 13) {  // the axes from `axis` on as one
+        const Index axis = import.axis(import.integer("axis", 1), rank);
+        const Operand y = import.add(Softmax{volume({x.shape.begin() + axis, x.shape.end()}), log}, {x}, x.shape);
+        import.set_origin(y, {import.node().op, {x}, {}});
+        return import.out(y);
+    }
+    const Index axis = import.axis(import.integer("axis", -1), rank);
+    std::vector<Index> order;
+    const Operand runs = in_runs(import, x, {axis}, order);
+    Operand y =
+        import.add(Softmax{x.shape.empty() ? 1 : x.shape[static_cast<std::size_t>(axis)], log}, {runs}, runs.shape);
+    import.set_origin(y, {import.node().op, {x}, {}});
+    y = back_in_order(import, y, order);
+    import.set_origin(y, {import.node().op, {x}, {}});
+    import.out(y);
+}
+void lower_plain_softmax(Import& import) {
+    lower_softmax(import, false);
+}
+void lower_log_softmax(Import& import) {
+    lower_softmax(import, true);
+}
+
+}  // namespace
+
+Operand back_in_order(Import& import, const Operand& y, const std::vector<Index>& order) {
+    std::vector<Index> back(order.size());
+    for (std::size_t i = 0; i < order.size(); ++i)
+        back[static_cast<std::size_t>(order[i])] = static_cast<Index>(i);
+    return transposed(import, y, back);
+}
+
+Operand norm_over(Import& import, const Operand& x, const std::vector<Index>& axes, double epsilon, bool centre) {
+    std::vector<Index> counted, order;
+    Index run = 1;
+    for (const Index a : axes) {
+        counted.push_back(import.axis(a, std::ssize(x.shape)));
+        run *= x.shape[static_cast<std::size_t>(counted.back())];
+    }
+    std::ranges::sort(counted);
+    const Operand runs = in_runs(import, x, counted, order);
+    const Operand y = import.add(Normalise{run, epsilon, centre, {}, {}}, {runs}, runs.shape);
+    return back_in_order(import, y, order);
+}
+
+std::span<const OperatorEntry> normalise_operators() {
+    static constexpr OperatorEntry table[] = {
+        {"BatchNormalization", 6, lower_batch_normalization},
+        {"InstanceNormalization", 6, lower_instance_normalization},
+        {"GroupNormalization", 18, lower_group_normalization},
+        {"LayerNormalization", 17, lower_layer_normalization},
+        {"RMSNormalization", 23, lower_rms_normalization},
+        {"MeanVarianceNormalization", 9, lower_mean_variance},
+        {"LRN", 1, lower_lrn},
+        {"Softmax", 1, lower_plain_softmax},
+        {"LogSoftmax", 1, lower_log_softmax},
+    };
+    return table;
+}
 
 }  // namespace descrambler

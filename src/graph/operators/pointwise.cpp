@@ -38,7 +38,8 @@ Scope clipped(double x, double low, double high, double slope, double shift) {  
     const double inside = slope * x + shift;
     if (inside > low && inside < high)
         return {inside, slope, shift};
-    const double bound = inside >= high ? high : low;  // the upper one where they cross, as in the operator's definition
+    const double bound =
+        inside >= high ? high : low;  // the upper one where they cross, as in the operator's definition
     return {bound, 0, bound};
 }
 constexpr double root_2 = std::numbers::sqrt2, ln_2 = std::numbers::ln2;
@@ -55,22 +56,22 @@ bool is_switch(Function f) {
 
 Scope piecewise(const Unit& op, double x) {
     switch (op.function) {
-    case Function::relu:
-        return gate(x > 0 ? 1 : 0, x);
-    case Function::leaky_relu:
-        return gate(x > 0 ? 1 : op.a, x);
-    case Function::thresholded_relu:
-        return gate(x > op.a ? 1 : 0, x);
-    case Function::abs:
-        return gate(x > 0 ? 1 : x < 0 ? -1 : 0, x);
-    case Function::clip:
-        return clipped(x, op.a, op.b, 1, 0);
-    case Function::hard_sigmoid:
-        return clipped(x, 0, 1, op.a, op.b);
-    case Function::neg:
-        return gate(-1, x);
-    default:
-        return {};
+        case Function::relu:
+            return gate(x > 0 ? 1 : 0, x);
+        case Function::leaky_relu:
+            return gate(x > 0 ? 1 : op.a, x);
+        case Function::thresholded_relu:
+            return gate(x > op.a ? 1 : 0, x);
+        case Function::abs:
+            return gate(x > 0 ? 1 : x < 0 ? -1 : 0, x);
+        case Function::clip:
+            return clipped(x, op.a, op.b, 1, 0);
+        case Function::hard_sigmoid:
+            return clipped(x, 0, 1, op.a, op.b);
+        case Function::neg:
+            return gate(-1, x);
+        default:
+            return {};
     }
 }
 
@@ -78,95 +79,94 @@ Scope piecewise(const Unit& op, double x) {
 Scope frozen(const Unit& op, double x) {
     const double exponential = std::expm1(x);
     switch (op.function) {
-    case Function::sigmoid:
-        return {sigmoid(x), ratio(std::tanh(x / 2) / 2, x, .25), .5};
-    case Function::tanh:
-        return {std::tanh(x), ratio(std::tanh(x), x, 1), 0};
-    case Function::softplus:
-        return {softplus(x), ratio(x > 30 ? softplus(x) - ln_2 : std::log1p(exponential / 2), x, .5), ln_2};
-    case Function::softsign:
-        return gate(1 / (1 + std::abs(x)), x);
-    case Function::elu:
-        return gate(x > 0 ? 1 : op.a * ratio(exponential, x, 1), x);
-    case Function::selu:
-        return gate(op.b * (x > 0 ? 1 : op.a * ratio(exponential, x, 1)), x);
-    case Function::celu:
-        return gate(x > 0 ? 1 : op.a * ratio(std::expm1(x / op.a), x, 1 / op.a), x);
-    case Function::gelu:
-        return gate(std::erfc(-x / root_2) / 2, x);
-    case Function::gelu_tanh:
-        return gate((1 + std::tanh(gelu_argument(x))) / 2, x);
-    case Function::silu:
-        return gate(sigmoid(op.a * x), x);
-    case Function::hard_swish:
-        return gate(std::clamp(x / 6 + .5, 0.0, 1.0), x);
-    case Function::mish:
-        return gate(std::tanh(softplus(x)), x);
-    case Function::exp:
-        return {std::exp(x), ratio(exponential, x, 1), 1};
-    case Function::sqrt:
-        return {std::sqrt(x), x > 0 ? 1 / std::sqrt(x) : 0, 0};
-    case Function::erf:
-        return gate(ratio(std::erf(x), x, two_over_root_pi), x);
-    case Function::power:
-        return op.a > 0 ? Scope{std::pow(x, op.a), x == 0 ? (op.a == 1 ? 1.0 : 0.0) : std::pow(x, op.a) / x, 0}
-                        : tangent(std::pow(x, op.a), op.a * std::pow(x, op.a - 1), x);
-    case Function::log:
-        return tangent(std::log(x), 1 / x, x);
-    case Function::reciprocal:
-        return tangent(1 / x, -1 / (x * x), x);
-    default:
-        return {};
+        case Function::sigmoid:
+            return {sigmoid(x), ratio(std::tanh(x / 2) / 2, x, .25), .5};
+        case Function::tanh:
+            return {std::tanh(x), ratio(std::tanh(x), x, 1), 0};
+        case Function::softplus:
+            return {softplus(x), ratio(x > 30 ? softplus(x) - ln_2 : std::log1p(exponential / 2), x, .5), ln_2};
+        case Function::softsign:
+            return gate(1 / (1 + std::abs(x)), x);
+        case Function::elu:
+            return gate(x > 0 ? 1 : op.a * ratio(exponential, x, 1), x);
+        case Function::selu:
+            return gate(op.b * (x > 0 ? 1 : op.a * ratio(exponential, x, 1)), x);
+        case Function::celu:
+            return gate(x > 0 ? 1 : op.a * ratio(std::expm1(x / op.a), x, 1 / op.a), x);
+        case Function::gelu:
+            return gate(std::erfc(-x / root_2) / 2, x);
+        case Function::gelu_tanh:
+            return gate((1 + std::tanh(gelu_argument(x))) / 2, x);
+        case Function::silu:
+            return gate(sigmoid(op.a * x), x);
+        case Function::hard_swish:
+            return gate(std::clamp(x / 6 + .5, 0.0, 1.0), x);
+        case Function::mish:
+            return gate(std::tanh(softplus(x)), x);
+        case Function::exp:
+            return {std::exp(x), ratio(exponential, x, 1), 1};
+        case Function::sqrt:
+            return {std::sqrt(x), x > 0 ? 1 / std::sqrt(x) : 0, 0};
+        case Function::erf:
+            return gate(ratio(std::erf(x), x, two_over_root_pi), x);
+        case Function::power:
+            return op.a > 0 ? Scope{std::pow(x, op.a), x == 0 ? (op.a == 1 ? 1.0 : 0.0) : std::pow(x, op.a) / x, 0}
+                            : tangent(std::pow(x, op.a), op.a * std::pow(x, op.a - 1), x);
+        case Function::log:
+            return tangent(std::log(x), 1 / x, x);
+        case Function::reciprocal:
+            return tangent(1 / x, -1 / (x * x), x);
+        default:
+            return {};
     }
 }
 
 double slope_of(const Unit& op, double x) {
     switch (op.function) {
-    case Function::sigmoid:
-        return sigmoid(x) * sigmoid(-x);
-    case Function::tanh:
-        return 1 / (std::cosh(x) * std::cosh(x));
-    case Function::softplus:
-        return sigmoid(x);
-    case Function::softsign:
-        return 1 / ((1 + std::abs(x)) * (1 + std::abs(x)));
-    case Function::elu:
-        return x > 0 ? 1 : op.a * std::exp(x);
-    case Function::selu:
-        return op.b * (x > 0 ? 1 : op.a * std::exp(x));
-    case Function::celu:
-        return x > 0 ? 1 : std::exp(x / op.a);
-    case Function::gelu:
-        return std::erfc(-x / root_2) / 2 + x * std::exp(-x * x / 2) / std::sqrt(2 * std::numbers::pi);
-    case Function::gelu_tanh: {
-        const double t = std::tanh(gelu_argument(x));
-        return (1 + t) / 2 +
-               x / 2 * (1 - t * t) * root_2 * std::numbers::inv_sqrtpi * (1 + 3 * gelu_cubic * x * x);
-    }
-    case Function::silu: {
-        const double s = sigmoid(op.a * x);
-        return s + op.a * x * s * (1 - s);
-    }
-    case Function::hard_swish:
-        return x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + .5;
-    case Function::mish: {
-        const double t = std::tanh(softplus(x));
-        return t + x * (1 - t * t) * sigmoid(x);
-    }
-    case Function::exp:
-        return std::exp(x);
-    case Function::sqrt:
-        return 1 / (2 * std::sqrt(x));
-    case Function::erf:
-        return two_over_root_pi * std::exp(-x * x);
-    case Function::power:
-        return op.a * std::pow(x, op.a - 1);
-    case Function::log:
-        return 1 / x;
-    case Function::reciprocal:
-        return -1 / (x * x);
-    default:
-        return 0;
+        case Function::sigmoid:
+            return sigmoid(x) * sigmoid(-x);
+        case Function::tanh:
+            return 1 / (std::cosh(x) * std::cosh(x));
+        case Function::softplus:
+            return sigmoid(x);
+        case Function::softsign:
+            return 1 / ((1 + std::abs(x)) * (1 + std::abs(x)));
+        case Function::elu:
+            return x > 0 ? 1 : op.a * std::exp(x);
+        case Function::selu:
+            return op.b * (x > 0 ? 1 : op.a * std::exp(x));
+        case Function::celu:
+            return x > 0 ? 1 : std::exp(x / op.a);
+        case Function::gelu:
+            return std::erfc(-x / root_2) / 2 + x * std::exp(-x * x / 2) / std::sqrt(2 * std::numbers::pi);
+        case Function::gelu_tanh: {
+            const double t = std::tanh(gelu_argument(x));
+            return (1 + t) / 2 + x / 2 * (1 - t * t) * root_2 * std::numbers::inv_sqrtpi * (1 + 3 * gelu_cubic * x * x);
+        }
+        case Function::silu: {
+            const double s = sigmoid(op.a * x);
+            return s + op.a * x * s * (1 - s);
+        }
+        case Function::hard_swish:
+            return x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + .5;
+        case Function::mish: {
+            const double t = std::tanh(softplus(x));
+            return t + x * (1 - t * t) * sigmoid(x);
+        }
+        case Function::exp:
+            return std::exp(x);
+        case Function::sqrt:
+            return 1 / (2 * std::sqrt(x));
+        case Function::erf:
+            return two_over_root_pi * std::exp(-x * x);
+        case Function::power:
+            return op.a * std::pow(x, op.a - 1);
+        case Function::log:
+            return 1 / x;
+        case Function::reciprocal:
+            return -1 / (x * x);
+        default:
+            return 0;
     }
 }
 
@@ -255,12 +255,18 @@ void lower_celu(Import& import) {
     lower_pointwise(import, {Function::celu, import.real("alpha", 1), 0, {}});
 }
 void lower_selu(Import& import) {  // the defaults as in the definition of the operator
-    lower_pointwise(import, {Function::selu, import.real("alpha", 1.67326319217681884765625),
-                             import.real("gamma", 1.05070102214813232421875), {}});
+    lower_pointwise(import, {Function::selu,
+                             import.real("alpha", 1.67326319217681884765625),
+                             import.real("gamma", 1.05070102214813232421875),
+                             {}});
 }
 void lower_hard_sigmoid(Import& import) {
     const double alpha = import.real("alpha", .2);
-    lower_pointwise(import, {Function::hard_sigmoid, alpha, import.real("beta", .5), {}});
+    const double beta = import.real("beta", .5);
+    const Operand x = import.in(0), y = import.add(Pointwise{Function::hard_sigmoid, alpha, beta, {}}, {x}, x.shape);
+    const auto number = [](double value) { return constant_operand(tensor({}, std::vector<double>{value})); };
+    import.set_origin(y, {"HardSigmoid", {x, number(alpha), number(beta)}, {}});
+    import.out(y);
 }
 void lower_swish(Import& import) {
     lower_pointwise(import, {Function::silu, import.real("alpha", 1), 0, {}});
