@@ -47,7 +47,9 @@ std::uintmax_t file_bytes(const fs::path& path, const std::string& where) {
 }
 
 std::string type_name(std::int32_t type) {
-    return pb::TensorProto_DataType_IsValid(type) && type != DataType::UNDEFINED
+    if (type == DataType::UNDEFINED)
+        return "no type";
+    return pb::TensorProto_DataType_IsValid(type)
                ? lower(pb::TensorProto_DataType_Name(static_cast<pb::TensorProto_DataType>(type)))
                : "type " + std::to_string(type);
 }
@@ -128,7 +130,7 @@ private:
             std::ranges::find(relative, "..") != relative.end())
             refuse();
         std::error_code error;
-        const fs::path folder = fs::weakly_canonical(folder_, error);
+        const fs::path folder = fs::canonical(folder_, error);
         const fs::path path = error ? fs::path() : fs::weakly_canonical(folder_ / relative, error);
         if (error || std::ranges::mismatch(folder, path).in1 != folder.end())
             refuse();
@@ -200,7 +202,7 @@ Tensor::Values elements(const pb::TensorProto& proto, const Source& source) {
     }
     std::vector<std::int64_t> values = wide(stored<std::uint8_t>(source, proto.int32_data()));
     if (proto.data_type() == DataType::BOOL && std::ranges::any_of(values, [](std::int64_t x) { return x > 1; }))
-        fail(source.where, "a truth is neither 0 nor 1");
+        fail(source.where, "expected truths as 0 or 1, found another number");
     return values;
 }
 
@@ -348,8 +350,12 @@ private:
         for (const pb::ValueInfoProto& input : proto.input())
             if (!graph.constants.contains(input.name()))  // files before version 4 have initialisers here too
                 graph.inputs.push_back(read_value(input, where + "input " + in_quotes(input.name()) + ": "));
-        for (const pb::ValueInfoProto& output : proto.output())
-            graph.outputs.push_back(read_value(output, where + "output " + in_quotes(output.name()) + ": "));
+        for (const pb::ValueInfoProto& output : proto.output()) {
+            const std::string words = where + "output " + in_quotes(output.name()) + ": ";
+            if (output.name().empty())
+                fail(words, "expected a name");
+            graph.outputs.push_back(read_value(output, words));
+        }
         if (graph.outputs.empty())
             fail(where, "expected a graph with an output");
         std::vector<OnnxNames> inside;
@@ -433,6 +439,10 @@ private:
             {Type::GRAPH, proto.has_g()},
             {Type::TENSORS, proto.tensors_size() > 0},
             {Type::GRAPHS, proto.graphs_size() > 0},
+            {Type::SPARSE_TENSOR, proto.has_sparse_tensor()},
+            {Type::SPARSE_TENSORS, proto.sparse_tensors_size() > 0},
+            {Type::TYPE_PROTO, proto.has_tp()},
+            {Type::TYPE_PROTOS, proto.type_protos_size() > 0},
         };
         for (const auto& [type, there] : values) {
             const bool declared = type == proto.type();
