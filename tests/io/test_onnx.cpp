@@ -27,9 +27,10 @@ TEST(OnnxFiles, GivesWhatIsWritten) {
         node("Gemm", {"x", "w", "b"}, {"h"}, field(3, "first") + attribute("transB", 2, field(3, 1))) +
         node("Custom", {"h", "", "b"}, {"", "y"}, field(7, "mine")) +
         initialiser(test::onnx::tensor("w", {2, 3}, {1, 2, 3, 4, 5, 6})) +
-        initialiser(test::onnx::tensor("b", {2}, {-1, 1})) + ends + field(2, "a graph") + field(10, "a comment");
-    const OnnxModel model =
-        parse(test::onnx::model(graph, opset("", 17) + opset("mine", 3)) + field(2, "by hand") + field(5, 1));
+        initialiser(test::onnx::tensor("b", {2}, {-1, 1})) + ends + field(2, "a graph") + field(10, "a comment") +
+        field(13, value("h", {1}, 8)) + field(14, field(1, "nobody")) + field(16, field(1, "key"));  // not read
+    const OnnxModel model = parse(test::onnx::model(graph, opset("", 17) + opset("mine", 3)) + field(2, "by hand") +
+                                  field(5, 1) + field(20, ""));
     EXPECT_EQ(model.path, "a.onnx");
     EXPECT_EQ(model.producer, "by hand");
     EXPECT_EQ(model.ir_version, 8);

@@ -1,5 +1,6 @@
 // What is no ONNX model, or one that is not served: each refusal in its own words.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "data.hpp"
@@ -262,6 +263,14 @@ TEST(OnnxRefusals, Files) {
     test::put(scratch / "large", "");
     std::filesystem::resize_file(scratch / "large", std::uintmax_t{1} << 31);  // a hole
     EXPECT_EQ(error("large"), "expected at most 2147483647 bytes, and external data beyond");
+    const std::size_t size = std::size_t{1} << 31;
+    void* const nothing = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    ASSERT_NE(nothing, MAP_FAILED);
+    EXPECT_EQ(test::input_error([&] {
+                  (void)parse_onnx({static_cast<char*>(nothing), size}, "a", ".");
+              }),
+              "a: expected at most 2147483647 bytes, and external data beyond");
+    ::munmap(nothing, size);
     test::put(scratch / "a.pb", "\x89PNG");
     EXPECT_EQ(test::input_error([&] { (void)read_onnx_tensor(scratch / "a.pb"); }),
               (scratch / "a.pb").string() + ": expected an ONNX tensor, found bytes that are none");
