@@ -25,18 +25,18 @@ struct OnnxAttribute {
     Value value;
 };
 struct OnnxNode {
-    std::string name;  // "Conv_3" (operator and place) where the file has none
-    std::string op, domain;
+    std::string name;        // "Conv_3" (operator and place in the file) where it has none; two may have the same
+    std::string op, domain;  // domain: "" is ai.onnx
     std::vector<std::string> inputs, outputs;  // "" is an input left out
     std::vector<OnnxAttribute> attributes;
 };
 struct OnnxValue {  // an input or an output
     std::string name;
-    std::optional<ElementType> type;
+    std::optional<ElementType> type;                                    // f32 for float16 and bfloat16
     std::optional<std::vector<std::variant<Index, std::string>>> dims;  // a number, or a name or "" where it is free
 };
 struct OnnxGraph {
-    std::vector<OnnxNode> nodes;
+    std::vector<OnnxNode> nodes;              // each after those whose outputs it or a graph inside it wants
     std::map<std::string, Tensor> constants;  // initialisers
     std::vector<OnnxValue> inputs, outputs;   // inputs: those without an initialiser
 };
@@ -48,11 +48,13 @@ struct OnnxModel {
     OnnxGraph graph;
 };
 
-// Weights of types float16 and bfloat16 come as float32. Throws InputError naming file, node or tensor, and what was
-// expected: bytes that are no protobuf message of this kind, names that are missing, doubled or used before they are
-// made (a cycle is that), types that are not served (strings, complex, sequences, maps, sparse tensors, functions of the
-// model), fewer or more bytes than dims say, extents that overflow, external data outside the folder of the file or
-// beyond the end of theirs.
+// Weights of types float16 and bfloat16 come as float32, numbers that are not finite as they are. Throws InputError naming
+// file, node or tensor, and what was expected: bytes that are no protobuf message of this kind, more than 2 GiB, versions
+// of the format (ir_version) but 3 to 14, names that are missing or made twice (also by a graph inside a node), cycles,
+// graphs more than 16 deep, types that are not served (strings, complex, sequences, maps, sparse tensors), operators of
+// sets that are not imported, functions of the model where a node calls one, fewer or more bytes than dims say, extents that
+// overflow, external data outside the folder of the file or beyond the end of theirs.
+// Not read: quantisation annotations, shapes of inner values, training information, metadata.
 [[nodiscard]] OnnxModel read_onnx(const std::filesystem::path& path);
 // The same of bytes in memory; folder: where external data lie. path: for messages.
 [[nodiscard]] OnnxModel parse_onnx(std::string_view bytes, const std::string& path,

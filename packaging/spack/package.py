@@ -30,6 +30,7 @@ class Descrambler(CMakePackage, CudaPackage):
     depends_on("cli11@2.1:")
     depends_on("tomlplusplus@3:")
     depends_on("nlohmann-json@3.9:")
+    depends_on("protobuf@3.21:")
     depends_on("cuda@13:", when="+cuda")
     depends_on("gnuplot", type="run")
 

@@ -44,6 +44,50 @@ def bes3t_seeds():
             yield "\n".join(lines).replace("XTYP\tIDX", "XTYP\tIGD\nXFMT\tD").encode() + between + data + between + axis
 
 
+def field(number, value):  # of a protobuf message: a number, or a text or message as bytes
+    def varint(n):
+        return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+    return varint(8 * number) + varint(value) if isinstance(value, int) else varint(8 * number + 2) + varint(len(value)) + value
+
+
+def onnx_seeds():
+    def tensor(name, kind, dims, values):
+        return field(8, name) + field(2, kind) + b"".join(field(1, n) for n in dims) + values
+
+    def node(operator, inputs, output, more=b""):
+        return field(1, field(4, operator) + b"".join(field(1, name) for name in inputs) + field(2, output) + more)
+
+    def value(name):  # [1, n], float
+        return field(1, name) + field(2, field(1, field(1, 1) + field(2, field(1, field(1, 1)) + field(1, field(2, b"n")))))
+
+    def attribute(name, kind, content):
+        return field(5, field(1, name) + field(20, kind) + content)
+
+    def model(graph, opsets=field(8, field(2, 17))):
+        return field(1, 8) + opsets + field(7, graph)
+
+    floats = struct.pack("<2f", 1, -2)
+    ends = field(11, value(b"x")) + field(12, value(b"y"))
+    yield model(node(b"Gemm", [b"x", b"w", b"b"], b"h", attribute(b"transB", 2, field(3, 1)))
+                + node(b"Relu", [b"h"], b"y", field(3, b"relu")) + field(5, tensor(b"w", 1, [1, 2], field(9, floats)))
+                + field(5, tensor(b"b", 1, [2], field(4, floats))) + ends)
+    kinds = b"".join(field(5, tensor(b"c%d" % kind, kind, [2], field(9, bytes(2 * size))))
+                     for kind, size in ((2, 1), (3, 1), (5, 2), (6, 4), (7, 8), (9, 1), (10, 2), (11, 8), (16, 2)))
+    lists = b"".join(field(5, tensor(b"l%d" % kind, kind, [1, 1], field(where, b"\1"))) for kind, where in ((6, 5), (7, 7), (10, 5)))
+    yield model(node(b"Neg", [b"x"], b"y") + kinds + lists + ends)
+    outside = field(14, 1) + b"".join(field(13, field(1, key) + field(2, text)) for key, text in (
+        (b"location", b"a.bin"), (b"offset", b"8"), (b"length", b"16")))
+    yield model(node(b"Add", [b"x", b"w"], b"y") + field(5, tensor(b"w", 1, [4], outside)) + ends)
+    branches = [attribute(name, 5, field(6, node(operator, [b"x"], b"y_" + name) + field(12, value(b"y_" + name))))
+                for name, operator in ((b"then_branch", b"Exp"), (b"else_branch", b"Log"))]
+    yield model(node(b"If", [b"c"], b"y", b"".join(branches)) + field(5, tensor(b"c", 9, [], field(9, b"\1"))) + ends)
+    yield model(node(b"Mul", [b"k", b"x"], b"y", attribute(b"f", 1, b"\x15" + floats[:4]) + attribute(b"s", 3, field(4, b"mode")))
+                + node(b"Constant", [], b"k", attribute(b"value", 4, field(5, tensor(b"", 1, [], field(9, floats[:4])))))
+                + ends, field(8, field(1, b"ai.onnx") + field(2, 13)) + field(8, field(1, b"other") + field(2, 1)))
+    yield model(node(b"Pad", [b"x", b""], b"y", attribute(b"pads", 7, field(8, 1) + field(8, 2))
+                     + attribute(b"names", 8, field(9, b"a")) + attribute(b"rates", 6, b"\x3d" + floats[4:])) + ends)
+
+
 def config_seeds():
     for path in sorted((root / "examples").glob("*.toml")):
         yield path.read_bytes()
@@ -58,7 +102,7 @@ def network_seeds():  # edits: file, kind, object, ...
 
 def main():
     folder = Path(sys.argv[1])
-    for name, seeds in (("npy", npy_seeds), ("text", text_seeds), ("bes3t", bes3t_seeds), ("config", config_seeds),
+    for name, seeds in (("npy", npy_seeds), ("text", text_seeds), ("bes3t", bes3t_seeds), ("onnx", onnx_seeds), ("config", config_seeds),
                         ("network", network_seeds)):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number, seed in enumerate(seeds()):

@@ -21,7 +21,7 @@ inline std::string varint(std::uint64_t value) {
 std::string field(unsigned number, std::integral auto value) {
     return varint(number << 3) + varint(static_cast<std::uint64_t>(std::int64_t{value}));
 }
-inline std::string field(unsigned number, float value) {
+std::string field(unsigned number, std::same_as<float> auto value) {
     const auto bytes = to_bytes(value, std::endian::little);
     return varint(number << 3 | 5) + std::string(bytes.data(), bytes.size());
 }
@@ -44,7 +44,8 @@ inline std::string packed(const std::vector<std::int64_t>& values) {
 }
 
 // Types of elements, fields of TensorProto and types of attributes, as far as the tests need them.
-enum Type { float32 = 1, uint8, int8, uint16, int16, int32, int64, string, boolean, float16, float64, bfloat16 = 16 };
+inline constexpr int float32 = 1, uint8 = 2, int8 = 3, int16 = 5, int32 = 6, int64 = 7, boolean = 9, float16 = 10,
+                     float64 = 11, bfloat16 = 16;
 enum Data : unsigned { float_data = 4, int32_data, string_data, int64_data, raw_data = 9, double_data, uint64_data };
 
 // Messages. `more` are further fields.
