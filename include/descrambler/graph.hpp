@@ -84,6 +84,7 @@ enum class Function {
     reciprocal,
     erf,
     power,
+    base,  // a^x
     neg
 };
 struct Pointwise {  // y = f(x; a, b) of every number

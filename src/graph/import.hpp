@@ -112,6 +112,8 @@ void for_places(const Shape& shape, const std::function<void(Index place, const 
 // (x - mean) / sqrt(variance + epsilon) over some axes.
 [[nodiscard]] Operand norm_over(Import& import, const Operand& x, const std::vector<Index>& axes, double epsilon,
                                 bool centre);
+// The axes become 1.
+[[nodiscard]] Operand mean_over(Import& import, const Operand& x, const std::vector<Index>& axes);
 [[nodiscard]] Operand back_in_order(Import& import, const Operand& y, const std::vector<Index>& order);
 
 // Whole numbers and truth values, as shapes are computed with. False: the node is not of that kind.

@@ -184,25 +184,29 @@ void lower_ceil(Import& import) {
     lower_step(import, [](double x) { return std::ceil(x); });
 }
 
-template <class F>
-void lower_binary(Import& import, const F& f, std::optional<ElementType> type) {
+template <class T, class F>
+void lower_pairs(Import& import, const F& f, ElementType type) {
     const Tensor &a = import.constant(0), &b = import.constant(1);
     const Shape shape = broadcast(import, a.shape, b.shape);
     const std::vector<std::uint32_t> of_a = broadcast_index(a.shape, shape), of_b = broadcast_index(b.shape, shape);
-    const auto run = [&]<class T>(T) {
-        const std::vector<T> x = a.as<T>(), y = b.as<T>();
-        std::vector<std::int64_t> numbers;
-        for (std::size_t i = 0; i < of_a.size(); ++i)
-            numbers.push_back(static_cast<std::int64_t>(f(x[of_a[i]], y[of_b[i]])));
-        return numbers;
-    };
-    Tensor result = tensor(shape, is_real(a.type) || is_real(b.type) ? run(0.0) : run(std::int64_t{0}));
-    result.type = type.value_or(a.type);
+    const std::vector<T> x = a.as<T>(), y = b.as<T>();
+    std::vector<std::int64_t> numbers;
+    for (std::size_t i = 0; i < of_a.size(); ++i)
+        numbers.push_back(f(x[of_a[i]], y[of_b[i]]));
+    Tensor result = tensor(shape, std::move(numbers));
+    result.type = type;
     import.out(constant_operand(std::move(result)));
 }
 template <class F>
 void compare(Import& import) {
-    lower_binary(import, F(), ElementType::boolean);
+    if (is_real(import.constant(0).type))
+        lower_pairs<double>(import, F(), ElementType::boolean);
+    else
+        lower_pairs<std::int64_t>(import, F(), ElementType::boolean);
+}
+template <class F>
+void arithmetic(Import& import, const F& f) {
+    lower_pairs<std::int64_t>(import, f, import.constant(0).type);
 }
 struct ExclusiveOr {
     bool operator()(auto a, auto b) const { return (a != 0) != (b != 0); }
@@ -253,19 +257,18 @@ bool whole_numbers(Import& import) {
     if (!whole)
         return false;
     if (op == "Add")
-        lower_binary(import, [](std::int64_t a, std::int64_t b) { return wrapped(bits(a) + bits(b)); }, {});
+        arithmetic(import, [](std::int64_t a, std::int64_t b) { return wrapped(bits(a) + bits(b)); });
     else if (op == "Sub")
-        lower_binary(import, [](std::int64_t a, std::int64_t b) { return wrapped(bits(a) - bits(b)); }, {});
+        arithmetic(import, [](std::int64_t a, std::int64_t b) { return wrapped(bits(a) - bits(b)); });
     else if (op == "Mul")
-        lower_binary(import, [](std::int64_t a, std::int64_t b) { return wrapped(bits(a) * bits(b)); }, {});
+        arithmetic(import, [](std::int64_t a, std::int64_t b) { return wrapped(bits(a) * bits(b)); });
     else if (op == "Div" || op == "Mod") {
         if (std::ranges::find(import.constant(1).integers(), 0) != import.constant(1).integers().end())
             import.refuse("a division by 0");
         if (op == "Div")  // the most negative number over -1 has no quotient
-            lower_binary(import, [](std::int64_t a, std::int64_t b) { return b == -1 ? wrapped(0 - bits(a)) : a / b; },
-                         {});
+            arithmetic(import, [](std::int64_t a, std::int64_t b) { return b == -1 ? wrapped(0 - bits(a)) : a / b; });
         else
-            lower_binary(import, [](std::int64_t a, std::int64_t b) { return b == -1 ? 0 : (a % b + b) % b; }, {});
+            arithmetic(import, [](std::int64_t a, std::int64_t b) { return b == -1 ? 0 : (a % b + b) % b; });
     } else if (op == "ReduceProd" || op == "ReduceSum") {
         reduce_whole(import, op);
     } else {

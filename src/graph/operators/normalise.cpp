@@ -244,10 +244,6 @@ Operand in_runs(Import& import, const Operand& x, const std::vector<Index>& axes
     return transposed(import, x, order);
 }
 
-Pattern constant_pattern(Import& import, std::size_t input, const Shape& shape) {
-    return pattern_of(import.constant(input), shape);
-}
-
 // A number a channel, [C], beside [N, C, ..].
 Operand by_channel(Import& import, const Operand& numbers, const Shape& shape) {
     if (numbers.shape != Shape{shape.at(1)})
@@ -361,6 +357,20 @@ void lower_group_normalization(Import& import) {
     import.out(norm_of_runs(import, x, run, import.real("epsilon", 1e-5), true, &scale, &shift));
 }
 
+// The further outputs of a layer norm: mean and inverse deviation.
+void statistics(Import& import, const Operand& x, Index axis, double epsilon) {
+    std::vector<Index> axes;
+    for (Index a = axis; a < std::ssize(x.shape); ++a)
+        axes.push_back(a);
+    const Operand mean = mean_over(import, x, axes);
+    const Operand centred = import.add(Sum{{1, -1}}, {x, broadcast_to(import, mean, x.shape)}, x.shape);
+    const Operand squares = import.add(Pointwise{Function::power, 2, 0, {}}, {centred}, x.shape);
+    const Operand variance = mean_over(import, squares, axes);
+    const Operand sum = import.add(Affine{{}, {{epsilon}, volume(variance.shape)}}, {variance}, variance.shape);
+    import.out(mean, 1);
+    import.out(import.add(Pointwise{Function::power, -.5, 0, {}}, {sum}, sum.shape), 2);
+}
+
 void lower_last_axes(Import& import, bool centre) {
     const Operand x = import.in(0);
     const Index axis = import.axis(import.integer("axis", -1), std::ssize(x.shape));
@@ -371,8 +381,10 @@ void lower_last_axes(Import& import, bool centre) {
     for (const std::size_t i : {1, 2})
         if (import.has(i) && broadcast(import, last, import.in(i).shape) != last)
             import.refuse("shape " + to_string(import.in(i).shape) + " for axes of " + to_string(last));
-    import.out(norm_of_runs(import, x, volume(last), import.real("epsilon", 1e-5), centre, &scale,
-                            import.has(2) ? &shift : nullptr));
+    const double epsilon = import.real("epsilon", 1e-5);
+    import.out(norm_of_runs(import, x, volume(last), epsilon, centre, &scale, import.has(2) ? &shift : nullptr));
+    if (centre)
+        statistics(import, x, axis, epsilon);
 }
 void lower_layer_normalization(Import& import) {
     lower_last_axes(import, true);

@@ -112,6 +112,11 @@ Scope frozen(const Unit& op, double x) {
         case Function::power:
             return op.a > 0 ? Scope{std::pow(x, op.a), x == 0 ? (op.a == 1 ? 1.0 : 0.0) : std::pow(x, op.a) / x, 0}
                             : tangent(std::pow(x, op.a), op.a * std::pow(x, op.a - 1), x);
+        case Function::base: {  // a^x
+            const double value = std::pow(op.a, x);
+            return op.a > 0 ? Scope{value, ratio(std::expm1(x * std::log(op.a)), x, std::log(op.a)), 1}
+                            : Scope{value, 0, value};
+        }
         case Function::log:
             return tangent(std::log(x), 1 / x, x);
         case Function::reciprocal:
@@ -161,6 +166,8 @@ double slope_of(const Unit& op, double x) {
             return two_over_root_pi * std::exp(-x * x);
         case Function::power:
             return op.a * std::pow(x, op.a - 1);
+        case Function::base:
+            return op.a > 0 ? std::log(op.a) * std::pow(op.a, x) : 0;
         case Function::log:
             return 1 / x;
         case Function::reciprocal:
@@ -327,8 +334,11 @@ void lower_clip(Import& import) {
 // x^p = exp(p log x)
 void lower_live_exponent(Import& import, const Shape& shape) {
     const Operand x = broadcast_to(import, import.in(0), shape), p = broadcast_to(import, import.in(1), shape);
-    if (!x.live() && std::ranges::any_of(x.constant->as<double>(), [](double number) { return !(number > 0); }))
-        import.refuse("an exponent that hangs on the input, of numbers that are not positive");
+    if (!x.live()) {
+        if (std::ranges::any_of(x.constant->as<double>(), [](double number) { return !(number >= 0); }))
+            import.refuse("an exponent that hangs on the input, of a negative number");
+        return import.out(import.add(Pointwise{Function::base, 0, 0, {x.constant->as<double>(), 1}}, {p}, shape));
+    }
     const Operand log = import.add(Pointwise{Function::log, 0, 0, {}}, {x}, shape);
     const Operand product = import.add(Multiply{}, {p, log}, shape, 1);
     import.out(import.add(Pointwise{Function::exp, 0, 0, {}}, {product}, shape));

@@ -214,6 +214,10 @@ void lower_global_max(Import& import) {
 
 }  // namespace
 
+Operand mean_over(Import& import, const Operand& x, const std::vector<Index>& axes) {
+    return reduced(import, x, axes, true, Reduction::mean);
+}
+
 std::span<const OperatorEntry> pool_operators() {
     static constexpr OperatorEntry table[] = {
         {"MaxPool", 1, lower_max_pool},         {"AveragePool", 1, lower_average_pool},

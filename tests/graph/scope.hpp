@@ -1,0 +1,85 @@
+// What every frozen network must show at its input.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "descrambler/frozen.hpp"
+
+namespace descrambler::test {
+
+inline double largest(const std::vector<double>& numbers) {
+    double result = 0;
+    for (const double number : numbers)
+        result = std::max(result, std::abs(number));
+    return result;
+}
+
+// Numbers between -1 and 1 that look random and are the same everywhere.
+inline Matrix<double> wave(Index rows, Index cols, double phase) {
+    Matrix<double> result(rows, cols);
+    for (Index i = 0; i < result.size(); ++i)
+        result.values()[static_cast<std::size_t>(i)] = std::sin(static_cast<double>(i * i % 9973) * .37 + phase);
+    return result;
+}
+
+struct ScopeErrors {
+    double identity = 0;      // |F x0 + r - y| over the sum of the parts
+    double adjoint = 0;       // |<F u, w> - <u, F^T w>| / (||F u|| ||w||)
+    double conservation = 0;  // |y_j - sum of contributions| over the sum of their sizes
+};
+
+inline ScopeErrors scope_errors(const FrozenNetwork<double>& frozen, const std::vector<double>& x0) {
+    ScopeErrors errors;
+    Matrix<double> x(frozen.inputs(), 1);
+    std::copy(x0.begin(), x0.end(), x.data());
+    const Matrix<double> Fx = frozen.apply(x);
+    const std::vector<double> r = frozen.residual();
+    double scale = 1e-300, worst = 0;
+    for (Index i = 0; i < frozen.outputs(); ++i) {
+        const auto e = static_cast<std::size_t>(i);
+        scale = std::max(scale, std::abs(Fx(i, 0)) + std::abs(r[e]));
+        worst = std::max(worst, std::abs(Fx(i, 0) + r[e] - frozen.output()[e]));
+    }
+    errors.identity = worst / scale;
+
+    const Matrix<double> u = wave(frozen.inputs(), 2, .3), w = wave(frozen.outputs(), 2, 1.1);
+    const Matrix<double> Fu = frozen.apply(u), Ftw = frozen.adjoint(w);
+    for (Index k = 0; k < 2; ++k) {
+        double a = 0, b = 0, size_a = 1e-300, size_b = 1e-300, of_w = 0, of_u = 0;
+        for (Index i = 0; i < frozen.outputs(); ++i) {
+            a += Fu(i, k) * w(i, k);
+            size_a += Fu(i, k) * Fu(i, k);
+            of_w += w(i, k) * w(i, k);
+        }
+        for (Index i = 0; i < frozen.inputs(); ++i) {
+            b += Ftw(i, k) * u(i, k);
+            size_b += Ftw(i, k) * Ftw(i, k);
+            of_u += u(i, k) * u(i, k);
+        }
+        errors.adjoint =
+            std::max(errors.adjoint, std::abs(a - b) / std::max(std::sqrt(size_a * of_w), std::sqrt(size_b * of_u)));
+    }
+
+    if (frozen.outputs() == 0)
+        return errors;
+    std::vector<Index> some{0};
+    if (frozen.outputs() > 1)
+        some.push_back(frozen.outputs() - 1);
+    const Contributions parts = frozen.contributions(some);
+    for (std::size_t k = 0; k < some.size(); ++k) {
+        double sum = 0, sizes = 1e-300;
+        for (const double part : parts.values.column(static_cast<Index>(k))) {
+            sum += part;
+            sizes += std::abs(part);
+        }
+        errors.conservation =
+            std::max(errors.conservation, std::abs(sum - frozen.output()[static_cast<std::size_t>(some[k])]) / sizes);
+    }
+    return errors;
+}
+
+}  // namespace descrambler::test

@@ -1,0 +1,168 @@
+// Answers of an independent evaluator for trained networks, in double precision (data: interpreters/golden).
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include "data.hpp"
+#include "descrambler/frozen.hpp"
+#include "graph/scope.hpp"
+
+namespace descrambler {
+namespace {
+
+using namespace test;
+
+struct Array {
+    Shape shape;
+    std::vector<double> numbers;
+    std::vector<std::string> names;
+};
+
+// f8, i8 and text of these trusted files alone.
+Array read_array(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream all;
+    all << file.rdbuf();
+    const std::string bytes = all.str();
+    const auto length = static_cast<std::size_t>(static_cast<unsigned char>(bytes.at(8))) +
+                        256 * static_cast<std::size_t>(static_cast<unsigned char>(bytes.at(9)));
+    const std::string header = bytes.substr(10, length), content = bytes.substr(10 + length);
+    Array result;
+    std::smatch found;
+    EXPECT_TRUE(std::regex_search(header, found, std::regex("'shape': \\(([^)]*)\\)"))) << header;
+    std::istringstream extents(found[1].str());
+    for (std::string extent; std::getline(extents, extent, ',');)
+        if (extent.find_first_not_of(' ') != std::string::npos)
+            result.shape.push_back(std::stol(extent));
+    const auto count = static_cast<std::size_t>(volume(result.shape));
+    if (std::regex_search(header, found, std::regex("'<U([0-9]+)'"))) {
+        const std::size_t width = 4 * std::stoul(found[1].str());
+        for (std::size_t i = 0; i < count; ++i) {
+            std::string name;
+            for (std::size_t c = 0; c < width && content[i * width + c] != 0; c += 4)
+                name += content[i * width + c];
+            result.names.push_back(name);
+        }
+        return result;
+    }
+    const bool whole = header.find("'<i8'") != std::string::npos;
+    for (std::size_t i = 0; i < count; ++i) {
+        double number = 0;
+        std::int64_t integer = 0;
+        std::memcpy(whole ? static_cast<void*>(&integer) : &number, content.data() + 8 * i, 8);
+        result.numbers.push_back(whole ? static_cast<double>(integer) : number);
+    }
+    return result;
+}
+
+struct Golden {
+    const char *file, *network;
+    FreezeOptions options;
+    bool styles = false;
+};
+const Golden all[] = {
+    {"digits_cnn", "digits_cnn", {}},
+    {"realesr_animevideov3_x4", "realesr_animevideov3_x4", {}},
+    {"waifu2x_resnet10", "waifu2x_resnet10_noise1_y", {}},
+    {"waifu2x_upconv7", "waifu2x_upconv7_scale_rgb", {}},
+    {"demosaicnet_gate_frozen", "demosaicnet_bayer", {}},
+    {"demosaicnet_taylor", "demosaicnet_bayer", {FreezeRule::taylor, NormRule::std}},
+    {"multistyle26_std", "multistyle26", {}, true},
+    {"multistyle26_mean_std", "multistyle26", {FreezeRule::frozen, NormRule::mean_std}, true},
+    {"multistyle26_taylor", "multistyle26", {FreezeRule::taylor, NormRule::none}, true},
+    {"efficientnet_lite0", "efficientnet_lite0", {}},
+};
+
+class GoldenTest : public testing::TestWithParam<Golden> {
+protected:
+    void SetUp() override {
+        const std::string file = std::string("interpreters/golden/") + GetParam().file + ".npz";
+        if (!has_data(file))
+            GTEST_SKIP() << no_data(file);
+        const std::string command =
+            "python3 -m zipfile -e '" + data(file).string() + "' '" + scratch_.path().string() + "'";
+        ASSERT_EQ(std::system(command.c_str()), 0);
+    }
+    [[nodiscard]] Array array(const std::string& name) const { return read_array(scratch_.path() / (name + ".npy")); }
+    // Relative to the largest number.
+    static void expect_close(std::span<const double> found, const std::vector<double>& expected, double tolerance,
+                             const std::string& what) {
+        ASSERT_EQ(found.size(), expected.size()) << what;
+        double worst = 0;
+        for (std::size_t i = 0; i < expected.size(); ++i)
+            worst = std::max(worst, std::abs(found[i] - expected[i]));
+        EXPECT_LE(worst, tolerance * largest(expected)) << what;
+    }
+
+    Scratch scratch_{"golden"};
+};
+
+Graph graph_for(const Golden& golden, const Shape& shape) {
+    const OnnxModel model = read_onnx(data(std::string("interpreters/onnx/") + golden.network + ".onnx"));
+    ImportOptions import;
+    for (const OnnxValue& input : model.graph.inputs)
+        if (golden.styles && input.name == "style_weights") {
+            std::vector<double> one(26);
+            one[19] = 1;
+            import.set[input.name] = tensor({26}, one);
+        } else {
+            import.shapes[input.name] = shape;
+        }
+    return import_onnx(model, import);
+}
+
+std::vector<Index> indices(const Array& array) {
+    return {array.numbers.begin(), array.numbers.end()};
+}
+
+TEST_P(GoldenTest, RowsColumnsResidualAndContributions) {
+    const Array x0 = array("x0");
+    const Graph graph = graph_for(GetParam(), x0.shape);
+    const auto on = make_cpu_backend<double>(2);
+    const FrozenNetwork<double> frozen(*on, graph, x0.numbers, GetParam().options);
+    constexpr double tolerance = 1e-9;
+    expect_close(frozen.output(), array("y").numbers, tolerance, "y");
+    const std::vector<double> y = array("y").numbers, r = array("r").numbers;
+    std::vector<double> difference(r.size());
+    const std::vector<double> found = frozen.residual();
+    ASSERT_EQ(found.size(), r.size());
+    for (std::size_t i = 0; i < r.size(); ++i)
+        difference[i] = found[i] - r[i];
+    EXPECT_LE(largest(difference), tolerance * std::max(largest(r), largest(y))) << "r";
+    const std::vector<Index> rows = indices(array("row_index")), columns = indices(array("column_index"));
+    expect_close(frozen.rows(rows).values(), array("rows").numbers, tolerance, "rows");
+    expect_close(frozen.columns(columns).values(), array("columns").numbers, tolerance, "columns");
+    const Array names = array("contribution_names"), values = array("contributions");
+    if (!values.numbers.empty()) {
+        const Contributions parts = frozen.contributions(indices(array("output_index")));
+        double expected = 0, sum = 0, size = 0;
+        for (const double part : values.numbers)
+            expected += part;
+        for (const double part : parts.values.values()) {
+            sum += part;
+            size += std::abs(part);
+        }
+        EXPECT_NEAR(sum, expected, 1e-12 * size);
+        for (std::size_t i = 0; i < names.names.size(); ++i) {  // names of the file; an evaluator may have others
+            const auto place = std::ranges::find(parts.names, names.names[i]);
+            if (place != parts.names.end()) {
+                EXPECT_NEAR(parts.values(place - parts.names.begin(), 0), values.numbers[i], tolerance * size)
+                    << names.names[i];
+            }
+        }
+    }
+    const ScopeErrors errors = scope_errors(frozen, x0.numbers);
+    EXPECT_LE(errors.identity, 1e-12);
+    EXPECT_LE(errors.adjoint, 1e-12);
+    EXPECT_LE(errors.conservation, 1e-12);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GoldenTest, testing::ValuesIn(all),
+                         [](const auto& one) { return std::string(one.param.file); });
+
+}  // namespace
+}  // namespace descrambler
