@@ -14,21 +14,14 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "descrambler/gram.hpp"
 #include "descrambler/jacobian.hpp"
+#include "descrambler/linear_operator.hpp"
 
 namespace descrambler {
 
-struct LinearOperator {  // A [rows, cols]
-    Index rows = 0, cols = 0;
-    std::function<Matrix<double>(Backend<double>&, const Matrix<double>& X)> apply;    // A X
-    std::function<Matrix<double>(Backend<double>&, const Matrix<double>& Y)> adjoint;  // A^T Y
-};
-
-[[nodiscard]] LinearOperator matrix_operator(Matrix<double> A);
 [[nodiscard]] LinearOperator jacobian_operator(Jacobian J);
 // The signals S [n, samples] of a tap, computed block by block for every product and never stored: each product is a
 // pass over the library. The network is copied; `threads` as for tap_grams, and the bits do not depend on it. The

@@ -105,16 +105,6 @@ Matrix<double> read_block(const Library& library, Index first, Index count) {
 
 }  // namespace
 
-LinearOperator matrix_operator(Matrix<double> A) {
-    const auto matrix = std::make_shared<const Matrix<double>>(std::move(A));
-    return {
-        matrix->rows(), matrix->cols(),
-        [matrix](Backend<double>& on, const Matrix<double>& X) { return multiply(on, Op::none, Op::none, *matrix, X); },
-        [matrix](Backend<double>& on, const Matrix<double>& Y) {
-            return multiply(on, Op::transpose, Op::none, *matrix, Y);
-        }};
-}
-
 LinearOperator jacobian_operator(Jacobian J) {
     const auto jacobian = std::make_shared<const Jacobian>(std::move(J));
     return {jacobian->rows(), jacobian->cols(),
