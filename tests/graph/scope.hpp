@@ -70,14 +70,17 @@ inline ScopeErrors scope_errors(const FrozenNetwork<double>& frozen, const std::
     if (frozen.outputs() > 1)
         some.push_back(frozen.outputs() - 1);
     const Contributions parts = frozen.contributions(some);
-    for (std::size_t k = 0; k < some.size(); ++k) {
+    const Matrix<double> rows = frozen.rows(some);
+    for (Index k = 0; k < std::ssize(some); ++k) {
         double sum = 0, sizes = 1e-300;
-        for (const double part : parts.values.column(static_cast<Index>(k))) {
+        for (const double part : parts.values.column(k)) {
             sum += part;
             sizes += std::abs(part);
         }
-        errors.conservation =
-            std::max(errors.conservation, std::abs(sum - frozen.output()[static_cast<std::size_t>(some[k])]) / sizes);
+        for (Index i = 0; i < rows.rows(); ++i)  // the input's part is a sum itself
+            sizes += std::abs(rows(i, k) * x0[static_cast<std::size_t>(i)]);
+        const double y = frozen.output()[static_cast<std::size_t>(some[static_cast<std::size_t>(k)])];
+        errors.conservation = std::max(errors.conservation, std::abs(sum - y) / sizes);
     }
     return errors;
 }

@@ -71,6 +71,19 @@ bool is_parameter(const Loaded& loaded, const std::string& name) {
 
 std::string fold_failure(const Case& one);
 
+bool finite(const Tensor& tensor) {
+    return std::ranges::all_of(tensor.as<double>(), [](double number) { return std::isfinite(number); });
+}
+template <class F>
+std::string refusal(const F& f, const char* words) {
+    try {
+        f();
+    } catch (const InputError& error) {
+        return std::string(error.what()).find(words) != std::string::npos ? "" : error.what();
+    }
+    return "accepted";
+}
+
 // One line a failure, with its stage.
 std::string failure(const Case& one) {
     std::string stage = "read";
@@ -101,6 +114,8 @@ std::string failure(const Case& one) {
                 stage = "record" + where;
                 const auto on = make_cpu_backend<double>(1);
                 const std::vector<double> x0 = value.as<double>();
+                if (!finite(loaded.output))  // the roots of negative numbers in one case: nothing to explain
+                    return refusal([&] { FrozenNetwork<double>(*on, graph, x0, options); }, "is not finite");
                 const FrozenNetwork<double> frozen(*on, graph, x0, options);
                 const double off = difference(frozen.output(), loaded.output.as<double>());
                 if (!(off <= tolerance))

@@ -22,7 +22,7 @@ struct Array {
     std::vector<std::string> names;
 };
 
-// f8, i8 and text of these trusted files alone.
+// f4, f8, i8 and text of these trusted files alone.
 Array read_array(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
     std::ostringstream all;
@@ -49,12 +49,16 @@ Array read_array(const std::filesystem::path& path) {
         }
         return result;
     }
-    const bool whole = header.find("'<i8'") != std::string::npos;
+    const bool whole = header.find("'<i8'") != std::string::npos, single = header.find("'<f4'") != std::string::npos;
     for (std::size_t i = 0; i < count; ++i) {
         double number = 0;
         std::int64_t integer = 0;
-        std::memcpy(whole ? static_cast<void*>(&integer) : &number, content.data() + 8 * i, 8);
-        result.numbers.push_back(whole ? static_cast<double>(integer) : number);
+        float narrow = 0;
+        if (single)
+            std::memcpy(&narrow, content.data() + 4 * i, 4);
+        else
+            std::memcpy(whole ? static_cast<void*>(&integer) : &number, content.data() + 8 * i, 8);
+        result.numbers.push_back(single ? static_cast<double>(narrow) : whole ? static_cast<double>(integer) : number);
     }
     return result;
 }

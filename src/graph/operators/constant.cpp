@@ -269,6 +269,11 @@ bool whole_numbers(Import& import) {
             arithmetic(import, [](std::int64_t a, std::int64_t b) { return b == -1 ? wrapped(0 - bits(a)) : a / b; });
         else
             arithmetic(import, [](std::int64_t a, std::int64_t b) { return b == -1 ? 0 : (a % b + b) % b; });
+    } else if (op == "Neg") {
+        std::vector<std::int64_t> numbers = import.constant(0).integers();
+        for (std::int64_t& number : numbers)
+            number = wrapped(0 - bits(number));
+        import.out(constant_operand(tensor(import.in(0).shape, std::move(numbers))));
     } else if (op == "ReduceProd" || op == "ReduceSum") {
         reduce_whole(import, op);
     } else {
