@@ -10,6 +10,7 @@
 
 #include "descrambler/backend.hpp"
 #include "descrambler/graph.hpp"
+#include "descrambler/linear_operator.hpp"
 
 namespace descrambler {
 
@@ -62,5 +63,9 @@ private:
     struct State;
     std::unique_ptr<State> state_;
 };
+
+// F as an operator in double precision, whatever the network is run in. The network outlives it.
+template <class T>
+[[nodiscard]] LinearOperator operator_of(const FrozenNetwork<T>& network);
 
 }  // namespace descrambler

@@ -4,14 +4,16 @@
 #include <filesystem>
 #include <string>
 
-#include "descrambler/array.hpp"
+#include "descrambler/tensor.hpp"
 
 namespace descrambler {
 
 // Rank 1 comes back as [n, 1]. Throws InputError naming file and field for anything else (object arrays, lying
 // shapes, truncated or overlong data, sizes that overflow). NaN and infinity come back as they are.
 [[nodiscard]] Matrix<double> read_npy(const std::filesystem::path& path);
-void write_npy(const std::filesystem::path& path, const Matrix<double>& matrix);  // f8, C order, whole or not at all
+void write_npy(const std::filesystem::path& path, const Matrix<double>& matrix);  // The same of any rank up to 8, as double precision numbers in C order.
+[[nodiscard]] Tensor read_npy_tensor(const std::filesystem::path& path);
+// f8, C order, whole or not at all
 
 // A library of inputs, read whole: any name that Shards::open (shards.hpp) takes. Rows are samples in the files,
 // columns in memory: [features, samples]. `features` != 0 must match, otherwise InputError (never a guess). NaN,

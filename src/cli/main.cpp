@@ -58,9 +58,9 @@ int run(int argc, char** argv, const cli::Process& process) {
         "layer and gram run on any number of ranks under mpirun or srun.");
     Commands commands{{"study", cli::add_study(app, process)},       {"train", cli::add_train(app, process)},
                       {"layer", cli::add_layer(app, process)},       {"gram", cli::add_gram(app, process)},
-                      {"spectrum", cli::add_spectrum(app, process)}, {"predict", cli::add_predict(app, process)},
-                      {"report", cli::add_report(app, process)},     {"verify", cli::add_verify(app, process)},
-                      {"info", cli::add_info(app, process)}};
+                      {"spectrum", cli::add_spectrum(app, process)}, {"interpret", cli::add_interpret(app, process)},
+                      {"predict", cli::add_predict(app, process)},   {"report", cli::add_report(app, process)},
+                      {"verify", cli::add_verify(app, process)},     {"info", cli::add_info(app, process)}};
     std::vector<char*> words(argv, argv + argc);
     std::string help = "--help";
     if (argc > 1 && argv[1] == std::string("help")) {  // help COMMAND is COMMAND --help
@@ -71,8 +71,9 @@ int run(int argc, char** argv, const cli::Process& process) {
     argc = static_cast<int>(words.size());
     argv = words.data();
     if (argc > 1 && argv[1][0] != '-' && !commands.contains(argv[1]))
-        return fail_all(2, "unknown command '" + std::string(argv[1]) +
-                               "': expected study, train, layer, gram, spectrum, predict, report, verify or info");
+        return fail_all(
+            2, "unknown command '" + std::string(argv[1]) +
+                   "': expected study, train, layer, gram, spectrum, interpret, predict, report, verify or info");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

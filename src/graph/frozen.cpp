@@ -281,7 +281,31 @@ void FrozenNetwork<T>::set_memory(Index bytes) {
     state_->memory = bytes;
 }
 
+namespace {
+
+template <class To, class From>
+Matrix<To> converted(const Matrix<From>& from) {
+    Matrix<To> to(from.rows(), from.cols());
+    std::ranges::transform(from.values(), to.values().begin(), [](From number) { return static_cast<To>(number); });
+    return to;
+}
+
+}  // namespace
+
+template <class T>
+LinearOperator operator_of(const FrozenNetwork<T>& network) {
+    return {network.outputs(), network.inputs(),
+            [&network](Backend<double>&, const Matrix<double>& X) {
+                return converted<double>(network.apply(converted<T>(X)));
+            },
+            [&network](Backend<double>&, const Matrix<double>& Y) {
+                return converted<double>(network.adjoint(converted<T>(Y)));
+            }};
+}
+
 template class FrozenNetwork<float>;
 template class FrozenNetwork<double>;
+template LinearOperator operator_of(const FrozenNetwork<float>&);
+template LinearOperator operator_of(const FrozenNetwork<double>&);
 
 }  // namespace descrambler

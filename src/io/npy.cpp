@@ -30,6 +30,26 @@ Matrix<double> read_npy(const fs::path& path) {
     return matrix;
 }
 
+Tensor read_npy_tensor(const fs::path& path) {
+    NpyFile file(path, 8);
+    std::vector<double> values(static_cast<std::size_t>(file.rows() * file.cols()));
+    file.read_values(0, std::ssize(values), values.data());
+    const Shape& shape = file.shape();
+    if (!file.fortran_order() || shape.size() == 1)
+        return tensor(shape, std::move(values));
+    std::vector<double> turned(values.size());
+    std::vector<Index> at(shape.size());
+    for (double& to : turned) {  // row-major places, from the first axis as the fastest
+        Index place = 0;
+        for (std::size_t i = shape.size(); i-- > 0;)
+            place = place * shape[i] + at[i];
+        to = values[static_cast<std::size_t>(place)];
+        for (std::size_t i = shape.size(); i-- > 0 && ++at[i] == shape[i];)
+            at[i] = 0;
+    }
+    return tensor(shape, std::move(turned));
+}
+
 void write_npy(const fs::path& path, const Matrix<double>& matrix) {
     std::string header = "{'descr': '<f8', 'fortran_order': False, 'shape': (" + std::to_string(matrix.rows()) + ", " +
                          std::to_string(matrix.cols()) + "), }";

@@ -30,7 +30,8 @@ struct Header {
 // nothing else is understood, nothing is evaluated.
 class HeaderParser {
 public:
-    HeaderParser(const fs::path& path, std::string_view text) : path_(path), text_(text) {}
+    HeaderParser(const fs::path& path, std::string_view text, std::size_t most_axes)
+        : path_(path), text_(text), most_axes_(most_axes) {}
 
     Header parse() {
         expect('{');
@@ -93,14 +94,16 @@ private:
     }
     std::vector<Index> shape() {
         std::vector<Index> dims;
-        const std::string what = "shape: one or two whole numbers in parentheses";
+        const std::string what =
+            "shape: " + (most_axes_ == 2 ? std::string("one or two") : "one to " + std::to_string(most_axes_)) +
+            " whole numbers in parentheses";
         if (!accept('('))
             fail(what);
         while (!accept(')')) {
             (void)accept("");  // blanks
             const std::size_t digits = std::min(text_.find_first_not_of("0123456789"), text_.size());
             const std::optional<Index> n = parse_index(text_.substr(0, digits));
-            if (!n || dims.size() == 2)
+            if (!n || dims.size() == most_axes_)
                 fail(what);
             dims.push_back(*n);
             text_.remove_prefix(digits);
@@ -117,6 +120,7 @@ private:
 
     const fs::path& path_;
     std::string_view text_;
+    std::size_t most_axes_;
     Header header_;
 };
 
@@ -149,7 +153,7 @@ void read_block(std::istream& in, std::endian order, Index count, double* to) {
 
 }  // namespace
 
-NpyFile::NpyFile(fs::path path) : path_(std::move(path)) {
+NpyFile::NpyFile(fs::path path, std::size_t most_axes) : path_(std::move(path)) {
     std::error_code error;
     const std::uintmax_t size = fs::file_size(path_, error);  // fails for anything but a regular file
     in_.open(path_, std::ios::binary);
@@ -171,13 +175,19 @@ NpyFile::NpyFile(fs::path path) : path_(std::move(path)) {
     std::string text(header_bytes, ' ');
     in_.read(text.data(), static_cast<Index>(text.size()));
 
-    const Header header = HeaderParser(path_, text).parse();
+    const Header header = HeaderParser(path_, text, most_axes).parse();
     const std::string& type = *header.descr;
     if (type != "<f4" && type != ">f4" && type != "<f8" && type != ">f8")
         throw InputError(path_.string() + ": descr: expected <f4, <f8, >f4 or >f8, found " + excerpt(type));
-    rows_ = header.shape->front();
-    cols_ = header.shape->size() == 2 ? header.shape->back() : 1;
-    if (std::max(rows_, cols_) > most_values || rows_ > most_values / std::max<Index>(cols_, 1))
+    shape_ = *header.shape;
+    rows_ = shape_.front();
+    cols_ = 1;
+    for (std::size_t i = 1; i < shape_.size(); ++i) {
+        if (shape_[i] > most_values / std::max<Index>(cols_, 1))
+            throw InputError(path_.string() + ": shape: expected fewer values");
+        cols_ *= shape_[i];
+    }
+    if (rows_ > most_values / std::max<Index>(cols_, 1))
         throw InputError(path_.string() + ": shape: expected fewer values");
     order_ = type[0] == '<' ? std::endian::little : std::endian::big;
     wide_ = type[2] == '8';

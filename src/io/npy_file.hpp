@@ -4,6 +4,7 @@
 #include <bit>
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include "descrambler/array.hpp"
 
@@ -11,11 +12,13 @@ namespace descrambler {
 
 class NpyFile {
 public:
-    // Reads the header only. Throws InputError as read_npy (npy.hpp) says.
-    explicit NpyFile(std::filesystem::path path);
+    // Reads the header only. Throws InputError as read_npy (npy.hpp) says. Of more than two axes all but the first are
+    // columns.
+    explicit NpyFile(std::filesystem::path path, std::size_t most_axes = 2);
 
     [[nodiscard]] Index rows() const { return rows_; }
     [[nodiscard]] Index cols() const { return cols_; }  // 1 for rank 1
+    [[nodiscard]] const std::vector<Index>& shape() const { return shape_; }
     [[nodiscard]] bool fortran_order() const { return fortran_order_; }
 
     // Values first .. first + count - 1 in the order of the file.
@@ -28,6 +31,7 @@ private:
     std::filesystem::path path_;
     std::ifstream in_;
     std::streamoff data_ = 0;  // where the values begin
+    std::vector<Index> shape_;
     Index rows_ = 0, cols_ = 0;
     std::endian order_ = std::endian::little;
     bool wide_ = true;  // f8
