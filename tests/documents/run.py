@@ -111,6 +111,38 @@ def is_command(line):
         programs + r"|\.|cp |job=|sbatch|hq |apptainer|printf|export|[A-Z_]+=\S+ sbatch", line) is not None
 
 
+def npy(shape, values):
+    head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(values)}d", *values)
+
+
+def onnx(chance):
+    """A network 4-3-2 with a Relu, as protobuf bytes: fields by their numbers in src/io/onnx/onnx.proto."""
+    def varint(n):
+        return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+
+    def field(number, content):
+        if isinstance(content, int):
+            return varint(number << 3) + varint(content)
+        content = content.encode() if isinstance(content, str) else content
+        return varint(number << 3 | 2) + varint(len(content)) + content
+
+    def value(name, *dims):
+        shape = b"".join(field(1, field(1, dim)) for dim in dims)
+        return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
+
+    def node(op, name, *inputs):
+        return b"".join(field(1, i) for i in inputs) + field(2, name) + field(3, name) + field(4, op)
+
+    def weight(name, *dims):
+        numbers = [chance.gauss(0, 1) for _ in range(math.prod(dims))]
+        return b"".join(field(1, dim) for dim in dims) + field(2, 1) + field(8, name) + field(9, struct.pack(f"<{len(numbers)}f", *numbers))
+    graph = b"".join([field(1, node("MatMul", "first", "x", "W")), field(1, node("Relu", "rectified", "first")),
+                      field(1, node("Gemm", "y", "rectified", "V", "b")), field(2, "net"), field(5, weight("W", 4, 3)),
+                      field(5, weight("V", 3, 2)), field(5, weight("b", 2)), field(11, value("x", 1, 4)), field(12, value("y", 1, 2))])
+    return field(1, 8) + field(7, graph) + field(8, field(2, 17))
+
+
 class Documents:
     def __init__(self, program):
         self.program, self.failures, self.used = pathlib.Path(program).resolve(), [], set()
@@ -138,9 +170,9 @@ class Documents:
             path.chmod(0o755)
         chance = random.Random(1)
         values = [chance.gauss(0, 1) for _ in range(300 * 256)]
-        head = "{'descr': '<f8', 'fortran_order': False, 'shape': (300, 256), }".ljust(117) + "\n"
-        (folder / "inputs.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() +
-                                            struct.pack(f"<{len(values)}d", *values))
+        (folder / "inputs.npy").write_bytes(npy((300, 256), values))
+        (folder / "net.onnx").write_bytes(onnx(chance))
+        (folder / "x.npy").write_bytes(npy((1, 4), values[:4]))
         points = 128
         trace = [math.exp(-0.05 * 0.016 * i) * (0.7 + 0.3 * math.exp(-(i / 20) ** 2)) + 0.005 * chance.gauss(0, 1) for i in range(points)]
         (folder / "TRACE.DTA").write_bytes(struct.pack(f">{points}d", *trace))

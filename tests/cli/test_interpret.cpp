@@ -1,0 +1,89 @@
+// `interpret` as a user runs it.
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "descrambler/hdf5.hpp"
+#include "descrambler/npy.hpp"
+#include "io/onnx_bytes.hpp"
+#include "program.hpp"
+
+namespace descrambler {
+namespace {
+
+using namespace test;
+using Json = nlohmann::json;
+
+// y = W2 relu(W1 x + b), by hand: x = (1, 2), W1 = [1 1; 1 -1], b = (0, .5), W2 = [2 3].
+class InterpretTest : public CliTest {
+protected:
+    std::string net = folder / "net.onnx", x = folder / "x.npy", out = folder / "r.h5";
+
+    void SetUp() override {
+        using namespace onnx;
+        const std::string graph =
+            node("Gemm", {"x", "W1", "b"}, {"h"}, attribute("transB", 2, field(3, std::int64_t{1}))) +
+            node("Relu", {"h"}, {"a"}) +
+            node("Gemm", {"a", "W2"}, {"y"}, attribute("transB", 2, field(3, std::int64_t{1}))) +
+            initialiser(tensor("W1", {2, 2}, {1, 1, 1, -1})) + initialiser(tensor("b", {2}, {.25f, .5f})) +
+            initialiser(tensor("W2", {1, 2}, {2, 3})) + input("x", {1, 2}) + output("y", {1, 1});
+        write_file(net, model(graph));
+        Matrix<double> one(2, 1);
+        one(0, 0) = 1;
+        one(1, 0) = 2;
+        write_npy(x, one);
+    }
+};
+
+TEST_F(InterpretTest, RowsColumnsPartsAndSingularValuesByHand) {
+    const Outcome outcome = run({"interpret", net, "--input", x, "--rows", "0", "--columns", "0,1", "--contributions",
+                                 "0", "--svd", "1", "--out", out, "--json"});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const Json json = Json::parse(outcome.out);
+    // the second unit is off: y = 2 (x1 + x2 + .25)
+    EXPECT_DOUBLE_EQ(json["norm_y"], 6.5);
+    EXPECT_DOUBLE_EQ(json["norm_r"], .5);
+    EXPECT_EQ(json["conservation_error"], 0);
+    EXPECT_NEAR(json["sigma"][0], std::sqrt(8), 1e-12);
+    const Json& parts = json["contributions"][0]["parts"];
+    EXPECT_DOUBLE_EQ(parts["input"], 6);
+    EXPECT_DOUBLE_EQ(parts["Gemm_0"], .5);
+    const Hdf5File file = Hdf5File::open(out);
+    const Hdf5Group& root = file.root();
+    EXPECT_EQ(root.read_vector<double>("output"), std::vector<double>{6.5});
+    EXPECT_EQ(root.read_vector<double>("residual"), std::vector<double>{.5});
+    EXPECT_EQ(root.read<double>("rows").values, (std::vector<double>{2, 2}));
+    EXPECT_EQ(root.shape("columns"), (std::vector<Index>{2, 1}));
+    EXPECT_EQ(root.read_text("contribution_names"), (std::vector<std::string>{"input", "Gemm_0"}));
+    EXPECT_EQ(root.text_attribute("", "freeze"), "frozen");
+}
+
+TEST_F(InterpretTest, ExplainNeedsNoInput) {
+    const Outcome outcome = run({"interpret", net, "--explain"});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    for (const char* const word : {"Gemm_0", "Relu_1", "Product", "Pointwise", "input x: 1x2", "output: 1x1"})
+        EXPECT_NE(outcome.out.find(word), std::string::npos) << word << "\n" << outcome.out;
+}
+
+TEST_F(InterpretTest, BadInputIsOneLine) {
+    const auto bad = [&](std::vector<std::string> more, const std::string& about) {
+        more.insert(more.begin(), {"interpret", net});
+        const Outcome outcome = run(more);
+        EXPECT_EQ(outcome.code, 2) << about;
+        EXPECT_NE(outcome.err.find(about), std::string::npos) << outcome.err;
+        EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
+    };
+    bad({}, "--input: expected a file");
+    bad({"--input", x, "--rows", "1"}, "--rows 1: 1 is out of range, expected 0 to 0");
+    bad({"--input", x, "--rows", "0,,1"}, "--rows 0,,1: expected whole numbers");
+    bad({"--input", x, "--svd", "2"}, "--svd 2: expected 1 to 1");
+    bad({"--input", x, "--freeze", "cold"}, "--freeze: expected frozen or taylor");
+    bad({"--input", x, "--set", "x"}, "--set x: expected NAME=VALUE");
+    bad({"--input", x, "--output-name", "z"}, "--output-name z: no value of this name");
+    bad({"--input", folder / "missing.npy"}, "missing.npy: cannot be read");
+    Matrix<double> three(3, 1);
+    write_npy(folder / "three.npy", three);
+    bad({"--input", folder / "three.npy"}, "three.npy: shape 3x1, expected 1x2");
+}
+
+}  // namespace
+}  // namespace descrambler

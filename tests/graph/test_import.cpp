@@ -1,0 +1,236 @@
+// What the import makes of a graph, and what it refuses, of models written by hand.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "descrambler/frozen.hpp"
+#include "descrambler/graph.hpp"
+#include "graph/scope.hpp"
+#include "io/onnx_bytes.hpp"
+
+namespace descrambler {
+namespace {
+
+using namespace test;
+using onnx::attribute;
+using onnx::field;
+using onnx::node;
+
+OnnxModel model_of(const std::string& graph, std::int64_t opset = 17) {
+    return parse_onnx(onnx::model(graph, onnx::opset("", opset)), "net.onnx", ".");
+}
+// x [1, 4] through some nodes to y.
+Graph import(const std::string& nodes, const ImportOptions& options = {}, std::int64_t opset = 17) {
+    return import_onnx(model_of(nodes + onnx::input("x", {1, 4}) + onnx::output("y", {1, 4}), opset), options);
+}
+std::string refusal(const std::string& nodes, const ImportOptions& options = {}, std::int64_t opset = 17) {
+    try {
+        (void)import(nodes, options, opset);
+    } catch (const InputError& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+std::string constant(const std::string& name, const std::vector<std::int64_t>& dims, const std::vector<float>& values) {
+    return onnx::initialiser(onnx::tensor(name, dims, values));
+}
+std::string number(const std::string& attribute_name, float value) {
+    return attribute(attribute_name, 1, field(2, value));
+}
+std::string integer(const std::string& attribute_name, std::int64_t value) {
+    return attribute(attribute_name, 2, field(3, value));
+}
+std::vector<std::string_view> operators(const Graph& graph) {
+    std::vector<std::string_view> names;
+    for (const GraphNode& one : graph.nodes)
+        names.push_back(operator_name(one.op));
+    return names;
+}
+using Names = std::vector<std::string_view>;
+
+TEST(Import, NothingUnknownPasses) {
+    EXPECT_EQ(refusal(node("Frobnicate", {"x"}, {"y"})),
+              "net.onnx: node \"Frobnicate_0\" (Frobnicate): the operator is not known");
+    EXPECT_NE(refusal(node("TopK", {"x"}, {"y"})).find("(TopK): a choice that is no linear map"), std::string::npos);
+    EXPECT_NE(refusal(node("Relu", {"x"}, {"y"}, number("alpha", 1))).find("attribute alpha is not known"),
+              std::string::npos);
+    EXPECT_NE(refusal(node("Add", {"x", "x"}, {"y"}), {}, 6).find("opset 6 has another meaning of it"),
+              std::string::npos);
+    EXPECT_NE(
+        refusal(node("Relu", {"x"}, {"y"}), {}, 27).find("opset 27 is newer than 26; --assume-opset 26 reads it as 26"),
+        std::string::npos);
+    EXPECT_EQ(operators(import(node("Relu", {"x"}, {"y"}), {.assume_opset = 26}, 27)), Names{"Pointwise"});
+}
+
+TEST(Import, InputsAreBoundByName) {
+    const std::string graph = node("Mul", {"x", "gain"}, {"y"}) + onnx::input("x", {1, 4}) +
+                              onnx::input("gain", {1, 1}) + onnx::output("y", {1, 4});
+    EXPECT_THROW((void)import_onnx(model_of(graph), {}), InputError);
+    ImportOptions options;
+    options.set["gain"] = tensor({1, 1}, std::vector<double>{3});
+    const Graph bound = import_onnx(model_of(graph), options);
+    EXPECT_EQ(operators(bound), Names{"Affine"});
+    EXPECT_EQ(bound.values[static_cast<std::size_t>(bound.input)].name, "x");
+    options.input = "gain";
+    options.set.clear();
+    options.set["x"] = tensor({1, 4}, std::vector<double>{1, 2, 3, 4});
+    EXPECT_EQ(import_onnx(model_of(graph), options).inputs(), 1);
+    options.set["z"] = tensor({1}, std::vector<double>{1});
+    EXPECT_THROW((void)import_onnx(model_of(graph), options), InputError);
+}
+
+TEST(Import, ALastSoftmaxIsCutUnlessItIsWanted) {
+    const std::string nodes = node("Relu", {"x"}, {"a"}) + node("Softmax", {"a"}, {"y"});
+    const Graph logits = import(nodes);
+    EXPECT_EQ(operators(logits), Names{"Pointwise"});
+    EXPECT_EQ(logits.remarks.size(), 1u);
+    EXPECT_EQ(operators(import(nodes, {.logits = false})), (Names{"Pointwise", "Softmax"}));
+}
+
+TEST(Import, WhatExportersWriteOutIsOneOperatorAgain) {
+    const std::string half = constant("half", {}, {.5f}), one = constant("one", {}, {1}),
+                      two = constant("two", {}, {2}), three = constant("three", {}, {3}),
+                      six = constant("six", {}, {6}), zero = constant("zero", {}, {0}),
+                      root = constant("root", {}, {1.41421356f}), tiny = constant("tiny", {}, {1e-5f});
+    const auto function = [](const Graph& graph) { return std::get<Pointwise>(graph.nodes.back().op).function; };
+    const Graph silu = import(node("Sigmoid", {"x"}, {"s"}) + node("Mul", {"x", "s"}, {"y"}));
+    ASSERT_EQ(operators(silu), Names{"Pointwise"});
+    EXPECT_EQ(function(silu), Function::silu);
+    const Graph gelu =
+        import(node("Div", {"x", "root"}, {"a"}) + node("Erf", {"a"}, {"b"}) + node("Add", {"b", "one"}, {"c"}) +
+               node("Mul", {"x", "c"}, {"d"}) + node("Mul", {"d", "half"}, {"y"}) + root + one + half);
+    ASSERT_EQ(operators(gelu), Names{"Pointwise"});
+    EXPECT_EQ(function(gelu), Function::gelu);
+    const Graph swish = import(node("Add", {"x", "three"}, {"a"}) + node("Clip", {"a", "zero", "six"}, {"b"}) +
+                               node("Mul", {"x", "b"}, {"c"}) + node("Div", {"c", "six"}, {"y"}) + three + zero + six);
+    ASSERT_EQ(operators(swish), Names{"Pointwise"});
+    EXPECT_EQ(function(swish), Function::hard_swish);
+    const std::string axes = attribute("axes", 7, field(8, std::int64_t{1}));
+    const Graph norm = import(node("ReduceMean", {"x"}, {"m"}, axes) + node("Sub", {"x", "m"}, {"c"}) +
+                              node("Pow", {"c", "two"}, {"p"}) + node("ReduceMean", {"p"}, {"v"}, axes) +
+                              node("Add", {"v", "tiny"}, {"w"}) + node("Sqrt", {"w"}, {"s"}) +
+                              node("Div", {"c", "s"}, {"y"}) + two + tiny);
+    ASSERT_EQ(operators(norm), Names{"Normalise"});
+    EXPECT_NEAR(std::get<Normalise>(norm.nodes.back().op).epsilon, 1e-5, 1e-12);
+    // what only looks like it is left as it is: the deviation of another value
+    const Graph other =
+        import(node("Abs", {"x"}, {"z"}) + node("ReduceMean", {"x"}, {"m"}, axes) + node("Sub", {"x", "m"}, {"c"}) +
+               node("Pow", {"z", "two"}, {"p"}) + node("ReduceMean", {"p"}, {"v"}, axes) + node("Sqrt", {"v"}, {"s"}) +
+               node("Div", {"c", "s"}, {"y"}) + two);
+    EXPECT_EQ(std::ranges::count(operators(other), "Normalise"), 0);
+}
+
+TEST(Import, TheGateIsTheSmallerFactor) {
+    const std::string nodes = node("ReduceMean", {"x"}, {"m"}, attribute("axes", 7, field(8, std::int64_t{1}))) +
+                              node("Mul", {"m", "x"}, {"y"});
+    const Graph graph = import(nodes);
+    EXPECT_EQ(graph.nodes.back().gate, 0);
+    EXPECT_TRUE(graph.remarks.empty());
+    const auto on = make_cpu_backend<double>(1);
+    const std::vector<double> x{1, 2, 3, 6};
+    const FrozenNetwork<double> frozen(*on, graph, x, {});
+    const Matrix<double> row = frozen.rows(std::vector<Index>{1});
+    EXPECT_EQ(row.values()[0], 0);
+    EXPECT_EQ(row.values()[1], 3);
+    const FrozenNetwork<double> jacobian(*on, graph, x, {FreezeRule::taylor, NormRule::none});
+    const Matrix<double> slope = jacobian.rows(std::vector<Index>{1});
+    EXPECT_EQ(slope.values()[0], .5);
+    EXPECT_EQ(slope.values()[1], 3.5);
+    EXPECT_EQ(import(node("Abs", {"x"}, {"z"}) + node("Mul", {"x", "z"}, {"y"})).remarks.size(), 1u);
+}
+
+// The derivative of what is one, by differences, and the secant through h(0) of what is that.
+TEST(Freezing, TangentsAreDerivatives) {
+    const auto on = make_cpu_backend<double>(1);
+    for (const char* const op :
+         {"Sigmoid", "Tanh", "Softplus", "Softsign", "Elu", "Selu", "Celu", "Exp", "Erf", "Mish", "HardSwish"}) {
+        const std::int64_t opset = op == std::string("Mish") ? 18 : 17;
+        const Graph graph = import(node(op, {"x"}, {"y"}), {}, opset);
+        const std::vector<double> x{-1.3, -.2, .4, 1.7};
+        const FrozenNetwork<double> tangent(*on, graph, x, {FreezeRule::taylor, NormRule::none});
+        const FrozenNetwork<double> secant(*on, graph, x, {});
+        const std::vector<double> zero(4);
+        const double at_zero = FrozenNetwork<double>(*on, graph, zero, {}).output()[0];
+        for (Index i = 0; i < 4; ++i) {
+            const auto e = static_cast<std::size_t>(i);
+            constexpr double h = 1e-5;
+            std::vector<double> above = x, below = x;
+            above[e] += h;
+            below[e] -= h;
+            const double difference = (FrozenNetwork<double>(*on, graph, above, {}).output()[e] -
+                                       FrozenNetwork<double>(*on, graph, below, {}).output()[e]) /
+                                      (2 * h);
+            EXPECT_NEAR(tangent.rows(std::vector<Index>{i})(i, 0), difference, 1e-9) << op << " at " << x[e];
+            EXPECT_NEAR(secant.rows(std::vector<Index>{i})(i, 0), (secant.output()[e] - at_zero) / x[e], 1e-14) << op;
+        }
+        const ScopeErrors errors = scope_errors(FrozenNetwork<double>(*on, graph, zero, {}), zero);
+        EXPECT_LE(errors.identity, 1e-15) << op;
+    }
+}
+
+TEST(Freezing, AProbeHasTheSameBitsInAnyBlockAndForAnyNumberOfThreads) {
+    std::vector<float> weights(36), more(36);
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+        weights[i] = std::sin(static_cast<float>(i));
+        more[i] = std::cos(static_cast<float>(i));
+    }
+    const std::string graph = node("Conv", {"x", "W"}, {"a"}) + node("Relu", {"a"}, {"b"}) +
+                              node("Flatten", {"b"}, {"c"}) + node("Gemm", {"c", "V"}, {"y"}, integer("transB", 1)) +
+                              constant("W", {1, 1, 3, 3}, {weights.begin(), weights.begin() + 9}) +
+                              constant("V", {4, 9}, more) + onnx::input("x", {1, 1, 5, 5}) + onnx::output("y", {1, 4});
+    const Graph imported = import_onnx(model_of(graph), {});
+    std::vector<float> x(25);
+    for (std::size_t i = 0; i < x.size(); ++i)
+        x[i] = std::sin(static_cast<float>(3 * i));
+    Matrix<float> probes(25, 37), outputs(4, 37);
+    for (Index i = 0; i < probes.size(); ++i)
+        probes.values()[static_cast<std::size_t>(i)] = std::cos(static_cast<float>(i));
+    for (Index i = 0; i < outputs.size(); ++i)
+        outputs.values()[static_cast<std::size_t>(i)] = std::sin(static_cast<float>(i));
+    const auto one = make_cpu_backend<float>(1), three = make_cpu_backend<float>(3);
+    const FrozenNetwork<float> frozen(*one, imported, x, {}), threaded(*three, imported, x, {});
+    const Matrix<float> y = frozen.apply(probes), z = frozen.adjoint(outputs);
+    EXPECT_EQ(threaded.apply(probes), y);
+    EXPECT_EQ(threaded.adjoint(outputs), z);
+    for (const Index k : {0, 7, 8, 36}) {
+        Matrix<float> probe(25, 1), output(4, 1);
+        std::ranges::copy(probes.column(k), probe.data());
+        std::ranges::copy(outputs.column(k), output.data());
+        EXPECT_TRUE(std::ranges::equal(frozen.apply(probe).values(), y.column(k))) << k;
+        EXPECT_TRUE(std::ranges::equal(frozen.adjoint(output).values(), z.column(k))) << k;
+    }
+}
+
+TEST(Freezing, RefusesInputsThatAreNone) {
+    const auto on = make_cpu_backend<double>(1);
+    const Graph graph = import(node("Log", {"x"}, {"y"}));
+    EXPECT_THROW(FrozenNetwork<double>(*on, graph, std::vector<double>(3, 1), {}), InputError);
+    EXPECT_THROW(FrozenNetwork<double>(*on, graph, std::vector<double>{1, 1, 1, std::nan("")}, {}), InputError);
+    EXPECT_THROW(FrozenNetwork<double>(*on, graph, std::vector<double>{1, 1, 1, 0}, {}), InputError);
+    FrozenNetwork<double> frozen(*on, graph, std::vector<double>{1, 2, 3, 4}, {});
+    frozen.set_memory(8);
+    EXPECT_THROW((void)frozen.residual(), InputError);
+}
+
+TEST(DenseNetworks, EnterTheSameGraph) {
+    const std::vector<Layer> layers{
+        {5, 7, Activation::tanh, true}, {7, 6, Activation::softplus, false}, {6, 3, Activation::logistic, true}};
+    const Network network =
+        unpack(layers, initial_parameters<double>(layers, 3, 0, {Initialisation::fan_in, 1}).data());
+    const Graph graph = graph_of(network);
+    const auto on = make_cpu_backend<double>(1);
+    const Matrix<double> x = wave(5, 1, .8);
+    const std::vector<double> x0(x.values().begin(), x.values().end());
+    const FrozenNetwork<double> frozen(*on, graph, x0, {FreezeRule::taylor, NormRule::none});
+    const Matrix<double> y = forward(*on, network, x);
+    for (Index i = 0; i < 3; ++i)
+        EXPECT_NEAR(frozen.output()[static_cast<std::size_t>(i)], y(i, 0), 1e-14);
+    const ScopeErrors errors = scope_errors(frozen, x0);
+    EXPECT_LE(errors.identity, 1e-13);
+    EXPECT_LE(errors.adjoint, 1e-13);
+    EXPECT_LE(errors.conservation, 1e-13);
+}
+
+}  // namespace
+}  // namespace descrambler
