@@ -30,6 +30,7 @@ struct Options {
     Index memory = 1024;  // MiB
     std::int64_t assume_opset = 0;
     std::optional<Index> network;
+    std::optional<std::uint64_t> random_weights;
     bool residual = false, explain = false, softmax = false;
     CLI::App* command = nullptr;
 };
@@ -79,6 +80,8 @@ Graph open_graph(const Options& o, std::string& source) {
     options.output = o.output_name;
     options.logits = !o.softmax;
     options.assume_opset = o.assume_opset;
+    options.random_weights = o.random_weights.has_value();
+    options.seed = o.random_weights.value_or(1);
     source = model.producer.empty() ? o.net : o.net + " (" + model.producer + ")";
     return import_onnx(model, options);
 }
@@ -366,6 +369,8 @@ Command add_interpret(CLI::App& app, const Process& process) {
     command->add_option("--output-name", o->output_name, "which value is y (default: the only output)");
     command->add_flag("--softmax", o->softmax, "keep a last softmax (default: it is cut, y are the logits)");
     command->add_option("--assume-opset", o->assume_opset, "read a newer file as this opset");
+    command->add_option("--random-weights", o->random_weights,
+                        "random numbers of this seed for all that is learnt: a control");
     command->add_option("--memory", o->memory, "MiB for the values of probes")
         ->check(CLI::Range(1, 1 << 20))
         ->capture_default_str();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "descrambler/random.hpp"
 #include "graph/frozen_node.hpp"
 
 namespace descrambler {
@@ -88,6 +89,21 @@ const OnnxGraph* Import::graph_attribute(const char* name) {
     return value != nullptr ? value->get() : nullptr;
 }
 template const std::vector<float>* Import::attribute(const char*);
+
+Operand Import::learnt(std::size_t input, Learnt kind, Index fan_in) {
+    Operand operand = in(input);
+    if (!options_.random_weights || operand.live())
+        return operand;
+    // weights as He et al. (ICCV 2015): the size of signals is kept through layers with a ReLU
+    RandomStream random(options_.seed, stream::graph + drawn_++);
+    std::vector<double> numbers(static_cast<std::size_t>(volume(operand.shape)));
+    const double deviation = std::sqrt(2 / static_cast<double>(std::max<Index>(fan_in, 1)));
+    for (double& number : numbers) {
+        const double z = random.normal();
+        number = kind == Learnt::weight ? deviation * z : kind == Learnt::bias ? .1 * z : std::exp(.1 * z);
+    }
+    return constant_operand(tensor(operand.shape, std::move(numbers)));
+}
 
 Index Import::axis(Index given, Index rank) const {
     const Index result = given < 0 ? given + rank : given;

@@ -58,6 +58,11 @@ public:
     // Axes counted from the end are negative. Refuses what is no axis.
     [[nodiscard]] Index axis(Index given, Index rank) const;
 
+    // A constant that is learnt: as the file has it, or with ImportOptions::random_weights from a random stream of its
+    // own: weights N(0, 2 / fan_in), biases N(0, .01), scales and variances exp(N(0, .01)).
+    enum class Learnt { weight, bias, scale, variance };
+    [[nodiscard]] Operand learnt(std::size_t input, Learnt kind, Index fan_in = 1);
+
     // ---- what it becomes ----
     // One node of the graph under the name of the file's node, or a constant where no input is live. Constants beside live
     // ones become nodes of their own. gate as in GraphNode.
@@ -83,6 +88,7 @@ private:
     ImportOptions options_;
     std::int64_t opset_;
     const OnnxNode* node_ = nullptr;
+    std::uint64_t drawn_ = 0;      // learnt constants so far
     std::set<std::string> known_;  // attributes that the lowering has asked for
     std::map<std::string, Operand> values_;
     std::map<int, Origin> origins_;

@@ -75,7 +75,11 @@ Operand of_live_weights(Import& import, const Convolution& s, bool transposed, c
 }
 
 void lower_convolution(Import& import, bool transposed) {
-    const Operand x = import.in(0), w = import.in(1);
+    const Operand x = import.in(0);
+    // numbers that one output sums
+    const Shape& filters = import.in(1).shape;
+    const Index fan_in = filters.empty() ? 1 : volume(filters) / std::max<Index>(filters[transposed ? 1 : 0], 1);
+    const Operand w = import.learnt(1, Import::Learnt::weight, fan_in);
     const std::size_t axes = x.shape.size() - std::min<std::size_t>(x.shape.size(), 2);
     if (axes < 1 || axes > 3)
         import.refuse("input of shape " + to_string(x.shape) + ", expected one to three axes after batch and channel");
@@ -111,7 +115,7 @@ void lower_convolution(Import& import, bool transposed) {
     Convolve op{s, transposed, *w.constant, {}};
     const bool constant_bias = import.has(2) && !import.in(2).live();
     if (constant_bias)
-        op.bias = {import.constant(2).as<double>(), std::max<Index>(pixels, 1)};
+        op.bias = {import.learnt(2, Import::Learnt::bias).constant->as<double>(), std::max<Index>(pixels, 1)};
     const Operand y = import.add(std::move(op), {x}, shape);
     import.out(import.has(2) && !constant_bias ? with_bias(import, y, 2) : y);
 }

@@ -282,7 +282,8 @@ void lower_batch_normalization(Import& import) {
     std::vector<Operand> numbers;
     bool live = false;
     for (const std::size_t i : {1, 2, 3, 4}) {
-        numbers.push_back(by_channel(import, import.in(i), x.shape));
+        const auto kind = i == 1 ? Import::Learnt::scale : i == 4 ? Import::Learnt::variance : Import::Learnt::bias;
+        numbers.push_back(by_channel(import, import.learnt(i, kind), x.shape));
         live = live || numbers.back().live();
     }
     if (live) {  // (x - mean) / sqrt(var + epsilon) scale + shift, whatever hangs on the input

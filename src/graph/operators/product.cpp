@@ -112,6 +112,8 @@ Operand two_live(Import& import, const Operand& a, const Operand& b, const Shape
 
 void lower_matmul(Import& import) {
     Operand a = import.in(0), b = import.in(1);
+    if (!a.shape.empty() && b.shape.size() == 2)
+        b = import.learnt(1, Import::Learnt::weight, b.shape[0]);
     if (a.shape.empty() || b.shape.empty())
         import.refuse("a scalar, expected vectors or matrices");
     const bool row = a.shape.size() == 1, column = b.shape.size() == 1;
@@ -146,7 +148,7 @@ void lower_gemm(Import& import) {
     const bool turn_a = import.integer("transA", 0) != 0, turn_b = import.integer("transB", 0) != 0;
     (void)import.integer("broadcast", 0);  // of opset 6: what later ones always do
     Operand a = import.in(0);
-    const Operand b = import.in(1);
+    const Operand b = import.learnt(1, Import::Learnt::weight, a.shape.empty() ? 1 : a.shape.back());
     if (a.shape.size() != 2 || b.shape.size() != 2)
         import.refuse("shapes " + to_string(a.shape) + " and " + to_string(b.shape) + ", expected matrices");
     if (turn_a)
@@ -159,7 +161,7 @@ void lower_gemm(Import& import) {
     const bool constant_bias = import.has(2) && !import.in(2).live();
     Pattern bias;
     if (constant_bias) {
-        bias = pattern_of(import.constant(2), shape);
+        bias = pattern_of(*import.learnt(2, Import::Learnt::bias).constant, shape);
         for (double& number : bias.values)
             number *= beta;
     }
