@@ -28,6 +28,12 @@ template <class T>
 constexpr Index sums_ld = tile_lanes<T> + 2 * vector_lanes<T>;  // a move may write beyond its numbers
 constexpr Index line = 64;                                      // bytes
 
+constexpr Index strips_of_item = 16;
+
+constexpr Index quotient_up(Index a, Index b) {
+    return (a + b - 1) / b;
+}
+
 template <class T>
 using Vector = typename detail::Tile<T, 1, 1>::Vector;
 
@@ -47,6 +53,7 @@ struct Job {
     T* weights = nullptr;
 
     [[nodiscard]] bool direct() const { return sum.outputs <= most_direct; }
+    [[nodiscard]] bool boxed() const { return direct() || !sum.pointwise; }
     [[nodiscard]] Index taps() const { return std::ssize(sum.taps); }
     [[nodiscard]] Index channels(Index block) const { return std::min(sum.block, sum.channels - block * sum.block); }
     // weights of a block of channels: strip by strip, [depth][width]
@@ -69,22 +76,53 @@ struct Work {
     T *boxes, *panel, *sums, *parts;
 };
 
+// Of a block of channels some strips, strips_of_item at most.
+template <class T, int Width>
+void pack_strips(const Job<T>& job, Index group, Index block, Index begin, Index end) {
+    const GatherSum& sum = job.sum;
+    const Index channels = job.channels(block), depth = channels * job.taps();
+    const T* const from = job.W.data + group * sum.weight_group + block * sum.block * sum.weight_channel;
+    T* const to = job.block_weights(group, block);
+    const auto one = [&](Index strip, Index c) {
+        const T* w = from + c * sum.weight_channel + strip * Width * sum.weight_output;
+        T* at = to + (strip * depth + c * job.taps()) * Width;
+        const Index outputs = sum.outputs - strip * Width;
+        for (const Index tap : sum.taps) {
+            if (outputs >= Width)
+                for (Index m = 0; m < Width; ++m)
+                    at[m] = w[tap + m * sum.weight_output];
+            else
+                for (Index m = 0; m < Width; ++m)
+                    at[m] = m < outputs ? w[tap + m * sum.weight_output] : T{0};
+            at += Width;
+        }
+    };
+    if (sum.weight_channel > sum.weight_output) {  // along the columns of W, either way
+        for (Index c = 0; c < channels; ++c)
+            for (Index strip = begin; strip < end; ++strip)
+                one(strip, c);
+    } else {
+        for (Index strip = begin; strip < end; ++strip)
+            for (Index c = 0; c < channels; ++c)
+                one(strip, c);
+    }
+}
+
 template <class T>
 void pack(const Job<T>& job, Index item) {
-    const GatherSum& sum = job.sum;
-    const Index strip = item % job.strips, block = item / job.strips % sum.blocks,
-                group = item / job.strips / sum.blocks, depth = job.channels(block) * job.taps(),
-                outputs = std::min(job.width, sum.outputs - strip * job.width);
-    const T* from = job.W.data + group * sum.weight_group + block * sum.block * sum.weight_channel +
-                    strip * job.width * sum.weight_output;
-    T* to = job.block_weights(group, block) + strip * job.width * depth;
-    for (Index c = 0; c < job.channels(block); ++c, from += sum.weight_channel)
-        for (const Index tap : sum.taps) {
-            for (Index m = 0; m < outputs; ++m)
-                to[m] = from[tap + m * sum.weight_output];
-            std::fill(to + outputs, to + job.width, T{0});
-            to += job.width;
-        }
+    const Index parts = quotient_up(job.strips, strips_of_item), begin = item % parts * strips_of_item,
+                end = std::min(begin + strips_of_item, job.strips), block = item / parts % job.sum.blocks,
+                group = item / parts / job.sum.blocks;
+    if (job.width == wide)
+        pack_strips<T, wide>(job, group, block, begin, end);
+    else if (job.width == 4)
+        pack_strips<T, 4>(job, group, block, begin, end);
+    else if (job.width == 3)
+        pack_strips<T, 3>(job, group, block, begin, end);
+    else if (job.width == 2)
+        pack_strips<T, 2>(job, group, block, begin, end);
+    else
+        pack_strips<T, 1>(job, group, block, begin, end);
 }
 
 // target (+)= sums[m][lane] for the lanes of a run.
@@ -141,6 +179,29 @@ void multiply(Index depth, const T* panel, Index outputs, const T* weights, bool
     }
 }
 
+// N moves a row of the panel, or any number.
+template <class T, int N>
+void fill(const GatherTile& tile, Index channels, std::span<const GatherTile::Move> moves, Index first, const T* boxes,
+          T* panel) {
+    std::array<Index, std::max(N, 1)> from{}, to{};  // in registers
+    for (Index m = 0; m < N; ++m) {
+        from[m] = moves[m].from;
+        to[m] = moves[m].lane - first;
+    }
+    for (Index c = 0; c < channels; ++c, boxes += tile.channel())
+        for (const Index tap : tile.taps()) {
+            if constexpr (N > 0) {
+#pragma GCC unroll 8
+                for (Index m = 0; m < N; ++m)
+                    move(boxes + tap + from[m], panel + to[m]);
+            } else {
+                for (const GatherTile::Move& m : moves)
+                    move(boxes + tap + m.from, panel + m.lane - first);
+            }
+            panel += panel_lanes<T>;
+        }
+}
+
 // The panel of a block of channels, [depth][lanes]. Where a position reads its own place only there are no boxes.
 template <class T>
 void fill_panel(const Job<T>& job, const GatherTile& tile, Index group, Index block, Index p, const T* boxes,
@@ -160,12 +221,18 @@ void fill_panel(const Job<T>& job, const GatherTile& tile, Index group, Index bl
         return;
     }
     const std::span<const GatherTile::Move> moves = tile.moves(p);
-    for (Index c = 0; c < job.channels(block); ++c, boxes += tile.channel())
-        for (const Index tap : tile.taps()) {
-            for (const GatherTile::Move& m : moves)
-                move(boxes + tap + m.from, panel + m.lane - p * lanes);
-            panel += lanes;
-        }
+    switch (moves.size()) {
+        case 3:
+            return fill<T, 3>(tile, job.channels(block), moves, p * lanes, boxes, panel);
+        case 4:
+            return fill<T, 4>(tile, job.channels(block), moves, p * lanes, boxes, panel);
+        case 5:
+            return fill<T, 5>(tile, job.channels(block), moves, p * lanes, boxes, panel);
+        case 6:
+            return fill<T, 6>(tile, job.channels(block), moves, p * lanes, boxes, panel);
+        default:
+            return fill<T, 0>(tile, job.channels(block), moves, p * lanes, boxes, panel);
+    }
 }
 
 template <class T>
@@ -258,12 +325,10 @@ void sum_tile(const Job<T>& job, const GatherTile& tile, const Work<T>& work, In
         sum_directly<T, 8, 1>(job, tile, work, group);
     else if (job.width == 2)
         sum_directly<T, 4, 2>(job, tile, work, group);
+    else if (job.width == 3)
+        sum_directly<T, 3, 3>(job, tile, work, group);
     else
         sum_directly<T, 3, 4>(job, tile, work, group);
-}
-
-constexpr Index quotient_up(Index a, Index b) {
-    return (a + b - 1) / b;
 }
 
 // Numbers for a thread, each array on a line of its own; `shared` more for the first.
@@ -296,7 +361,7 @@ void gather(const GatherSum& sum, Batch<const T> W, Batch<const T> source, T bet
         return;
     Job<T> job{sum, W, source, beta, target, wide, 0, nullptr};
     if (job.direct())
-        job.width = sum.outputs > 2 ? 4 : sum.outputs;
+        job.width = sum.outputs;
     job.strips = quotient_up(sum.outputs, job.width);
 
     const Index panels = quotient_up(total, panel_lanes<T>), wanted = threads > 1 ? 4 * threads : 1;
@@ -314,12 +379,14 @@ void gather(const GatherSum& sum, Batch<const T> W, Batch<const T> source, T bet
         GatherTile& tile = places[static_cast<std::size_t>(omp_get_thread_num())];
         const Work<T>& mine = work[static_cast<std::size_t>(omp_get_thread_num())];
 #pragma omp for schedule(static)
-        for (Index item = 0; item < sum.groups * sum.blocks * job.strips; ++item)
+        for (Index item = 0; item < sum.groups * sum.blocks * quotient_up(job.strips, strips_of_item); ++item)
             pack(job, item);
 #pragma omp for schedule(dynamic)
         for (Index item = 0; item < tiles * shares; ++item) {
             const Index first = item / shares * lanes, share = item % shares;
             tile.place(first, std::min(lanes, total - first));
+            if (job.boxed())
+                tile.clear(sum.block, mine.boxes);
             for (Index g = share * sum.groups / shares; g < (share + 1) * sum.groups / shares; ++g)
                 sum_tile(job, tile, mine, g);
         }
@@ -337,8 +404,16 @@ void convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T be
 template <class T>
 void convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x,
                       Scratch<T>& scratch, int threads) {
-    for (const GatherSum& sum : adjoint_sums(shape, W.ld))
-        gather(sum, W, y, beta, x, scratch, threads);
+    const std::vector<GatherSum> sums = adjoint_sums(shape, W.ld);
+    const auto empty = [](const GatherSum& sum) { return sum.depth() == 0; };
+    if (beta == 0 && std::any_of(sums.begin(), sums.end(), empty)) {  // places that no tap of a strided kernel meets
+#pragma omp parallel for schedule(static) num_threads(threads)
+        for (Index k = 0; k < x.cols; ++k)
+            std::fill_n(&x(0, k), x.rows, T{0});
+    }
+    for (const GatherSum& sum : sums)
+        if (!empty(sum))
+            gather(sum, W, y, beta, x, scratch, threads);
 }
 
 template void convolve(const Convolution&, Batch<const float>, Batch<const float>, float, Batch<float>, Scratch<float>&,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 
 #include "cpu/gather_sum.hpp"
@@ -49,7 +50,10 @@ public:
                 body(piece.plane, piece.position + from - piece.lane, from, to - from);
         }
     }
-    // The boxes of `channels` channels, channel() numbers each; source(plane) is the first of these channels.
+    // The boxes of `channels` channels, channel() numbers each; source(plane) is the first of these channels. A copy leaves
+    // the zeros that a clear has put around the images.
+    template <class T>
+    void clear(Index channels, T* boxes) const;
     template <class T, class Source>
     void copy(Index channels, const Source& source, T* boxes) const;
 
@@ -82,21 +86,31 @@ private:
 
 namespace detail {
 
+// Most rows are too short for the library's copy.
 template <class T>
-void copy_row(const T* from, Index step, Index begin, Index end, Index length, T* to) {
-    std::fill(to, to + begin, T{0});
-    if (step == 1)
-        std::copy(from, from + (end - begin), to + begin);
-    else if (step == 2)
-        for (Index u = begin; u < end; ++u, from += 2)
-            to[u] = *from;
-    else
-        for (Index u = begin; u < end; ++u, from += step)
-            to[u] = *from;
-    std::fill(to + end, to + length, T{0});
+inline void copy_row(const T* from, Index step, Index count, T* to) {
+    constexpr Index word = 16 / static_cast<Index>(sizeof(T)), long_row = 16 * word;
+    if (step != 1)
+        for (Index u = 0; u < count; ++u)
+            to[u] = from[u * step];
+    else if (count >= long_row)
+        std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
+    else {
+        Index u = 0;
+        for (; u + word <= count; u += word)
+            std::memcpy(to + u, from + u, 16);
+#pragma GCC unroll 1
+        for (; u < count; ++u)
+            to[u] = from[u];
+    }
 }
 
 }  // namespace detail
+
+template <class T>
+void GatherTile::clear(Index channels, T* boxes) const {
+    std::fill_n(boxes, channels * channel() + vector_, T{0});
+}
 
 template <class T, class Source>
 void GatherTile::copy(Index channels, const Source& source, T* boxes) const {
@@ -108,13 +122,15 @@ void GatherTile::copy(Index channels, const Source& source, T* boxes) const {
         const T* const image = source(piece.plane);
         for_places(0, piece, [&](Index i, Index p) {
             for_places(1, piece, [&](Index j, Index q) {
-                const bool inside = p >= 0 && p < a.source && q >= 0 && q < b.source;
+                if (p < 0 || p >= a.source || q < 0 || q >= b.source)
+                    return;
                 for (Index part = 0; part < parts; ++part) {
-                    const Span span = inside ? spans_[n * parts + part] : Span{};
-                    T* to = box + (i * side_[1] + j) * side_[2] + part * length_[2];
-                    const T* from = image + (inside ? (p * b.source + q) * c.source + span.from : 0);
+                    const Span& span = spans_[n * parts + part];
+                    const Index count = span.end - span.begin;
+                    T* to = box + (i * side_[1] + j) * side_[2] + part * length_[2] + span.begin;
+                    const T* from = image + (p * b.source + q) * c.source + span.from;
                     for (Index e = 0; e < channels; ++e, to += stride, from += sum_.source_size)
-                        detail::copy_row(from, c.step, span.begin, span.end, piece.extent[2] + c.reach, to);
+                        detail::copy_row(from, c.step, count, to);
                 }
             });
         });
