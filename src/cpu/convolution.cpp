@@ -28,7 +28,7 @@ template <class T>
 constexpr Index sums_ld = tile_lanes<T> + 2 * vector_lanes<T>;  // a move may write beyond its numbers
 constexpr Index line = 64;                                      // bytes
 
-constexpr Index strips_of_item = 16;
+constexpr Index strips_of_item = 16, channels_of_bundle = 32;
 
 constexpr Index quotient_up(Index a, Index b) {
     return (a + b - 1) / b;
@@ -49,11 +49,13 @@ struct Job {
     Batch<const T> W, source;
     T beta;
     Batch<T> target;
-    Index width, strips;  // outputs of a strip of weights
+    Index width = wide, strips = 0;  // outputs of a strip of weights
+    Index bundle = 1;                // groups whose boxes are copied together
     T* weights = nullptr;
 
     [[nodiscard]] bool direct() const { return sum.outputs <= most_direct; }
     [[nodiscard]] bool boxed() const { return direct() || !sum.pointwise; }
+    [[nodiscard]] bool bundled() const { return boxed() && sum.blocks == 1; }
     [[nodiscard]] Index taps() const { return std::ssize(sum.taps); }
     [[nodiscard]] Index channels(Index block) const { return std::min(sum.block, sum.channels - block * sum.block); }
     // weights of a block of channels: strip by strip, [depth][width]
@@ -179,6 +181,13 @@ void multiply(Index depth, const T* panel, Index outputs, const T* weights, bool
     }
 }
 
+template <class T>
+void copy_block(const Job<T>& job, const GatherTile& tile, Index group, Index block, T* boxes) {
+    if (job.boxed() && !job.bundled())
+        tile.copy(
+            job.channels(block), [&](Index plane) { return job.channel(plane, group, block); }, boxes);
+}
+
 // N moves a row of the panel, or any number.
 template <class T, int N>
 void fill(const GatherTile& tile, Index channels, std::span<const GatherTile::Move> moves, Index first, const T* boxes,
@@ -236,15 +245,13 @@ void fill_panel(const Job<T>& job, const GatherTile& tile, Index group, Index bl
 }
 
 template <class T>
-void sum_by_panels(const Job<T>& job, const GatherTile& tile, const Work<T>& work, Index group) {
+void sum_by_panels(const Job<T>& job, const GatherTile& tile, const Work<T>& work, Index group, T* boxes) {
     constexpr Index lanes = panel_lanes<T>;
     const GatherSum& sum = job.sum;
     const bool in_place = sum.contiguous && sum.outputs % wide == 0 && (job.beta == 0 || sum.blocks == 1);
     for (Index block = 0; block < sum.blocks; ++block) {
         const Index depth = job.channels(block) * job.taps();
-        if (!sum.pointwise)
-            tile.copy(
-                job.channels(block), [&](Index plane) { return job.channel(plane, group, block); }, work.boxes);
+        copy_block(job, tile, group, block, boxes);
         for (Index p = 0; p < tile.panels(); ++p) {
             T* to = work.sums + p * lanes;
             Index ld = sums_ld<T>;
@@ -256,7 +263,7 @@ void sum_by_panels(const Job<T>& job, const GatherTile& tile, const Work<T>& wor
                 ld = sum.target_size;
                 fresh = fresh && job.beta == 0;
             });
-            fill_panel(job, tile, group, block, p, work.boxes, work.panel);
+            fill_panel(job, tile, group, block, p, boxes, work.panel);
             multiply(depth, work.panel, sum.outputs, job.block_weights(group, block), fresh, to, ld);
             if (to == work.sums + p * lanes && block + 1 == sum.blocks)
                 tile.for_runs(p * lanes, (p + 1) * lanes, [&](Index plane, Index position, Index lane, Index count) {
@@ -266,44 +273,53 @@ void sum_by_panels(const Job<T>& job, const GatherTile& tile, const Work<T>& wor
     }
 }
 
-// V vectors of positions, wherever they lie, times C outputs: parts[C][V] = or +=.
+// V vectors of positions, wherever they lie, times C outputs: parts[C][V] = or +=. A function of its own, because it
+// needs all registers.
 template <class T, int V, int C>
-void multiply_moves(Index channels, Index channel, const std::vector<Index>& taps, const T* boxes,
-                    const std::array<Index, V>& from, const T* w, bool fresh, T* parts) {
-    Vector<T> s[C][V] = {};
-    if (!fresh)
-        std::memcpy(s, parts, sizeof s);
-    for (Index c = 0; c < channels; ++c, boxes += channel)
-        for (const Index tap : taps) {
-            Vector<T> a[V];
+[[gnu::noinline]] void multiply_moves(Index channels, Index channel, std::span<const Index> taps,
+                                      const std::array<const T*, V>& from, const T* w, bool fresh, T* parts) {
+    Vector<T> s[C][V];
+    const T* at[V];
+    std::copy(from.begin(), from.end(), at);
+    const auto for_parts = [&](const auto& body) {  // one by one, so that nothing but registers holds the sums
+#pragma GCC unroll 4
+        for (int m = 0; m < C; ++m)
 #pragma GCC unroll 8
             for (int v = 0; v < V; ++v)
-                a[v] = detail::in_register<Vector<T>>(boxes + tap + from[v]);
+                body(s[m][v], parts + (m * V + v) * vector_lanes<T>);
+    };
+    for_parts([&](Vector<T>& sum, const T* part) { sum = fresh ? Vector<T>{} : detail::in_register<Vector<T>>(part); });
+    for (Index c = 0; c < channels; ++c)
+        for (const Index tap : taps) {
+            const Index place = c * channel + tap;
+            T weight[C];
 #pragma GCC unroll 4
-            for (int m = 0; m < C; ++m) {
-                const T b = w[m];
+            for (int m = 0; m < C; ++m)
+                weight[m] = w[m];
 #pragma GCC unroll 8
-                for (int v = 0; v < V; ++v)
-                    s[m][v] += a[v] * b;
+            for (int v = 0; v < V; ++v) {
+                const auto a = detail::in_register<Vector<T>>(at[v] + place);
+#pragma GCC unroll 4
+                for (int m = 0; m < C; ++m)
+                    s[m][v] += a * weight[m];
             }
             w += C;
         }
-    std::memcpy(parts, s, sizeof s);
+    for_parts([](const Vector<T>& sum, T* part) { std::memcpy(part, &sum, sizeof sum); });
 }
 
 template <class T, int V, int C>
-void sum_directly(const Job<T>& job, const GatherTile& tile, const Work<T>& work, Index group) {
+void sum_directly(const Job<T>& job, const GatherTile& tile, const Work<T>& work, Index group, T* boxes) {
     const GatherSum& sum = job.sum;
     const std::span<const GatherTile::Move> moves = tile.moves();
     for (Index block = 0; block < sum.blocks; ++block) {
-        tile.copy(
-            job.channels(block), [&](Index plane) { return job.channel(plane, group, block); }, work.boxes);
+        copy_block(job, tile, group, block, boxes);
         for (Index n = 0; n < std::ssize(moves); n += V) {
-            std::array<Index, V> from;
+            std::array<const T*, V> from;
             for (Index v = 0; v < V; ++v)
-                from[v] = moves[std::min(n + v, std::ssize(moves) - 1)].from;
+                from[v] = boxes + moves[std::min(n + v, std::ssize(moves) - 1)].from;
             T* const parts = work.parts + (sum.blocks > 1 ? n * C * vector_lanes<T> : 0);
-            multiply_moves<T, V, C>(job.channels(block), tile.channel(), tile.taps(), work.boxes, from,
+            multiply_moves<T, V, C>(job.channels(block), tile.channel(), tile.taps(), from,
                                     job.block_weights(group, block), block == 0, parts);
             if (block + 1 < sum.blocks)
                 continue;
@@ -318,17 +334,31 @@ void sum_directly(const Job<T>& job, const GatherTile& tile, const Work<T>& work
 }
 
 template <class T>
-void sum_tile(const Job<T>& job, const GatherTile& tile, const Work<T>& work, Index group) {
+void sum_group(const Job<T>& job, const GatherTile& tile, const Work<T>& work, Index group, T* boxes) {
     if (!job.direct())
-        sum_by_panels(job, tile, work, group);
+        sum_by_panels(job, tile, work, group, boxes);
     else if (job.width == 1)
-        sum_directly<T, 8, 1>(job, tile, work, group);
+        sum_directly<T, 8, 1>(job, tile, work, group, boxes);
     else if (job.width == 2)
-        sum_directly<T, 4, 2>(job, tile, work, group);
+        sum_directly<T, 4, 2>(job, tile, work, group, boxes);
     else if (job.width == 3)
-        sum_directly<T, 3, 3>(job, tile, work, group);
+        sum_directly<T, 3, 3>(job, tile, work, group, boxes);
     else
-        sum_directly<T, 3, 4>(job, tile, work, group);
+        sum_directly<T, 2, 4>(job, tile, work, group, boxes);
+}
+
+template <class T>
+void sum_tile(const Job<T>& job, const GatherTile& tile, const Work<T>& work, Index begin, Index end) {
+    if (job.boxed())
+        tile.clear(job.bundle * job.sum.block, work.boxes);
+    for (Index first = begin; first < end; first += job.bundle) {
+        const Index count = std::min(job.bundle, end - first);
+        if (job.bundled())
+            tile.copy(
+                count * job.sum.channels, [&](Index plane) { return job.channel(plane, first, 0); }, work.boxes);
+        for (Index g = 0; g < count; ++g)
+            sum_group(job, tile, work, first + g, work.boxes + g * job.sum.channels * tile.channel());
+    }
 }
 
 // Numbers for a thread, each array on a line of its own; `shared` more for the first.
@@ -337,7 +367,7 @@ std::vector<Work<T>> divide(const Job<T>& job, const GatherTile& tile, Index sha
                             T*& shared_at) {
     constexpr Index word = line / static_cast<Index>(sizeof(T)), slack = panel_lanes<T>;
     const auto round = [](Index n) { return quotient_up(n, word) * word; };
-    const Index boxes = round(job.sum.block * tile.most_of_channel() + slack),
+    const Index boxes = round(job.bundle * job.sum.block * tile.most_of_channel() + slack),
                 panel = round(job.sum.block * job.taps() * panel_lanes<T> + slack),
                 sums = round(quotient_up(std::max(job.sum.outputs, most_direct), wide) * wide * sums_ld<T>),
                 parts = round((tile_lanes<T> + 8) * most_direct * vector_lanes<T>);
@@ -359,10 +389,12 @@ void gather(const GatherSum& sum, Batch<const T> W, Batch<const T> source, T bet
     const Index total = target.cols * sum.images * sum.positions();
     if (total == 0 || sum.outputs == 0)
         return;
-    Job<T> job{sum, W, source, beta, target, wide, 0, nullptr};
+    Job<T> job{sum, W, source, beta, target};
     if (job.direct())
         job.width = sum.outputs;
     job.strips = quotient_up(sum.outputs, job.width);
+    if (job.bundled())
+        job.bundle = std::clamp<Index>(channels_of_bundle / std::max<Index>(sum.channels, 1), 1, sum.groups);
 
     const Index panels = quotient_up(total, panel_lanes<T>), wanted = threads > 1 ? 4 * threads : 1;
     const Index lanes = quotient_up(panels, std::max(quotient_up(panels, panels_of_tile), std::min(panels, wanted))) *
@@ -385,10 +417,7 @@ void gather(const GatherSum& sum, Batch<const T> W, Batch<const T> source, T bet
         for (Index item = 0; item < tiles * shares; ++item) {
             const Index first = item / shares * lanes, share = item % shares;
             tile.place(first, std::min(lanes, total - first));
-            if (job.boxed())
-                tile.clear(sum.block, mine.boxes);
-            for (Index g = share * sum.groups / shares; g < (share + 1) * sum.groups / shares; ++g)
-                sum_tile(job, tile, mine, g);
+            sum_tile(job, tile, mine, share * sum.groups / shares, (share + 1) * sum.groups / shares);
         }
     }
 }

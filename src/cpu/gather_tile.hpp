@@ -90,18 +90,22 @@ namespace detail {
 template <class T>
 inline void copy_row(const T* from, Index step, Index count, T* to) {
     constexpr Index word = 16 / static_cast<Index>(sizeof(T)), long_row = 16 * word;
-    if (step != 1)
+    if (step == 2)  // a constant, for the compiler to shuffle by
+        for (Index u = 0; u < count; ++u)
+            to[u] = from[2 * u];
+    else if (step != 1)
         for (Index u = 0; u < count; ++u)
             to[u] = from[u * step];
     else if (count >= long_row)
         std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
     else {
-        Index u = 0;
-        for (; u + word <= count; u += word)
+        for (Index u = 0; u + word <= count; u += word)
             std::memcpy(to + u, from + u, 16);
-#pragma GCC unroll 1
-        for (; u < count; ++u)
-            to[u] = from[u];
+        if (count >= word)
+            std::memcpy(to + count - word, from + count - word, 16);
+        else
+            for (Index u = 0; u < count; ++u)
+                to[u] = from[u];
     }
 }
 
