@@ -23,12 +23,13 @@ constexpr Index most_direct = 4;  // outputs that do not pay for a panel
 template <class T>
 constexpr Index panel_lanes = 3 * vector_lanes<T>;
 template <class T>
-constexpr Index tile_lanes = panels_of_tile* panel_lanes<T>;
+constexpr Index tile_lanes = panel_lanes<T>* panels_of_tile;
 template <class T>
 constexpr Index sums_ld = tile_lanes<T> + 2 * vector_lanes<T>;  // a move may write beyond its numbers
 constexpr Index line = 64;                                      // bytes
 
 constexpr Index strips_of_item = 16, channels_of_bundle = 32;
+constexpr Index products_of_thread = Index{1} << 20;  // some tens of microseconds, and as much to wake a thread
 
 constexpr Index quotient_up(Index a, Index b) {
     return (a + b - 1) / b;
@@ -389,6 +390,8 @@ void gather(const GatherSum& sum, Batch<const T> W, Batch<const T> source, T bet
     const Index total = target.cols * sum.images * sum.positions();
     if (total == 0 || sum.outputs == 0)
         return;
+    threads = static_cast<int>(
+        std::min<Index>(threads, 1 + sum.groups * sum.depth() * sum.outputs * total / products_of_thread));
     Job<T> job{sum, W, source, beta, target};
     if (job.direct())
         job.width = sum.outputs;
@@ -413,7 +416,7 @@ void gather(const GatherSum& sum, Batch<const T> W, Batch<const T> source, T bet
 #pragma omp for schedule(static)
         for (Index item = 0; item < sum.groups * sum.blocks * quotient_up(job.strips, strips_of_item); ++item)
             pack(job, item);
-#pragma omp for schedule(dynamic)
+#pragma omp for schedule(dynamic) nowait
         for (Index item = 0; item < tiles * shares; ++item) {
             const Index first = item / shares * lanes, share = item % shares;
             tile.place(first, std::min(lanes, total - first));

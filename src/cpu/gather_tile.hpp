@@ -118,7 +118,7 @@ void GatherTile::clear(Index channels, T* boxes) const {
 
 template <class T, class Source>
 void GatherTile::copy(Index channels, const Source& source, T* boxes) const {
-    const auto& [a, b, c] = sum_.axes;
+    const GatherAxis &a = sum_.axes[0], &b = sum_.axes[1], &c = sum_.axes[2];
     const Index stride = channel(), parts = std::ssize(c.residues);
     for (Index n = 0; n < std::ssize(pieces_); ++n) {
         const Piece& piece = pieces_[n];

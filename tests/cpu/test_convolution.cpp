@@ -96,6 +96,10 @@ std::vector<Case> cases() {
         {"channel by channel, two outputs each",
          sized(C{1, 5, 10, 5, {1, 8, 9}, {}, {1, 3, 3}, {1, 1, 2}, {1, 2, 1}, {0, 1, 1}}, {0, 1, 1})},
         {"channel by channel, seven outputs each", sized(C{1, 3, 21, 3, {1, 8, 9}, {}, {1, 3, 3}}, {})},
+        {"channel by channel, enough for threads",
+         sized(C{1, 40, 40, 40, {1, 31, 33}, {}, {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}}, {0, 1, 1})},
+        {"stride 2, enough for threads",
+         sized(C{1, 40, 20, 1, {1, 22, 24}, {}, {1, 3, 3}, {1, 2, 2}, {1, 1, 1}, {0, 1, 1}}, {0, 1, 1})},
         {"deep, three outputs",
          sized(C{1, 64, 3, 1, {1, 7, 20}, {}, {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}}, {0, 1, 1})},
     };
