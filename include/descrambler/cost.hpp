@@ -3,6 +3,7 @@
 #pragma once
 
 #include "descrambler/array.hpp"
+#include "descrambler/backend/convolution.hpp"
 
 namespace descrambler::cost {
 
@@ -93,6 +94,14 @@ constexpr Cost dense_gram(Index n, Index inputs, Index samples, Index word) {
 // dW and, where there is a layer below, dx
 constexpr Cost dense_backward(Index outputs, Index inputs, Index samples, bool below, Index word) {
     return gemm(outputs, inputs, samples, word) * (below ? 2.0 : 1.0);
+}
+// y = conv(x) of K probes, and the adjoint; products with the zeros around an image are counted
+constexpr Cost convolve(const Convolution& shape, Index probes, Index word) {
+    using detail::real;
+    return {2 * real(shape.depth()) * real(shape.outputs()) * real(probes),
+            (real(shape.depth()) * real(shape.out_channels) +
+             (real(shape.inputs()) + real(shape.outputs())) * real(probes)) *
+                real(word)};
 }
 // Adam: reads g, m, v, w and writes m, v, w; 14 operations a parameter
 constexpr Cost adam_step(Index parameters, Index word) {

@@ -11,6 +11,9 @@ void check(const char* name, const Convolution& shape, Index w_rows, Index w_col
     const std::string who = name;
     require(shape.groups > 0 && shape.in_channels % shape.groups == 0 && shape.out_channels % shape.groups == 0,
             who + ": groups must divide the channels");
+    for (std::size_t a = 0; a < 3; ++a)
+        require(shape.kernel[a] > 0 && shape.stride[a] > 0 && shape.dilation[a] > 0,
+                who + ": kernel, stride and dilation must be positive");
     require(w_rows == shape.depth() && w_cols == shape.out_channels, who + ": W must be [depth, out_channels]");
     require(x.rows == shape.inputs() && y.rows == shape.outputs() && x.cols == y.cols && x.batch == 1 && y.batch == 1,
             who + ": x must be [inputs, K] and y [outputs, K], a batch of one");
