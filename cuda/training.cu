@@ -23,7 +23,7 @@ namespace descrambler::cuda {
 namespace {
 
 constexpr int threads = 256, warps = threads / 32;
-constexpr Index steps_a_table = 64;  // rates that go to the device at a time
+constexpr Index steps_a_table = 64;  // steps whose rates go to the device at a time
 
 // ---- kernels -------------------------------------------------------------------------------------------------------
 
