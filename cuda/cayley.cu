@@ -1,5 +1,5 @@
 // Cayley transform of skew-symmetric generators, its pullback, and the smoothness functional in its chart; one block of
-// 256 threads a network.
+// 256 threads per network.
 //   Q = lower(q) - lower(q)^T      B = (I + Q)^-1      P = 2 B - I
 //   dq = -1/2 lower(A - A^T),      A = (I + P)^T dP (I + P)^T
 //   eta and d eta / d q            as in block_cayley.cuh

@@ -6,7 +6,7 @@
 //                         registers B, v = (1 + m (f - 1)) B, normals, x = v + s g
 //   box_kernel            a warp per sample, boxed input only: (x - min x) / (max x - min x)
 // K [times, distances], p [distances, samples], traces [times, samples]; t in us, r in nm, k in 1/us.
-// flops  2 times distances a sample, and about 100 a point for background and noise
+// flops  2 times distances per sample, and about 100 per point for background and noise
 // bytes  (times + distances) sizeof(T) a sample as written; p and the unscaled traces pass through L2
 // resources trace_kernel float 256 times, 256 distances: shared 25600 bytes, 94 registers, 131072 flops
 // A sample is one chain of operations whatever else is asked for: its bits depend on seed, stream and index alone.

@@ -9,7 +9,7 @@
 // may also draw a desktop, a launch ends after some iterations and the next goes on, with the same bits. A batch that
 // does not fit into memory goes in parts; the numbers of an item do not depend on that.
 // Shared memory at n = 80 in double: 52096 bytes (riemannian), 155776 bytes (cayley); at most 242 registers.
-// flops  2 n^2 (n + k) an evaluation and n^2 (k + 2 n) more an accepted step (riemannian); 2 n^3 + 6 n^2 k an
+// flops  2 n^2 (n + k) per evaluation and n^2 (k + 2 n) more per accepted step (riemannian); 2 n^3 + 6 n^2 k per
 //        evaluation (cayley)
 // bytes  2 n k and n k + 2 n^2 words; n k + n^2 words
 // Source: docs/numerics.md, "Methods".

@@ -119,7 +119,7 @@ template <class Make>
     }
 }
 
-// Scratch memory for as many items of a batch as fit at once, `each` numbers an item.
+// Scratch memory for as many items of a batch as fit at once, `each` numbers per item.
 template <class T>
 class Scratch {
 public:

@@ -9,7 +9,7 @@
 // cayley: L-BFGS over q with P = cayley(q), from q = 0: the published parameterisation.
 //
 // One evaluation: one Cayley transform and its product with Y (riemannian); value and gradient (cayley).
-// flops  4 n^3 an evaluation and 3 n^3 more an accepted step (riemannian, k = n); 8 n^3 an evaluation (cayley); see
+// flops  4 n^3 per evaluation and 3 n^3 more per accepted step (riemannian, k = n); 8 n^3 per evaluation (cayley); see
 //        cost.hpp
 // Source: docs/numerics.md, "Methods".
 #include "cpu/minimise.hpp"
