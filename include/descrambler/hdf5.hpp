@@ -41,7 +41,7 @@ class Hdf5Group {
 public:
     // Names are paths below this group: "inputs", "layer_1/weight".
     [[nodiscard]] std::string path() const;                               // "file.h5:/networks/000"
-    [[nodiscard]] bool has(const std::string& name) const;                // whether there is an object of this name
+    [[nodiscard]] bool has(const std::string& name) const;                // whether there is a link of this name
     [[nodiscard]] std::vector<std::string> names() const;                 // of the objects in this group itself, sorted
     [[nodiscard]] std::vector<std::string> datasets() const;              // paths of all data sets below it, sorted
     [[nodiscard]] Hdf5Group group(const std::string& name) const;         // opens it
@@ -70,9 +70,10 @@ public:
     // A data set of rank 2 of any numeric type, however large, for reading windows of its rows. Checked like those
     // above, but without a limit.
     [[nodiscard]] Hdf5Rows rows(const std::string& name) const;
-    // Texts of fixed or variable length [rows], at most 256 MiB; attributes may hold either kind too. Known limit: HDF5
-    // 1.10 itself may crash or hang on damaged files of the old format without checksums, above all in compressed data
-    // and texts of variable length. Files written here have checksums on all but the values, and texts of fixed length.
+    // Texts [rows] of fixed length, or of variable length with at most 256 MiB in all; attributes may hold either kind
+    // too. Known limit: HDF5 1.10 itself may crash or hang on damaged files of the old format without checksums, above
+    // all in compressed data and texts of variable length. Files written here have checksums on all but the values, and
+    // texts of fixed length.
     [[nodiscard]] std::vector<std::string> read_text(const std::string& name) const;
     [[nodiscard]] bool is_text(const std::string& name) const;  // a data set of texts
     [[nodiscard]] std::vector<Index> shape(const std::string& name) const;
