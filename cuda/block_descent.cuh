@@ -1,4 +1,4 @@
-// Preconditioned descent over SO(n), one block a network: src/cpu/minimise.cpp on the device, with its constants,
+// Preconditioned descent over SO(n), one block per network: src/cpu/minimise.cpp on the device, with its constants,
 // tests, gauge and saddles. With Y = P L, N = Y Y^T in its lower triangle, B = (I + t X)^-1:
 //   g_ij = -4 (mu_i - mu_j) N_ij,   h_ij = 8 |mu_i - mu_j| sqrt((N_ii - N_jj)^2 + 4 N_ij^2),   X = -g / h
 //   Y <- 2 B Y - Y,   P <- 2 B P - P;   every ten steps P <- P (3 - P^T P) / 2

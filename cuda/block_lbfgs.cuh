@@ -1,4 +1,4 @@
-// L-BFGS over q in P = cayley(q) from q = 0, one block a network: lbfgs.hpp on the device, with its pairs, its weak
+// L-BFGS over q in P = cayley(q) from q = 0, one block per network: lbfgs.hpp on the device, with its pairs, its weak
 // Wolfe line search and its tests. One call of the functional serves the start and every trial. Sources: Nocedal, Math.
 // Comput. 35 (1980) 773; Lewis, Overton, Math. Program. 141 (2013) 135 (the bisection).
 #pragma once

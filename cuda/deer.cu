@@ -1,12 +1,12 @@
 // DEER traces of several streams at once: distributions, the product with the dipolar kernel, noise, scaling.
 // The formulas and the order of the random numbers are in deer_database.hpp; sources: Amey et al., PNAS 2021; Keeley et
 // al., J. Magn. Reson. 338 (2022) 107186; DEERNet 2.9.
-//   distribution_kernel   one warp a sample: parameters in double precision, p with sum 1, the target
-//   trace_kernel          one block 64 samples x 128 times (float), 64 x 64 (double): f = K p by block_product; then in
+//   distribution_kernel   a warp per sample: parameters in double precision, p with sum 1, the target
+//   trace_kernel          a block per 64 samples x 128 times (float), 64 x 64 (double): f = K p by product.cuh; then in
 //                         registers B, v = (1 + m (f - 1)) B, normals, x = v + s g
-//   box_kernel            one warp a sample, boxed input only: (x - min x) / (max x - min x)
+//   box_kernel            a warp per sample, boxed input only: (x - min x) / (max x - min x)
 // K [times, distances], p [distances, samples], traces [times, samples]; t in us, r in nm, k in 1/us.
-// flops  2 times distances a sample, and about 100 a point for background and noise
+// flops  2 times distances per sample, and about 100 per point for background and noise
 // bytes  (times + distances) sizeof(T) a sample as written; p and the unscaled traces pass through L2
 // resources trace_kernel float 256 times, 256 distances: shared 25600 bytes, 94 registers, 131072 flops
 // A sample is one chain of operations whatever else is asked for: its bits depend on seed, stream and index alone.
@@ -250,7 +250,7 @@ __global__ void __launch_bounds__(product_threads, 2)
     for_groups(tile.row, tile.col, times, count, acc, Traces<T>{columns, parameters, log_time, times, noisy, out});
 }
 
-// The noisy trace is in `input` and is scaled there; `clean` goes to the same scale.
+// Scales the noisy trace in `input` in place, and `clean` by the same factor and shift.
 template <class T>
 __global__ void __launch_bounds__(threads) box_kernel(DeerColumns columns, Batch<T> input, Batch<T> clean) {
     const int lane = static_cast<int>(threadIdx.x % 32);
@@ -297,7 +297,7 @@ Index make_room(Context& on, DeerStreams& kept, Index total, Index distances) {
     if (kept.scratch) {
         const Index fits = kept.scratch->size() / each;
         if (fits >= total ||
-            (kept.keep_scratch && fits > 0))  // in the middle of training: in parts, not asked for anew
+            (kept.keep_scratch && fits > 0))  // in the middle of training: rather in parts than a new allocation
             return std::min(fits, total);
     }
     kept.scratch.reset();

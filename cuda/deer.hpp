@@ -9,8 +9,8 @@
 
 namespace descrambler::cuda {
 
-// What stays from call to call, since training asks for the same every step: the numbers of streams in device memory, sent
-// again only when they change, and, while `keep_scratch` holds, the memory in which samples are made.
+// What is kept from call to call, since training asks for the same at every step: the numbers of the streams in device
+// memory, sent again only when they change, and, while `keep_scratch` holds, the memory in which samples are made.
 struct DeerStreams {
     std::vector<std::uint64_t> sent;
     std::unique_ptr<Memory<std::uint64_t>> memory;

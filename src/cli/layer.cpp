@@ -99,7 +99,7 @@ void write(const Hdf5Group& root, const std::string& name, const std::vector<con
     write_stack<double>(root, name, items, label);
 }
 
-// The course of an iteration, a data set a network: history (one network) or history/NNN.
+// The course of an iteration, a data set per network: history (one network) or history/NNN.
 void write_history(const Hdf5Group& root, const std::vector<Descrambling>& results) {
     for (std::size_t i = 0; i < results.size(); ++i) {
         const auto& points = results[i].solution.history;

@@ -2,13 +2,14 @@
 //
 // riemannian: the chart is centred anew at every step, P <- cayley(t X) P. With N = P G P^T and nu = diag(N)
 //   g_ij = -4 (mu_i - mu_j) N_ij                                             the gradient
-//   h_ij = 8 |mu_i - mu_j| sqrt((nu_i - nu_j)^2 + 4 N_ij^2),  X = -g / h     its diagonal Hessian at a diagonal N, with
-// the true eigenvalue gap of each 2 x 2 block in place of nu_i - nu_j and a damping relative to the pair. Rows of equal
-// mu are free: a gauge keeps N diagonal there, without which the preconditioner is wrong inside every (cos, sin) pair.
+//   h_ij = 8 |mu_i - mu_j| sqrt((nu_i - nu_j)^2 + 4 N_ij^2),  X = -g / h     the preconditioned step
+// h is the diagonal Hessian at a diagonal N, with the true eigenvalue gap of each 2 x 2 block in place of nu_i - nu_j
+// and a damping relative to the pair. Rows of equal mu are free to turn among themselves: a gauge keeps N diagonal
+// there, without which the preconditioner is wrong inside every (cos, sin) pair.
 // cayley: L-BFGS over q with P = cayley(q), from q = 0: the published parameterisation.
 //
 // One evaluation: one Cayley transform and its product with Y (riemannian); value and gradient (cayley).
-// flops  4 n^3 an evaluation and 3 n^3 more an accepted step (riemannian, k = n); 8 n^3 an evaluation (cayley); see
+// flops  4 n^3 per evaluation and 3 n^3 more per accepted step (riemannian, k = n); 8 n^3 per evaluation (cayley); see
 //        cost.hpp
 // Source: docs/numerics.md, "Methods".
 #include "cpu/minimise.hpp"

@@ -1,4 +1,4 @@
-// As FNV-1a, over the bit patterns of numbers: finds flipped bits and other content, not adversaries.
+// A hash like FNV-1a over the bit patterns of numbers: detects flipped bits and other content, not deliberate forgery.
 #pragma once
 
 #include <bit>

@@ -184,8 +184,8 @@ void bandpass_samples(Backend<T>& on, const BandpassTables<T>& tables, BandpassT
             if (input.data != nullptr)
                 std::copy_n(x.column(s).begin(), N, &input(0, sample - first));
         }
-        if (filter) {  // the whole tile, whatever the rest of it holds: a column's bits may depend on the product's
-                       // size
+        if (filter) {
+            // always a whole tile, since the bits of a column may depend on the size of the product
             on.upload(x.data(), traces.view(N, tile_columns));
             on.gemm(Op::transpose, Op::none, T{1}, B.view(N, bins), traces.view(N, tile_columns), T{0},
                     parts.view(bins, tile_columns));

@@ -1,9 +1,10 @@
 // The band-pass toy task: three tones in noise, of which the middle one lies in the band to be kept (Sule, Spencer,
 // Czaja), every number drawn fresh from a counter-based stream.
-//   t_j = j / rate, j = 0 .. points - 1                                     s, rate in Hz
-//   y   = sum_k amplitude_k sin(2 pi f_k t + phi_k),  phi_k = 2 pi U        the source leaves the phases open; fresh
-//   x   = y + noise g,  g standard normal                                   ones keep the network from learning a table
-// target, of which the source says no more than "band-pass 100-200 Hz":
+//   t_j = j / rate, j = 0 .. points - 1                  s, rate in Hz
+//   y   = sum_k amplitude_k sin(2 pi f_k t + phi_k),  phi_k = 2 pi U
+//   x   = y + noise g,  g standard normal
+// The source leaves the phases open; fresh ones keep the network from learning a table. Of the target it says no more
+// than "band-pass 100-200 Hz":
 //   filtered  x after an ideal filter: the bins k rate / points with low <= f <= high, the others 0
 //   clean     the tones of y inside low .. high
 #pragma once
