@@ -287,7 +287,7 @@ void run(const Options& o) {
     const std::string asked_for = request_text(*o.command, ensemble, library);
     check_remake(o.out, asked_for, o.common);
     if (!no_inputs)
-        library = add_noise(std::move(library), o.inputs, o.snr, seed_of(ensemble, o.common), execution);
+        library = add_noise(library, o.inputs, o.snr, seed_of(ensemble, o.common), execution);
     // the ranks share the library; what follows from its sums is the same on all of them
     const std::vector<Descrambling> results = descramble(ensemble.networks, library, request, execution);
     together(ranks, [&] {
