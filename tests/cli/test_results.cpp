@@ -19,7 +19,8 @@ protected:
     std::string config =
         write("small.toml",
               "[training]\niterations = 40\n[ensemble]\nnetworks = 2\n[controls]\nuntrained = 2\nshuffled = 2\n"
-              "iterations = 20\n[analysis]\nlibrary = 256\nvalidation = 20\ntikhonov = 1\n");
+              "iterations = 20\n[analysis]\nlibrary = 256\nvalidation = 20\ntikhonov = 1\n"
+              "chart_iterations = 0\nbootstrap = 0\n");
     std::vector<std::string> study(const std::string& out) {
         return {"study", config, "--out", folder / out, "--quiet"};
     }
@@ -92,6 +93,30 @@ TEST_F(ResultsTest, NothingFinishedIsOverwrittenSilently) {
     expect_refusal(predict, "trace.json: is there already");
     EXPECT_EQ(slurp(folder / "predicted" / "trace.json"), kept);
     EXPECT_EQ(run(with(predict, {"--force"})).code, 0);
+}
+
+// Other readings of the members that are there want --force; the same ones are made again to the same numbers.
+TEST_F(ResultsTest, AFinishedStudyIsNotReadOtherwiseSilently) {
+    ASSERT_EQ(run(study("s")).code, 0);
+    const auto again = [&](std::vector<std::string> more) {
+        std::vector<std::string> arguments = study("s");
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        return arguments;
+    };
+    const auto file = [&](const std::string& name) { return slurp(folder / ("s/" + name)); };
+    const std::string results = file("study.h5"), summary = file("summary.json"), member = file("members/000.h5");
+    for (const std::string how : {"--resume", "--reduce-only"}) {
+        expect_refusal(again({how, "--set", "analysis.library=300"}),
+                       "study.h5: is there already, of another configuration: it has 'library = 256', this one has "
+                       "'library = 300': expected another --out, or --force");
+    }
+    expect_refusal(again({"--resume", "--set", "training.iterations=41"}), "000.h5: belongs to another configuration");
+    EXPECT_TRUE(file("study.h5") == results);
+    EXPECT_TRUE(file("summary.json") == summary);
+    EXPECT_EQ(run(again({"--resume", "--set", "training.checkpoint_seconds=7"})).code, 0);
+    EXPECT_EQ(run(again({"--resume", "--set", "analysis.library=300", "--force"})).code, 0);
+    EXPECT_NE(file("summary.json").find("library = 300"), std::string::npos);
+    EXPECT_TRUE(file("members/000.h5") == member);
 }
 
 // A request is the same however its files are named, and another one when what they hold has changed.
