@@ -43,4 +43,8 @@ private:
     std::shared_ptr<const Prepared> prepared_;
 };
 
+// As of deer_database.hpp, from a source that is there already: preparing one takes long.
+[[nodiscard]] DeerLibrary make_deer_library(Backend<float>& on, const DeerSource<float>& source, std::uint64_t seed,
+                                            std::uint64_t stream, Index first, Index count);
+
 }  // namespace descrambler
