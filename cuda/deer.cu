@@ -284,15 +284,10 @@ __global__ void __launch_bounds__(threads) box_kernel(DeerColumns columns, Batch
 template <class T>
 using TraceTile = Tile<T, sizeof(T) == 4 ? 8 : 4, 4>;
 
-template <class T>
-constexpr std::size_t bytes_of_sample(Index distances) {  // while it is made
-    return static_cast<std::size_t>(distances) * sizeof(T) + sizeof(DeerParameters<T>);
-}
-
 // Scratch memory in `kept` for as many of `total` samples as fit at once, which it returns.
 template <class T>
 Index make_room(Context& on, DeerStreams& kept, Index total, Index distances) {
-    const auto each = static_cast<Index>(bytes_of_sample<T>(distances));
+    const auto each = static_cast<Index>(deer_bytes_of_sample<T>(distances));
     static_assert(sizeof(DeerParameters<T>) == 4 * sizeof(T));  // aligned wherever a T is
     if (kept.scratch) {
         const Index fits = kept.scratch->size() / each;

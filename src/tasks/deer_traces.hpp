@@ -24,6 +24,7 @@ public:
     [[nodiscard]] Index inputs() const override;
     [[nodiscard]] Index outputs() const override;
     [[nodiscard]] bool on_device() const override { return true; }
+    [[nodiscard]] std::size_t bytes_on_device() const override;
     void draw(Backend<T>& on, std::uint64_t seed, std::uint64_t stream, Index first, Batch<T> input,
               Batch<T> target) const override;
     void draw_all(Backend<T>& on, std::uint64_t seed, std::span<const std::uint64_t> streams, Index first,
