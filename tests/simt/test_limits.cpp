@@ -1,6 +1,7 @@
 // What a device does at its limits: little shared memory, no memory, and everything late.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
 #include <functional>
 #include <set>
@@ -9,6 +10,7 @@
 #include "engine.hpp"
 #include "simt.hpp"
 #include "staging.hpp"
+#include "train/resident.hpp"
 
 namespace descrambler {
 namespace {
@@ -237,6 +239,33 @@ TEST(Memory, MembersThatGoTogetherLeaveRoomForTheirSamples) {
     EXPECT_EQ(trained(greedy), wanted);
     EXPECT_GT(greedy.most_at_once, 1);
     EXPECT_LE(static_cast<std::size_t>(greedy.most_at_once * batch) * 4096, room);
+}
+
+// A member is held when all have their memory, or not at all.
+TEST(Memory, MembersThatFindNoRoomKeepTheirNumbers) {
+    const auto on = device<double>();
+    const auto member_of = [](double value) {
+        MemberState member;
+        member.parameters = member.first_moment = member.second_moment = {value, -value};
+        return member;
+    };
+    MemberState a = member_of(1), b = member_of(2);
+    for (std::uint64_t k = 1; k <= 6; ++k) {  // two for each of three vectors
+        Resident<double> resident(*on, 2);
+        resident.hold(std::array{&a});
+        (void)simt::fail_allocation(k);
+        EXPECT_THROW(resident.hold(std::array{&a, &b}), OutOfMemory) << k;
+        (void)simt::fail_allocation(0);
+        resident.begin();
+        resident.fetch_all();
+        EXPECT_EQ(a.parameters, member_of(1).parameters) << k;
+        EXPECT_EQ(b.second_moment, member_of(2).second_moment) << k;
+        resident.hold(std::array{&a, &b});
+        resident.begin();
+        resident.fetch_all();
+        EXPECT_EQ(a.second_moment, member_of(1).second_moment) << k;
+        EXPECT_EQ(b.parameters, member_of(2).parameters) << k;
+    }
 }
 
 // ---- late ----------------------------------------------------------------------------------------------------------
