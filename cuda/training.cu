@@ -124,7 +124,8 @@ std::size_t bytes_of_member(const TrainPlan<T>& plan) {
     Index numbers = plan.layers.front().inputs + plan.layers.back().outputs;
     for (const Layer& layer : plan.layers)
         numbers += layer.outputs * (layer.renorm ? 3 : 2);
-    const std::size_t sample = static_cast<std::size_t>(numbers) * sizeof(T) + sizeof(double) + 2 * sizeof(int);
+    const std::size_t sample = static_cast<std::size_t>(numbers) * sizeof(T) + sizeof(double) + 2 * sizeof(int) +
+                               plan.samples->bytes_on_device();
     return sample * static_cast<std::size_t>(plan.batch_size) +
            static_cast<std::size_t>(steps_a_table + 1) * sizeof(AdamRate<T>);
 }

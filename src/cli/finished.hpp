@@ -11,8 +11,11 @@
 namespace descrambler::cli {
 
 // The options of a command other than their defaults, "name = value" a line, without those that change no bit of the
-// result: threads, json, quiet, force, out.
+// result: threads, json, quiet, force, out. Files are named by their whole paths, however they were typed.
 [[nodiscard]] std::string asked(const CLI::App& command);
+// The content of the files that --criterion and --stencil name, a line each. One that is not there is left to whoever
+// uses it.
+[[nodiscard]] std::string content_of_files(const CLI::App& command);
 // Which networks these are, in a line of text.
 [[nodiscard]] std::string digest(const std::vector<Network>& networks);
 // The options, the networks and, where the library knows it, the content of the inputs.

@@ -61,7 +61,7 @@ template <class T>  // float, double
 
 // Samples first, first + 1, ... of a stream into input and target [points, n]; either may have no data. Sample i owns
 // 4 + ceil(points / 2) Philox blocks: words 0, 1, ... are the phases (uniform_f32, also in double precision), from the
-// fifth block on the noise in the order of Backend::random_normal. The filter is a product over fixed tiles of samples:
+// fifth block on the noise in the order of Backend::random_normal. `on` computes on the host. The filter is a product over fixed tiles of samples:
 // the same bits wherever a call begins and ends.
 template <class T>
 void bandpass_samples(Backend<T>& on, const BandpassTables<T>& tables, BandpassTarget kind, std::uint64_t seed,

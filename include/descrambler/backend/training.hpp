@@ -35,6 +35,9 @@ public:
                       Batch<T> target) const = 0;
     // Whether `on` may be a device; otherwise samples are drawn on the host and uploaded.
     [[nodiscard]] virtual bool on_device() const { return false; }
+    // Bytes that a device wants besides for each sample while it makes them: training leaves room for a batch of every
+    // member.
+    [[nodiscard]] virtual std::size_t bytes_on_device() const { return 0; }
     // The same samples of several streams: item b of input and target belongs to streams[b].
     virtual void draw_all(Backend<T>& on, std::uint64_t seed, std::span<const std::uint64_t> streams, Index first,
                           Batch<T> input, Batch<T> target) const {

@@ -8,6 +8,7 @@
 #include "descrambler/jacobian.hpp"
 #include "descrambler/random.hpp"
 #include "study/study_steps.hpp"
+#include "tasks/deer_traces.hpp"
 
 namespace descrambler {
 
@@ -265,8 +266,9 @@ void DeerStudy::analyse(StudyData& study, const Execution& execution, const Prog
     DeerLibrary validation, traces;
     {
         const Stopwatch watch(study.seconds["libraries"]);
-        validation = make_deer_library(generator, tables_, config.seed, stream::validation, 0, config.validation);
-        traces = make_deer_library(generator, tables_, config.seed, stream::library, 0, config.library);
+        const DeerSource<float> source(tables_);
+        validation = make_deer_library(generator, source, config.seed, stream::validation, 0, config.validation);
+        traces = make_deer_library(generator, source, config.seed, stream::library, 0, config.library);
     }
     progress("validation", 1, stages);
     {

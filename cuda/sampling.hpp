@@ -1,26 +1,36 @@
+// What the kernels that draw a task's samples have of a backend.
 #pragma once
 
 #include <memory>
-#include <span>
 #include <vector>
 
-#include "backend/deer_on_device.hpp"
 #include "runtime.hpp"
+
+namespace descrambler {
+
+template <class T>
+class Backend;
+
+}  // namespace descrambler
 
 namespace descrambler::cuda {
 
 // What is kept from call to call, since training asks for the same at every step: the numbers of the streams in device
 // memory, sent again only when they change, and, while `keep_scratch` holds, the memory in which samples are made.
-struct DeerStreams {
+struct SampleMemory {
     std::vector<std::uint64_t> sent;
-    std::unique_ptr<Memory<std::uint64_t>> memory;
+    std::unique_ptr<Memory<std::uint64_t>> streams;
     bool keep_scratch = false;
     std::unique_ptr<Memory<unsigned char>> scratch;
 };
 
-// deer_on_device (backend/deer_on_device.hpp) on a context.
+struct Sampling {
+    Context& on;
+    SampleMemory& kept;
+};
+
+// Of a backend of make_cuda_backend.
 template <class T>
-void deer(Context& on, DeerStreams& kept, const DeerRanges& ranges, const T* kernel, const T* log_time,
-          std::uint64_t seed, std::span<const std::uint64_t> streams, Index first, const DeerViews<T>& out);
+[[nodiscard]] Sampling sampling_of(Backend<T>& backend);
 
 }  // namespace descrambler::cuda
