@@ -12,7 +12,7 @@ namespace {
 template <class T>
 void gemm(benchmark::State& state) {
     const auto on = make_cpu_backend<T>(threads());
-    const Index n = state.range(0), batch = on->threads();  // one product a thread
+    const Index n = state.range(0), batch = on->threads();  // one product per thread
     const std::vector<T> A = normals<T>(n * n * batch, 1), B = normals<T>(n * n * batch, 2);
     std::vector<T> C(A.size());
     for (auto _ : state)
@@ -38,7 +38,7 @@ void copy(benchmark::State& state) {
 }
 BENCHMARK(copy)->UseRealTime();
 
-// K2 without the activation: G += S S^T, S [n, 4096] resident, one network a thread and more.
+// Without an activation: G += S S^T, S [n, 4096] resident, at least one network per thread.
 void gram(benchmark::State& state) {
     const auto on = make_cpu_backend<double>(threads());
     const Index n = state.range(0), samples = 4096, batch = 8;

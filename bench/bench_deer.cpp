@@ -1,4 +1,4 @@
-// The generator of DEER traces (K7), one core.
+// The generator of DEER traces on one core.
 #include "bench.hpp"
 #include "tasks/deer_traces.hpp"
 

@@ -1,4 +1,4 @@
-// The training step of an ensemble of DEER networks (K4), with and without the generator.
+// The training step of an ensemble of DEER networks, with and without the generator.
 #include "bench.hpp"
 #include "descrambler/mlp.hpp"
 #include "tasks/deer_traces.hpp"

@@ -1,4 +1,4 @@
-// The symmetric eigenproblem (K5), a batch of networks.
+// The symmetric eigenproblem for a batch of networks.
 #include <cmath>
 
 #include "bench.hpp"

@@ -1,5 +1,5 @@
-// Gram matrices of a tap over a library, by the whole way of the command `gram`: blocks, leaves, tree, threads. Inputs
-// in memory for the sums themselves; with generated inputs in rows of their own, which tell the generator's share.
+// Gram matrices of a tap over a library, all the way that the command `gram` goes: blocks, leaves, tree, threads.
+// Inputs lie in memory for the sums themselves; rows with generated inputs show the share of the generator.
 #include "bench.hpp"
 #include "descrambler/gram.hpp"
 #include "tasks/deer_traces.hpp"

@@ -1,6 +1,7 @@
 // What the model of bench/scaling.py needs to know of a machine: descrambler_scaling_probe, alone or under mpirun -n 2.
 //   latency and bandwidth of a message between two ranks, as the Communicator sends it (median of the round trips / 2);
-//   seconds a sample of the Gram matrix (n = 80 and 512, d = 256, after the activation), one thread, inputs in memory;
+//   seconds per sample of the Gram matrix (n = 80 and 512, d = 256, after the activation), on one thread with inputs in
+//   memory;
 //   seconds to add two such sums.
 // One JSON object on standard output of rank 0.
 #include <algorithm>

@@ -1,7 +1,7 @@
 // Vectors of a batch.
 //   axpby  y = alpha x + beta y     [any] x batch; a factor of 0 forgets its operand, NaN included, as in BLAS
-//   dot    r = <x, y>               r [1, 1] x batch; slices of 65536 numbers, one block each, summed in double; the
-//                                   sums of the slices are added in their order
+//   dot    r = <x, y>               r [1, 1] x batch; slices of 65536 numbers, one block each, summed in double, and
+//                                   then the sums of the slices in their order
 // flops  axpby 3 a number, dot 2;  bytes  3 and 2 words a number
 #include "algebra.hpp"
 
@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(threads) dot_kernel(Batch<const T> x, Batch<co
     const Index begin = slice * dot_slice, end = begin + dot_slice < size ? begin + dot_slice : size;
     const T* const a = x.data + item * x.stride;
     const T* const b = y.data + item * y.stride;
-    // row and column go along: a division an element would cost more than the element
+    // row and column advance with e: a division per element would cost more than the element
     const Index down = threads % x.rows, across = threads / x.rows;
     Index i = (begin + threadIdx.x) % x.rows, j = (begin + threadIdx.x) / x.rows;
     double sum = 0;

@@ -3,13 +3,13 @@
 
 #include "algebra.hpp"
 #include "cayley.hpp"
-#include "deer.hpp"
 #include "dense.hpp"
 #include "factor.hpp"
 #include "gram.hpp"
 #include "minimise.hpp"
 #include "random.hpp"
 #include "randomized_svd.hpp"
+#include "sampling.hpp"
 #include "training.hpp"
 #include "vendor.hpp"
 
@@ -24,10 +24,7 @@ public:
     const char* name() const override { return on_->name().c_str(); }
     int threads() const override { return 1; }
     bool on_host() const override { return false; }
-    void deer(const DeerRanges& ranges, const T* kernel, const T* log_time, std::uint64_t seed,
-              std::span<const std::uint64_t> streams, Index first, const DeerViews<T>& out) {
-        cuda::deer(*on_, deer_streams_, ranges, kernel, log_time, seed, streams, first, out);
-    }
+    cuda::Sampling sampling() { return {*on_, samples_}; }
 
 private:
     typename Memory<T>::Allocation do_allocate(std::size_t bytes) override {
@@ -92,9 +89,9 @@ private:
     }
     void do_train(const TrainPlan<T>& plan, std::span<const MemberPlan> members, Index first, Index last,
                   Batch<T> parameters, Batch<T> m, Batch<T> v, Batch<T> loss) override {
-        deer_streams_.keep_scratch = true;
-        const std::unique_ptr<cuda::DeerStreams, void (*)(cuda::DeerStreams*)> until_the_end(
-            &deer_streams_, [](cuda::DeerStreams* kept) {
+        samples_.keep_scratch = true;
+        const std::unique_ptr<cuda::SampleMemory, void (*)(cuda::SampleMemory*)> until_the_end(
+            &samples_, [](cuda::SampleMemory* kept) {
                 kept->keep_scratch = false;
                 kept->scratch.reset();
             });
@@ -102,7 +99,7 @@ private:
     }
 
     std::shared_ptr<cuda::Context> on_;
-    cuda::DeerStreams deer_streams_;
+    cuda::SampleMemory samples_;
 };
 
 }  // namespace
@@ -117,16 +114,13 @@ std::unique_ptr<Backend<T>> make_cuda_backend(int device) {
 }
 
 template <class T>
-void deer_on_device(Backend<T>& on, const DeerRanges& ranges, const T* kernel, const T* log_time, std::uint64_t seed,
-                    std::span<const std::uint64_t> streams, Index first, const DeerViews<T>& out) {
-    dynamic_cast<CudaBackend<T>&>(on).deer(ranges, kernel, log_time, seed, streams, first, out);
+cuda::Sampling cuda::sampling_of(Backend<T>& backend) {
+    return dynamic_cast<CudaBackend<T>&>(backend).sampling();
 }
 
 template std::unique_ptr<Backend<float>> make_cuda_backend<float>(int);
 template std::unique_ptr<Backend<double>> make_cuda_backend<double>(int);
-template void deer_on_device<float>(Backend<float>&, const DeerRanges&, const float*, const float*, std::uint64_t,
-                                    std::span<const std::uint64_t>, Index, const DeerViews<float>&);
-template void deer_on_device<double>(Backend<double>&, const DeerRanges&, const double*, const double*, std::uint64_t,
-                                     std::span<const std::uint64_t>, Index, const DeerViews<double>&);
+template cuda::Sampling cuda::sampling_of<float>(Backend<float>&);
+template cuda::Sampling cuda::sampling_of<double>(Backend<double>&);
 
 }  // namespace descrambler

@@ -32,8 +32,8 @@ template <class T>
     return {x.data + first * x.stride, x.rows, x.cols, count, x.stride};
 }
 
-// f(0_c), f(1_c), ... f(N - 1_c): a loop that is unrolled whatever its length,
-// so that registers are indexed at compile time.
+// f(0), f(1), ... f(N - 1) with integral constants: a loop that is unrolled whatever its length, so that registers are
+// indexed at compile time.
 template <int N, class F>
 __device__ __forceinline__ void each_constant(F&& f) {
     [&]<int... i>(std::integer_sequence<int, i...>) {
@@ -42,8 +42,8 @@ __device__ __forceinline__ void each_constant(F&& f) {
     (std::make_integer_sequence<int, N>{});
 }
 
-// Registers of the threads <-> a tile in shared memory. What touches global memory goes by each_entry on a tile: with
-// addresses of their own, 64 numbers in registers would spill.
+// From a tile in shared memory to the registers of the threads, and back. Global memory is accessed through a tile, by
+// each_entry: with addresses of their own, 64 numbers in registers would spill.
 template <int R, class T>
 __device__ __forceinline__ void read_tile(T (&own)[R][R], const T* tile) {
     const T* x = tile + static_cast<int>(threadIdx.x) / block_side * tile_stride<R> + threadIdx.x % block_side;
@@ -57,7 +57,7 @@ __device__ __forceinline__ void write_tile(const T (&own)[R][R], T* tile) {
         [&](auto j) { each_constant<R>([&](auto i) { x[block_side * (j * tile_stride<R> + i)] = own[i][j]; }); });
 }
 
-// f(i, j) for [rows, cols]: a warp a column, lanes along it.
+// f(i, j) for [rows, cols]: a warp per column, lanes along it.
 template <class F>
 __device__ __forceinline__ void each_entry(int rows, int cols, F&& f) {
     const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
@@ -74,7 +74,7 @@ __device__ __forceinline__ void fill_tile(T* tile, int rows, int cols, F&& f) {
     __syncthreads();
 }
 
-// f(i, j) for i > j (or i >= j) of [n, n]: a warp a column, lanes along it.
+// f(i, j) for i > j (or i >= j) of [n, n]: a warp per column, lanes along it.
 template <class F>
 __device__ __forceinline__ void each_lower(int n, bool diagonal, F&& f) {
     const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
@@ -141,8 +141,8 @@ __device__ __forceinline__ void stage(T* to, int side, int depth, const T* from,
 }
 
 // store(i, j, (op(A) op(B))_ij) for [rows, cols], or for its tiles on and below the diagonal. Operands in global memory
-// pass through a tile of shared memory. A tile is stored when all of it has been computed: an operand may be
-// overwritten that no later tile reads.
+// pass through a tile of shared memory. A tile is stored when all of it has been computed, so an operand that no later
+// tile reads may be overwritten.
 template <int R, Op a, Op b, class T, class Store>
 __device__ __forceinline__ void block_product(int rows, int cols, int depth, const T* A, int lda, const T* B, int ldb,
                                               T* tile, Store&& store, bool lower = false) {

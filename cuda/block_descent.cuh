@@ -1,4 +1,4 @@
-// Preconditioned descent over SO(n), one block a network: src/cpu/minimise.cpp on the device, with its constants,
+// Preconditioned descent over SO(n), one block per network: src/cpu/minimise.cpp on the device, with its constants,
 // tests, gauge and saddles. With Y = P L, N = Y Y^T in its lower triangle, B = (I + t X)^-1:
 //   g_ij = -4 (mu_i - mu_j) N_ij,   h_ij = 8 |mu_i - mu_j| sqrt((N_ii - N_jj)^2 + 4 N_ij^2),   X = -g / h
 //   Y <- 2 B Y - Y,   P <- 2 B P - P;   every ten steps P <- P (3 - P^T P) / 2
@@ -170,7 +170,7 @@ private:
             const double g = -4 * dmu * c;
             double x = 0;
             if (first()[i] != first()[j]) {
-                const double h = 8 * std::abs(dmu) * (std::sqrt((a - b) * (a - b) + 4 * c * c) + 1e-14 * (a + b));
+                const double h = 8 * std::abs(dmu) * (std::sqrt((a - b) * (a - b) + 4 * c * c) + damping * (a + b));
                 x = h > 0 ? -g / h : 0;
                 if (std::abs(c) >
                     net_.limits.offdiagonal * std::sqrt(a * b) + rounding * std::sqrt(top_ * (a < b ? b : a)))
@@ -207,7 +207,7 @@ private:
                 smallest = entry(i, i) < smallest ? entry(i, i) : smallest;
             for (int i = b; i < last()[b]; ++i)
                 largest = largest < entry(i, i) ? entry(i, i) : largest;
-            if (largest > (1 + 1e-9) * smallest + rounding)
+            if (largest > (1 + order_slack) * smallest + rounding)
                 wrong = 1;
         });
         return __syncthreads_or(wrong) == 0;
@@ -237,7 +237,7 @@ private:
         each_of(n(), [&](Index i) { v[i] = 1 + 0.5 * wide(i % 7) / 7 * (i % 2 == 0 ? 1 : -1); });
         __syncthreads();
         double norm = 0;
-        for (int round = 0; round < 8; ++round) {
+        for (int round = 0; round < norm_steps; ++round) {
             for (int j = warp; j < n(); j += block_warps) {
                 double product = 0;
                 for (int i = lane; i < n(); i += 32)
@@ -296,7 +296,8 @@ private:
             });
             next = block_sum(next, scratch_);
             ++outcome.evaluations;
-            const bool flat = std::abs(t * slope_) < 900 * unit * std::abs(eta_) && next <= eta_ * (1 + 90 * unit);
+            const bool flat =
+                std::abs(t * slope_) < flat_slope * unit * std::abs(eta_) && next <= eta_ * (1 + flat_rise * unit);
             found = next <= eta_ + sufficient * t * slope_ || flat;
         }
         block_product<R, Op::none, Op::none>(n(), n(), n(), B(), n(), P(), n(), tile_,

@@ -1,11 +1,12 @@
 // Factorisations by one block of threads: Householder QR, one-sided Jacobi, and what belongs to them. Matrices are
-// column-major without gaps, in shared or in global memory; every function is called by all threads of the block, and
-// ends with a barrier. A warp owns a column at a time; the order of every sum depends on the shape alone.
+// column-major without gaps, in shared or in global memory. A function is called by all threads of the block and ends
+// with a barrier, but for those marked "one warp". A warp works on a column at a time; the order of every sum depends
+// on the shape alone.
 //   scale_of         power of two that brings the largest entry to [1, 2): squares neither overflow nor vanish
 //   factor_columns   A [m, n] -> reflectors below, R on and above the diagonal  (LAPACK geqrf, unblocked)
 //   form_columns     reflectors -> Q [m, n] orthonormal, whatever the rank
 //   jacobi           L [n, n] -> L J with orthogonal columns, V = J  (Hestenes; Demmel, Veselic 1992)
-//   complete         columns r.. of X [n, n] orthonormal to the others and to one another
+//   complete         the missing columns of X [n, count]: orthonormal to the others and to one another
 #pragma once
 
 #include <algorithm>
@@ -19,7 +20,8 @@ namespace descrambler::cuda {
 
 inline constexpr int factor_threads = 512;
 inline constexpr int factor_warps = factor_threads / warp_size;
-// What a block may take for its matrices: 160 KiB, or what the device has. Where a matrix lies changes no bit.
+// Shared memory that a block may take for its matrices: 160 KiB, or less where the device has less. Where a matrix lies
+// changes no bit.
 [[nodiscard]] inline std::size_t factor_shared(const Context& on) {
     return std::min<std::size_t>(160 * 1024, on.shared_bytes());
 }
@@ -38,8 +40,8 @@ __device__ void copy_block(const T* from, Index size, T factor, T* to) {
     __syncthreads();
 }
 
-// 1 / 2^e with 2^e <= max |A| < 2^(e + 1); 1 for zero and for matrices that are not finite (finite tells). `space`
-// has factor_warps entries.
+// 1 / 2^e with 2^e <= max |A| < 2^(e + 1); 1 for a zero matrix and for one that is not finite (`finite` tells). space:
+// factor_warps numbers.
 template <class T>
 __device__ T scale_of(const T* A, Index size, T* space, bool& finite) {
     T largest = 0, nonsense = 0;
@@ -87,7 +89,8 @@ __device__ void make_reflector(T* A, int m, int k, T* tau, int lane) {
         tau[k] = t;
 }
 
-// One warp: columns j, j + step, ... (count of them, at most `width`) of A less tau v (v^T a); v is column k.
+// One warp: a <- a - tau v (v^T a) for columns a = j, j + step, ... of A (`count` of them, at most `width`); v is
+// column k.
 template <int width, class T>
 __device__ void apply_reflector(T* A, int m, int k, T t, int j, int step, int count, int lane) {
     const T* const v = A + static_cast<Index>(k) * m;
@@ -115,7 +118,7 @@ __device__ void apply_reflector(T* A, int m, int k, T t, int j, int step, int co
         }
 }
 
-inline constexpr int columns_a_warp = 4;  // at a time: their sums hide each other's latency
+inline constexpr int columns_a_warp = 4;  // at a time, so that their sums hide each other's latency
 
 template <class T>
 __device__ void factor_columns(T* A, int m, int n, T* tau) {
@@ -125,7 +128,7 @@ __device__ void factor_columns(T* A, int m, int n, T* tau) {
     __syncthreads();
     for (int k = 0; k + 1 < n; ++k) {
         const T t = tau[k];
-        // the warp of column k + 1 goes on to its reflector at once: one barrier a column
+        // warp 0, which has column k + 1, goes on to its reflector at once: one barrier per column
         const int first = k + 1 + me.warp;
         for (int j = first; j < n; j += columns_a_warp * factor_warps) {
             const int left = (n - j + factor_warps - 1) / factor_warps;
@@ -154,7 +157,7 @@ template <class T>
 __device__ void form_columns(T* A, int m, int n, const T* tau) {
     const Lane me = this_lane();
     for (int k = n - 1; k >= -1; --k) {
-        // column k + 1 still holds its reflector: now nobody needs it
+        // column k + 1 still holds its reflector, which is no longer needed
         if (k + 1 < n && me.warp == 0) {
             T* const a = A + static_cast<Index>(k + 1) * m;
             const T t = tau[k + 1];
@@ -174,8 +177,8 @@ __device__ void form_columns(T* A, int m, int n, const T* tau) {
     }
 }
 
-// A [m, n] <- Q in place, through `panel` [m, n] unless that is null. triangle, if wanted, gets R^T of the scaled
-// matrix (transposed) or R itself. Returns the scale. tau: n numbers, space: factor_warps.
+// A [m, n] <- Q in place, by way of `panel` [m, n] unless that is null. triangle [n, n], unless null, gets R of A or,
+// if `transposed`, R^T of the scaled A. Returns the scale. tau: n numbers, space: factor_warps numbers.
 template <class T>
 __device__ T orthonormalise(T* A, int m, int n, T* panel, T* tau, T* space, T* triangle, bool transposed,
                             bool& finite) {
@@ -192,12 +195,13 @@ __device__ T orthonormalise(T* A, int m, int n, T* panel, T* tau, T* space, T* t
     return scale;
 }
 
-// Columns whose square lies below this are null: of a matrix with entries up to 2 they are less than u^2.
+// Columns whose squared norm is not above this count as null: it is far below u^2, the square of the rounding of a
+// scaled matrix.
 template <class T>
 inline constexpr T null_square = std::numeric_limits<T>::min() /
                                  (std::numeric_limits<T>::epsilon() * std::numeric_limits<T>::epsilon());
 
-// One warp: a, b = c a - s b, s a + c b, or that pair exchanged, b, -a (Rutishauser's form).
+// One warp: (a, b) <- (c a - s b, s a + c b), or (b, -a) of that with `exchange` (Rutishauser's form), h = s / (1 + c).
 template <class T>
 __device__ void turn(T* a, T* b, int n, T s, T h, bool exchange, int lane) {
     for (int i = lane; i < n; i += warp_size) {
@@ -208,8 +212,8 @@ __device__ void turn(T* a, T* b, int n, T s, T h, bool exchange, int lane) {
     }
 }
 
-// One warp: turns columns p < q of L and V until they are orthogonal to `tolerance`, the longer one first. Tells
-// whether they were not.
+// One warp: turns columns p < q of L, and of V unless null, so that they are orthogonal to `tolerance`, the longer one
+// first. Returns whether it had to.
 template <class T>
 __device__ bool rotate_pair(T* L, T* V, int n, int p, int q, T tolerance, int lane) {
     T* const a = L + static_cast<Index>(p) * n;
@@ -230,7 +234,8 @@ __device__ bool rotate_pair(T* L, T* V, int n, int p, int q, T tolerance, int la
     if (null ? aa >= bb  // a null column goes behind
              : !(std::fabs(ab) > tolerance * std::sqrt(aa) * std::sqrt(bb)))
         return false;
-    T s = 0, h = 0;  // sine, tangent of half the angle: with the cosine, 1 + t^2 -> 1 would lengthen every column
+    // sine and tangent of half the angle: with a cosine that rounds to 1 every rotation would lengthen the columns
+    T s = 0, h = 0;
     bool exchange = true;
     if (!null) {
         const T zeta = (bb - aa) / (2 * ab);
@@ -248,8 +253,8 @@ __device__ bool rotate_pair(T* L, T* V, int n, int p, int q, T tolerance, int la
 
 inline constexpr int most_sweeps = 40;  // 5 to 10 are usual
 
-// Tells whether it converged: |a_p . a_q| <= n u ||a_p|| ||a_q|| for all pairs (8 u at least: the rounding of the
-// product itself).
+// Returns whether it converged: |a_p . a_q| <= n u ||a_p|| ||a_q|| for all pairs, or 8 u for n < 8, which is the
+// rounding of the product itself.
 template <class T>
 __device__ bool jacobi(T* L, T* V, int n) {
     const Lane me = this_lane();
@@ -277,8 +282,8 @@ __device__ bool jacobi(T* L, T* V, int n) {
     return n < 2;
 }
 
-// norms[j] = ||column j|| (0 for null columns), order[i] = the column with the i-th largest norm; returns how many are
-// not null.
+// norms[j] = ||column j|| (0 for null columns), order[i] = the column with the i-th largest norm. Returns the number of
+// columns that are not null.
 template <class T>
 __device__ int sort_norms(const T* L, int n, T* norms, int* order) {
     const Lane me = this_lane();
@@ -317,9 +322,9 @@ __device__ void scaled_columns(const T* L, int n, const T* norms, const int* ord
     __syncthreads();
 }
 
-// Columns rank .. count - 1 of X [n, count]: the unit vector farthest from the span so far, projected three times (the
-// first projection leaves a vector of length >= sqrt((n - r) / n), two more give full orthogonality).
-// space: 2 n numbers.
+// Columns rank .. count - 1 of X [n, count]: each is the unit vector farthest from the span so far, made orthogonal to
+// it three times (the first projection leaves a vector of length >= sqrt((n - r) / n), two more give full
+// orthogonality) and normalised. space: 2 n numbers.
 template <class T>
 __device__ void complete(T* X, int n, int rank, int count, T* space) {
     const Lane me = this_lane();
@@ -362,7 +367,7 @@ __device__ void complete(T* X, int n, int rank, int count, T* space) {
             }
         }
         __syncthreads();
-        T sum = 0;  // by every warp alike
+        T sum = 0;  // the same in every warp
         for (int i = me.lane; i < n; i += warp_size)
             sum = std::fma(x[i], x[i], sum);
         const T inverse = 1 / std::sqrt(warp_sum(sum));

@@ -1,6 +1,6 @@
 // The gauge of minimise.cu: inside a block of equal mu the rows of P and Y = P L are turned so that N = Y Y^T is
 // diagonal there, the larger first. Pairs, the usual case, by one rotation each, all at once; larger blocks by Jacobi
-// rotations of disjoint pairs (a round-robin tournament) until none is left to do.
+// rotations of disjoint pairs (a round-robin tournament) until none is needed.
 #pragma once
 
 #include <cmath>
@@ -88,7 +88,7 @@ struct Gauge {
         });
     }
 
-    // Of a block of m > 2 rows from a; N is stale behind it.
+    // Turns a block of m > 2 rows that begins at row a; N is out of date afterwards.
     __device__ __forceinline__ void turn_block(int a, int m) const {
         each_entry(m, m, [&](int i, int j) {
             at(S, i, j) = i >= j ? at(N, a + i, a + j) : at(N, a + j, a + i);

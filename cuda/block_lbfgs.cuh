@@ -1,10 +1,11 @@
-// L-BFGS over q in P = cayley(q) from q = 0, one block a network: lbfgs.hpp on the device, with its pairs, its weak
+// L-BFGS over q in P = cayley(q) from q = 0, one block per network: lbfgs.hpp on the device, with its pairs, its weak
 // Wolfe line search and its tests. One call of the functional serves the start and every trial. Sources: Nocedal, Math.
 // Comput. 35 (1980) 773; Lewis, Overton, Math. Program. 141 (2013) 135 (the bisection).
 #pragma once
 
 #include "block_cayley.cuh"
 #include "block_minimise.cuh"
+#include "core/descent.hpp"
 
 namespace descrambler::cuda {
 
@@ -89,11 +90,11 @@ private:
             found = wide(static_cast<T>(found));  // the functional's value is of the caller's precision
             ++evaluations;
             if (!start) {
-                const bool rises = !(found <= value + 1e-4 * t * slope);
-                if (rises || inner(d(), next_g()) < 0.9 * slope) {
+                const bool rises = !(found <= value + descent::sufficient * t * slope);
+                if (rises || inner(d(), next_g()) < descent::wolfe_curvature * slope) {
                     (rises ? high : low) = t;
                     t = high > 0 ? (low + high) / 2 : 2 * t;
-                    if (++trial == 40 || evaluations >= net_.limits.evaluations)
+                    if (++trial == descent::lbfgs_trials || evaluations >= net_.limits.evaluations)
                         break;
                     try_step(t);
                     continue;
@@ -154,7 +155,7 @@ private:
         const double curvature = block_sum(own_sy, scratch_), ss = block_sum(own_ss, scratch_),
                      square = block_sum(own_yy, scratch_);
         const int memory = static_cast<int>(net_.limits.memory);
-        if (memory == 0 || !(curvature > 1e-14 * std::sqrt(ss * square)))
+        if (memory == 0 || !(curvature > descent::least_curvature * std::sqrt(ss * square)))
             return;
         newest_ = (newest_ + 1) % memory;
         count_ = count_ < memory ? count_ + 1 : memory;

@@ -15,17 +15,17 @@ struct MinimiseLimits {
 struct MinimiseOutcome {
     Index converged = 0, iterations = 0, evaluations = 0, points = 0;
 };
-// Where a network stands between two launches: what the next step needs beside the numbers of its workspace.
+// The state of a network between two launches: what the next step needs besides the numbers of its workspace.
 struct MinimiseState {
     MinimiseOutcome outcome;
-    Index evaluations = 0;                          // those of the last line search included
+    Index evaluations = 0;                          // including those of the line search under way
     double value = 0, first = 0, slope = 0, t = 0;  // of the line search (block_lbfgs.cuh)
     int flip = 0, flip_P = 0, count = 0, newest = -1;
     int started = 0, anew = 1, finished = 0;
 };
 
-// One network: its problem, what it reports, and memory of its own. It lies in shared memory: what every thread would
-// hold in registers of its own is read again behind each barrier.
+// One network: its problem, what it reports, and its memory. It lies in shared memory, where all threads read it again
+// after each barrier, so that it takes none of their registers.
 template <class T>
 struct Network {
     MinimiseLimits limits;

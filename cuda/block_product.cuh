@@ -1,7 +1,8 @@
-// C [rows, cols] = A B by one block of factor_threads threads, through shared memory: tiles of 128 x 64, a warp takes
-// every 16th column and 32 rows at a time, so that what lies outside C costs nothing but its rows' last 32. Operands
-// are given by who fills the stage: rows of A as they stand or transposed, columns of B in any order, or the normal
-// numbers of a sketch made on the spot. Every entry is summed over k in ascending order.
+// C [rows, cols] = A B by one block of factor_threads threads, through shared memory: tiles of 128 x 64, of which a
+// warp takes every 16th column and 32 rows at a time, so that of the parts outside C only the rest of the last 32 rows
+// costs anything. An operand is given by the object that fills the stage in shared memory: rows of A as they stand or
+// transposed, columns of B in any order, or the normal numbers of a sketch made on the spot. Every entry is summed over
+// k in ascending order.
 #pragma once
 
 #include "block_factor.cuh"

@@ -1,14 +1,14 @@
 // Cayley transform of skew-symmetric generators, its pullback, and the smoothness functional in its chart; one block of
-// 256 threads a network.
+// 256 threads per network.
 //   Q = lower(q) - lower(q)^T      B = (I + Q)^-1      P = 2 B - I
 //   dq = -1/2 lower(A - A^T),      A = (I + P)^T dP (I + P)^T
 //   eta and d eta / d q            as in block_cayley.cuh
 // q      [n (n - 1) / 2]  strictly lower triangle, column by column; without pivoting: every pivot is >= 1
 // flops  2 n^3 the transform, 4 n^3 the pullback, 2 n^3 + 6 n^2 k value and gradient, L [n, k]
 // bytes  1.5 n^2, 2.5 n^2 and (n k + n^2) words
-// One, two and three matrices of the network in shared memory (n <= 96 in double, 128 in single precision) where a block
-// has as much; larger networks stream tiles, from P itself or from a workspace in global memory.
-// Registers: the most of all tiles.
+// One, two and three matrices of the network lie in shared memory (n <= 96 in double, 128 in single precision) where a
+// block has as much; larger networks stream tiles, from P itself or from a workspace in global memory. Registers: the
+// most over all tiles.
 // resources tikhonov_kernel double n = 80: shared 155584 bytes, 232 registers, 4096000 flops
 // resources tikhonov_kernel double n = 96: shared 223552 bytes, 232 registers, 7077888 flops
 // resources cayley_kernel double n = 80: shared 51840 bytes, 112 registers, 1024000 flops
@@ -112,7 +112,7 @@ void run_tikhonov(Context& on, Batch<const T> mu, Batch<const T> L, Batch<const 
     }
 }
 
-// False where a block has not as much shared memory.
+// Launches the kernel that keeps its matrices in shared memory; false where a block has too little of it.
 template <class T, int R>
 bool run_pullback(Context& on, Batch<const T> P, Batch<const T> dP, Batch<T> dq) {
     constexpr std::size_t shared_bytes = 2 * tile_size<R> * sizeof(T);

@@ -12,7 +12,7 @@ namespace descrambler::cuda {
 
 namespace {
 
-// Compute capability times ten that the kernels were compiled for, the oldest of them.
+// The oldest compute capability that the kernels were compiled for, times ten.
 constexpr int oldest = DESCRAMBLER_CUDA_OLDEST;
 
 std::string option(int device) {
@@ -93,7 +93,7 @@ struct Context::Uploads {
 int device_count() {
     int count = 0;
     if (const cudaError_t status = cudaGetDeviceCount(&count); status != cudaSuccess) {
-        (void)cudaGetLastError();  // or the next check would find it
+        (void)cudaGetLastError();  // clears it: the next check would find it
         throw InputError(std::string("--device cuda: no GPU can be used: ") + cudaGetErrorString(status) +
                          "; expected auto or cpu");
     }
@@ -168,7 +168,7 @@ void* Context::allocate(std::size_t bytes) {
     void* memory = nullptr;
     const std::size_t size = bytes > 0 ? bytes : 1;
     cudaError_t status = cudaMallocAsync(&memory, size, stream());
-    if (status == cudaErrorMemoryAllocation) {  // perhaps in pieces: all that nobody uses goes back to the driver
+    if (status == cudaErrorMemoryAllocation) {  // perhaps fragmented: give back to the driver all that is not in use
         (void)cudaGetLastError();
         synchronise();
         check(cudaMemPoolTrimTo(pool_of(device_), 0));
@@ -219,7 +219,7 @@ void Context::synchronise() {
 }
 
 void check_launch(Context& on, const void* kernel) {
-    // asked for before anything has failed: afterwards the runtime may answer nothing
+    // the name is asked for before anything has failed: afterwards the runtime may not answer
     const std::string name = synchronise_launches() ? name_of(kernel) : "";
     if (const cudaError_t status = cudaGetLastError(); status != cudaSuccess)
         throw Error("CUDA: at the launch of " + name_of(kernel) + ": " + cudaGetErrorString(status));

@@ -1,16 +1,16 @@
 // DEER traces of several streams at once: distributions, the product with the dipolar kernel, noise, scaling.
 // The formulas and the order of the random numbers are in deer_database.hpp; sources: Amey et al., PNAS 2021; Keeley et
 // al., J. Magn. Reson. 338 (2022) 107186; DEERNet 2.9.
-//   distribution_kernel   one warp a sample: parameters in double precision, p with sum 1, the target
-//   trace_kernel          one block 64 samples x 128 times (float), 64 x 64 (double): f = K p by block_product; then in
+//   distribution_kernel   a warp per sample: parameters in double precision, p with sum 1, the target
+//   trace_kernel          a block per 64 samples x 128 times (float), 64 x 64 (double): f = K p by product.cuh; then in
 //                         registers B, v = (1 + m (f - 1)) B, normals, x = v + s g
-//   box_kernel            one warp a sample, boxed input only: (x - min x) / (max x - min x)
+//   box_kernel            a warp per sample, boxed input only: (x - min x) / (max x - min x)
 // K [times, distances], p [distances, samples], traces [times, samples]; t in us, r in nm, k in 1/us.
-// flops  2 times distances a sample, and about 100 a point for background and noise
+// flops  2 times distances per sample, and about 100 per point for background and noise
 // bytes  (times + distances) sizeof(T) a sample as written; p and the unscaled traces pass through L2
 // resources trace_kernel float 256 times, 256 distances: shared 25600 bytes, 94 registers, 131072 flops
 // A sample is one chain of operations whatever else is asked for: its bits depend on seed, stream and index alone.
-#include "deer.hpp"
+#include "backend/deer_on_device.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -20,6 +20,7 @@
 #include "descrambler/backend.hpp"
 #include "product.cuh"
 #include "random.cuh"
+#include "sampling.hpp"
 
 namespace descrambler::cuda {
 
@@ -250,7 +251,7 @@ __global__ void __launch_bounds__(product_threads, 2)
     for_groups(tile.row, tile.col, times, count, acc, Traces<T>{columns, parameters, log_time, times, noisy, out});
 }
 
-// The noisy trace is in `input` and is scaled there; `clean` goes to the same scale.
+// Scales the noisy trace in `input` in place, and `clean` by the same factor and shift.
 template <class T>
 __global__ void __launch_bounds__(threads) box_kernel(DeerColumns columns, Batch<T> input, Batch<T> clean) {
     const int lane = static_cast<int>(threadIdx.x % 32);
@@ -284,20 +285,15 @@ __global__ void __launch_bounds__(threads) box_kernel(DeerColumns columns, Batch
 template <class T>
 using TraceTile = Tile<T, sizeof(T) == 4 ? 8 : 4, 4>;
 
-template <class T>
-constexpr std::size_t bytes_of_sample(Index distances) {  // while it is made
-    return static_cast<std::size_t>(distances) * sizeof(T) + sizeof(DeerParameters<T>);
-}
-
 // Scratch memory in `kept` for as many of `total` samples as fit at once, which it returns.
 template <class T>
-Index make_room(Context& on, DeerStreams& kept, Index total, Index distances) {
-    const auto each = static_cast<Index>(bytes_of_sample<T>(distances));
+Index make_room(Context& on, SampleMemory& kept, Index total, Index distances) {
+    const auto each = static_cast<Index>(deer_bytes_of_sample<T>(distances));
     static_assert(sizeof(DeerParameters<T>) == 4 * sizeof(T));  // aligned wherever a T is
     if (kept.scratch) {
         const Index fits = kept.scratch->size() / each;
         if (fits >= total ||
-            (kept.keep_scratch && fits > 0))  // in the middle of training: in parts, not asked for anew
+            (kept.keep_scratch && fits > 0))  // in the middle of training: rather in parts than a new allocation
             return std::min(fits, total);
     }
     kept.scratch.reset();
@@ -307,10 +303,8 @@ Index make_room(Context& on, DeerStreams& kept, Index total, Index distances) {
     return most;
 }
 
-}  // namespace
-
 template <class T>
-void deer(Context& on, DeerStreams& kept, const DeerRanges& d, const T* kernel, const T* log_time, std::uint64_t seed,
+void draw(Context& on, SampleMemory& kept, const DeerRanges& d, const T* kernel, const T* log_time, std::uint64_t seed,
           std::span<const std::uint64_t> streams, Index first, const DeerViews<T>& out) {
     using Shape = TraceTile<T>;
     Index each = 0;
@@ -323,8 +317,8 @@ void deer(Context& on, DeerStreams& kept, const DeerRanges& d, const T* kernel, 
         return;
     if (!std::ranges::equal(kept.sent, streams)) {
         kept.sent.clear();  // should there be no memory, nothing has been sent
-        kept.memory = std::make_unique<Memory<std::uint64_t>>(on, items);
-        kept.memory->upload(streams.data());
+        kept.streams = std::make_unique<Memory<std::uint64_t>>(on, items);
+        kept.streams->upload(streams.data());
         kept.sent.assign(streams.begin(), streams.end());
     }
     const Batch<const T> K(kernel, d.times, d.distances);
@@ -342,7 +336,7 @@ void deer(Context& on, DeerStreams& kept, const DeerRanges& d, const T* kernel, 
     if (scratch)
         wanted.input = unseen.view(d.times, each, items);
     for (Index begin = 0; begin < total; begin += most) {
-        const DeerColumns columns{seed, kept.memory->data(), first, each, begin, std::min(most, total - begin)};
+        const DeerColumns columns{seed, kept.streams->data(), first, each, begin, std::min(most, total - begin)};
         const dim3 warp_each(static_cast<unsigned>((columns.count + warps - 1) / warps));
         launch(on, distribution_kernel<T>, warp_each, threads, distribution_bytes<T>, d, columns, p, parameters,
                out.distribution, out.target);
@@ -356,9 +350,22 @@ void deer(Context& on, DeerStreams& kept, const DeerRanges& d, const T* kernel, 
         kept.scratch.reset();
 }
 
-template void deer<float>(Context&, DeerStreams&, const DeerRanges&, const float*, const float*, std::uint64_t,
-                          std::span<const std::uint64_t>, Index, const DeerViews<float>&);
-template void deer<double>(Context&, DeerStreams&, const DeerRanges&, const double*, const double*, std::uint64_t,
-                           std::span<const std::uint64_t>, Index, const DeerViews<double>&);
+}  // namespace
 
 }  // namespace descrambler::cuda
+
+namespace descrambler {
+
+template <class T>
+void deer_on_device(Backend<T>& on, const DeerRanges& ranges, const T* kernel, const T* log_time, std::uint64_t seed,
+                    std::span<const std::uint64_t> streams, Index first, const DeerViews<T>& out) {
+    const auto [context, kept] = cuda::sampling_of(on);
+    cuda::draw(context, kept, ranges, kernel, log_time, seed, streams, first, out);
+}
+
+template void deer_on_device<float>(Backend<float>&, const DeerRanges&, const float*, const float*, std::uint64_t,
+                                    std::span<const std::uint64_t>, Index, const DeerViews<float>&);
+template void deer_on_device<double>(Backend<double>&, const DeerRanges&, const double*, const double*, std::uint64_t,
+                                     std::span<const std::uint64_t>, Index, const DeerViews<double>&);
+
+}  // namespace descrambler

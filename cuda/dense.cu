@@ -4,10 +4,11 @@
 //   Adam (Kingma, Ba 2014): g <- g + decay w;  m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) g^2;
 //                           w <- w - rate / (1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + epsilon)
 // W [outputs, inputs], b [outputs], x [inputs, samples], y, dy [outputs, samples]; a batch item is a network.
-// flops  forward 2 outputs inputs samples, backward twice that, Adam 14 a parameter
-// bytes  the operands once or more from L2 (product.cuh); Adam 7 numbers a parameter, or 6 where dW never leaves
+// flops  forward 2 outputs inputs samples, backward twice that, Adam 14 per parameter
+// bytes  the operands once or more from L2 (product.cuh); Adam 7 numbers per parameter, or 6 where dW never leaves
 //        the registers
-// The products are block_product with what follows as their epilogue. shared 33792 bytes at 64 x 64 (double)
+// The products are those of product.cuh with what follows as their epilogue; 33792 bytes of shared memory for 64 x 64
+// tiles in double.
 // resources forward_kernel float 80 outputs, 256 inputs, 64 samples: shared 17408 bytes, 118 registers, 2621440 flops
 #include "dense.hpp"
 
@@ -227,7 +228,7 @@ __global__ void __launch_bounds__(threads) bias_step_kernel(Parameters<T> p, Ind
     }
 }
 
-// One warp a column.
+// One warp per column.
 template <class T>
 __global__ void __launch_bounds__(threads) renorm_forward_kernel(Batch<const T> x, Batch<T> y) {
     const Index lane = threadIdx.x % 32, warps = static_cast<Index>(gridDim.x) * (threads / 32);
@@ -244,7 +245,7 @@ __global__ void __launch_bounds__(threads) renorm_forward_kernel(Batch<const T> 
     }
 }
 
-// One warp a column; dx may be dy. slope: times f'(x) as well.
+// One warp per column; dx may be dy. slope: times f'(x) as well.
 template <class T>
 __global__ void __launch_bounds__(threads) renorm_backward_kernel(bool slope, Activation f, Batch<const T> x,
                                                                   Batch<const T> y, Batch<const T> dy, Batch<T> dx) {

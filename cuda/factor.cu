@@ -1,4 +1,4 @@
-// Factorisations of a batch, one block of 512 threads an item; shapes beyond go to the vendor.
+// Factorisations of a batch, one block of 512 threads per item; shapes beyond go to the vendor.
 //   qr     A [m, n] = Q R           Householder; R(k, k) of either sign, as LAPACK
 //   svd    A [m, n] = U diag(s) V^T   M = max(m, n), N = min(m, n); B = A or A^T = Q R,  R^T J = X diag(s) by one-sided
 //          Jacobi (the triangle transposed converges in fewer sweeps: Drmac, Veselic, SIAM J. Matrix Anal. Appl. 29

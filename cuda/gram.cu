@@ -95,7 +95,7 @@ struct Dense {
             for (int c = 0; c < wide; ++c)
                 to[ti + side * r + (tj + side * c) * rows] = z[r][c];
         __syncthreads();
-        // not on the registers: five functions for each of them would be a long text
+        // not in registers: five activations for each of them would make the code very long
         const T* const bias = b.data == nullptr ? nullptr : b.data + item * b.stride + first;
         with_activation<T>(f, [&](auto g) {
             for (int e = threadIdx.x; e < rows * chunk; e += threads) {

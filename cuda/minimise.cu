@@ -1,14 +1,15 @@
-// The whole minimisation of eta = sum_i mu_i ||row_i(P L)||^2 over SO(n), L [n, k]: one launch (and one that makes
-// P of q), one block of 256 threads a network, no visit to the host between iterations. Both methods of
+// The whole minimisation of eta = sum_i mu_i ||row_i(P L)||^2 over SO(n), L [n, k], in one launch (cayley: and one that
+// makes P from q), one block of 256 threads per network, without the host between iterations. Both methods of
 // src/cpu/minimise.cpp, step by step:
 //   riemannian  preconditioned descent, the chart centred anew at every step  (block_descent.cuh, block_gauge.cuh)
 //   cayley      L-BFGS over q in P = cayley(q), from q = 0                    (block_lbfgs.cuh)
 // Matrices live in a workspace of each network in global memory (its level-2 cache), products and inverses pass through
 // shared memory and registers (block_algebra.cuh); the functional of the chart keeps three matrices in shared memory
-// where n <= 80 and a block has as much. On devices with little shared memory, which are slow in double precision and may
-// draw a desktop, a launch ends after some iterations and the next goes on, with the same bits. A batch that does not fit into memory goes in parts; an item's numbers do not depend on that.
+// where n <= 80 and a block has as much. On devices with little shared memory, which are slow in double precision and
+// may also draw a desktop, a launch ends after some iterations and the next goes on, with the same bits. A batch that
+// does not fit into memory goes in parts; the numbers of an item do not depend on that.
 // Shared memory at n = 80 in double: 52096 bytes (riemannian), 155776 bytes (cayley); at most 242 registers.
-// flops  2 n^2 (n + k) an evaluation and n^2 (k + 2 n) more an accepted step (riemannian); 2 n^3 + 6 n^2 k an
+// flops  2 n^2 (n + k) per evaluation and n^2 (k + 2 n) more per accepted step (riemannian); 2 n^3 + 6 n^2 k per
 //        evaluation (cayley)
 // bytes  2 n k and n k + 2 n^2 words; n k + n^2 words
 // Source: docs/numerics.md, "Methods".
@@ -26,7 +27,7 @@ namespace descrambler::cuda {
 
 namespace {
 
-// What a network's block finds in global memory, `each` of a kind a network.
+// Memory of all networks in global memory; each_... of a kind belong to one network.
 template <class T>
 struct Workspace {
     T* numbers = nullptr;
@@ -95,7 +96,7 @@ void run(Context& on, const MinimiseOptions& options, Batch<const T> mu, Batch<c
     const Index n = L.rows, batch = L.batch;
     MinimiseLimits limits{options.evaluations, options.iterations, 0, options.memory, options.offdiagonal,
                           options.gap,         options.gradient};
-    // every point but the first costs an evaluation; sorting is no iteration, and rare
+    // every point but the first costs an evaluation; sorting adds points without an iteration, but is rare
     const Index most_points = chart ? options.iterations : 2 * std::min(options.iterations, options.evaluations) + 16;
     limits.points = std::max<Index>(std::min(options.evaluations, most_points), 0) + 1;
     Workspace<T> memory;

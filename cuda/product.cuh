@@ -2,7 +2,8 @@
 //   acc [16 RM, 16 RN] = op(A) op(B),  A and B column-major in device memory,  sum over k = 0, 1, ... in this order
 // 256 threads as 16 x 16; a thread owns RM x RN numbers: its rows lie in groups of 16 bytes (one load of shared memory,
 // one store of the result), what does not fill a group is one by one. Chunks of `depth` columns of op(A) and rows of
-// op(B) are staged in shared memory twice: the next is on its way while the present one is used, one barrier a chunk.
+// op(B) are double-buffered in shared memory: the next is on its way while the present one is used, one barrier per
+// chunk.
 // A number of the result is one chain of fused multiply-adds over k, so its bits do not depend on the tile.
 // flops  2 M N K
 // bytes  (M K ceil(N / 16 RN) + K N ceil(M / 16 RM)) sizeof(T), mostly from L2

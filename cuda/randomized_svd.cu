@@ -84,7 +84,7 @@ __global__ void __launch_bounds__(factor_threads, 1)
 
     bool finite = true;
     T scale = 1;
-    // one text for both directions: two would not fit into the registers
+    // the same code for both directions: two copies would not fit into the registers
     for (int step = 0; step < 2 * plan.power_iterations + 2; ++step) {
         const bool left = step % 2 == 0;  // Q = qr(A W), else W = qr(A^T Q)
         const int rows = left ? m : n;

@@ -16,8 +16,8 @@ struct CUstream_st;  // what a cudaStream_t points to
 
 namespace descrambler::cuda {
 
-// Shared memory that every kernel may count on, that of compute capability 8.6, 8.9 and 12.0: devices that give a block
-// less are refused.
+// Shared memory of a block that every kernel may count on, that of compute capability 8.6, 8.9 and 12.0; devices that
+// give less are refused.
 inline constexpr std::size_t least_shared = 99 * 1024;
 
 // One device, one stream, the handles of the vendor libraries. Everything is ordered by the stream; only to_host and
@@ -34,8 +34,8 @@ public:
     [[nodiscard]] int device() const { return device_; }
     [[nodiscard]] const std::string& name() const { return name_; }  // of the device
     [[nodiscard]] CUstream_st* stream() const;  // and makes the device current for the calling thread
-    // Memory that a call may still ask for. The driver is asked at most once a second, since that takes long; what this
-    // process itself takes and gives back in between is counted.
+    // Memory that a call may still ask for. The driver is asked at most once a second, since that takes long; in
+    // between, what this process takes and gives back is counted.
     [[nodiscard]] std::size_t free_bytes() const;
     [[nodiscard]] std::size_t shared_bytes() const;  // that one block may have: 227 KiB on sm_90, 163 KiB on sm_80
 
@@ -119,7 +119,7 @@ template <class Make>
     }
 }
 
-// Scratch memory for as many items of a batch as fit at once, `each` numbers an item.
+// Scratch memory for as many items of a batch as fit at once, `each` numbers per item.
 template <class T>
 class Scratch {
 public:

@@ -1,6 +1,6 @@
-// The device language, for nvcc and for the test device on the CPU (tests/simt), and the two functions that differ:
-// dynamic shared memory and the launch. Kernels use dynamic shared memory only, one-dimensional blocks, and a last
-// argument list of plain values: Batch views, pointers, numbers.
+// The device language, for nvcc and for the test device on the CPU (tests/simt), and the two functions that differ
+// between them: dynamic shared memory and the launch. Kernels use dynamic shared memory only, one-dimensional blocks,
+// and arguments that are plain values: Batch views, pointers, numbers.
 #pragma once
 
 #ifdef __CUDACC__
@@ -27,8 +27,9 @@ __device__ T* dynamic_shared() {
     return reinterpret_cast<T*>(descrambler_shared);
 }
 
-// After a launch: throws Error with the kernel's name where it or one before it failed; with DESCRAMBLER_CUDA_SYNCHRONISE=1 in the
-// environment it waits for the kernel, so that what goes wrong inside it is told by name too. In context.cpp.
+// After a launch: throws Error with the kernel's name where it or one before it failed. With
+// DESCRAMBLER_CUDA_SYNCHRONISE=1 in the environment it waits for the kernel, so that failures inside it come with its
+// name too. In context.cpp.
 void check_launch(Context& on, const void* kernel);
 
 // kernel<<<grid, threads, shared_bytes>>>(arguments...) on the stream of the context.

@@ -9,7 +9,7 @@
 
 namespace descrambler::cuda {
 
-// Device:
+// What a Device has to offer:
 //   void* page_locked(std::size_t bytes)                         memory that lives as long as the device
 //   void enqueue_copy(void* to, const void* from, std::size_t)   from page-locked memory
 //   void mark(int slot)                                          after all copies enqueued so far

@@ -23,7 +23,7 @@ namespace descrambler::cuda {
 namespace {
 
 constexpr int threads = 256, warps = threads / 32;
-constexpr Index steps_a_table = 64;  // rates that go to the device at a time
+constexpr Index steps_a_table = 64;  // steps whose rates go to the device at a time
 
 // ---- kernels -------------------------------------------------------------------------------------------------------
 
@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(threads) nothing_yet_kernel(Batch<T> loss) {  
         loss(e % loss.size(), 0, e / loss.size()) = std::numeric_limits<T>::quiet_NaN();
 }
 
-// order [batch, slots]: which column of the targets a sample is given. One block a slot: its threads draw, one swaps
+// order [batch, slots]: which column of the targets a sample is given. One block per slot: its threads draw, one swaps
 // (Fisher-Yates, the numbers of RandomStream from block iteration 2^32 on: iterations do not meet).
 __global__ void __launch_bounds__(threads)
     shuffle_kernel(std::uint64_t seed, const std::uint64_t* streams, const int* shuffled, std::uint64_t iteration,
@@ -67,7 +67,7 @@ __global__ void __launch_bounds__(threads)
 }
 
 // slope = scale (y - target) f'(y), or without f' where a renormalisation stands between; error [batch, slots]: sum of
-// squares of a sample. One warp a sample.
+// squares of a sample. One warp per sample.
 template <class T>
 __global__ void __launch_bounds__(threads)
     output_slope_kernel(T scale, bool derivative, Activation f, Batch<const T> y, Batch<const T> target,
@@ -89,7 +89,7 @@ __global__ void __launch_bounds__(threads)
         error[sample] = sum;
 }
 
-// loss of the batch, and what the gradient of its square root is to be multiplied with. One block a slot.
+// loss of the batch, and what the gradient of its square root is to be multiplied with. One block per slot.
 template <class T>
 __global__ void __launch_bounds__(threads) loss_kernel(bool root, double size, Index batch, const double* error,
                                                        const Index* members, Index step, Batch<T> loss, T* scale) {
@@ -124,7 +124,8 @@ std::size_t bytes_of_member(const TrainPlan<T>& plan) {
     Index numbers = plan.layers.front().inputs + plan.layers.back().outputs;
     for (const Layer& layer : plan.layers)
         numbers += layer.outputs * (layer.renorm ? 3 : 2);
-    const std::size_t sample = static_cast<std::size_t>(numbers) * sizeof(T) + sizeof(double) + 2 * sizeof(int);
+    const std::size_t sample = static_cast<std::size_t>(numbers) * sizeof(T) + sizeof(double) + 2 * sizeof(int) +
+                               plan.samples->bytes_on_device();
     return sample * static_cast<std::size_t>(plan.batch_size) +
            static_cast<std::size_t>(steps_a_table + 1) * sizeof(AdamRate<T>);
 }

@@ -1,4 +1,5 @@
-// cuBLAS, cuSOLVER and cuFFT. TF32 is off (cuBLAS's default); sums of one call come in one order.
+// cuBLAS, cuSOLVER and cuFFT. TF32 is off (cuBLAS's default); equal calls sum in the same order. Items go one at a time
+// where the library has no batched routine of full accuracy.
 #include "vendor.hpp"
 
 #include <map>
@@ -66,7 +67,7 @@ Context::Libraries& Context::libraries() {
 
 namespace {
 
-// One item at a time, where the library has no batched routine of full accuracy.
+// Throws Error for the first item that did not factorise.
 void refuse(const std::vector<int>& info, const char* what) {
     for (std::size_t i = 0; i < info.size(); ++i)
         if (info[i] != 0)

@@ -1,6 +1,6 @@
-// What is not ours: cuBLAS, cuSOLVER, cuFFT (vendor.cu). The test device puts the CPU backend in their place
-// (tests/simt/vendor.cpp). Shapes as in backend.hpp, already checked. Throws Error where an item does not factorise;
-// the factorisations wait for the device to know.
+// Calls of the vendor's libraries: cuBLAS, cuSOLVER, cuFFT (vendor.cu). The test device puts the CPU backend in their
+// place (tests/simt/vendor.cpp). Shapes as in backend.hpp, already checked. The factorisations wait for the device and
+// throw Error where an item does not factorise.
 #pragma once
 
 #include <complex>

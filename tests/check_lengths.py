@@ -13,7 +13,6 @@ most_of_file, most_of_function = 600, 80
 # file:function -> why it may be longer
 tables = {
     "src/analysis/deer/findings_table.cpp:rules": "one entry a finding",
-    "tests/report/fake_study.hpp:summary": "a summary.json, written out",
 }
 
 
@@ -73,7 +72,7 @@ def main():
                 problems.append(f"{what} (line {first}): {length} lines, at most {most}")
     if "--list" in sys.argv:
         print("\n".join(f"{length:4} {what}" for length, what in sorted(lengths, reverse=True)[:40]))
-    print("\n".join(problems) if problems else f"lengths: {len(lengths)} functions, {len(tables)} tables")
+    print("\n".join(problems) if problems else f"lengths: {len(lengths)} functions, longer by their nature: {len(tables)}")
     return 1 if problems else 0
 
 

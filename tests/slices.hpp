@@ -69,7 +69,7 @@ std::vector<T> random_values(Index count, std::uint64_t stream) {
     return x;
 }
 
-// What call(views..., result) leaves in its result, with packed operands and with slices: the same bits, or numbers that
+// call(views..., result) leaves the same bits in its result with packed operands and with slices, or numbers that
 // differ by no more than `tolerance`.
 template <class T, class Call>
 void expect_same(Backend<T>& on, const std::vector<std::array<Index, 3>>& shapes, const Call& call,

@@ -1,4 +1,4 @@
-// Gram matrices (K2), signals resident, and of activations that are never stored.
+// Gram matrices of resident signals, and of activations that are never stored.
 // Rivals: one strided batched product for the whole G; product, bias and tanh, product.
 #include "bench_cuda.hpp"
 

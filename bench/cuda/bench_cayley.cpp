@@ -1,4 +1,4 @@
-// Cayley transforms and the functional in their chart (K1a, K1c, K1e), a hundred networks with data of their own.
+// Cayley transforms and the functional in their chart, a hundred networks with data of their own.
 // Rival: getrfBatched and getriBatched without pivoting, small kernels, strided batched products.
 #include "bench_cuda.hpp"
 

@@ -1,5 +1,5 @@
-// The generator of DEER traces (K7), single precision: noisy scaled traces and targets. Two samples of CPU and GPU with
-// the same numbers differ by rounding; the reference is the CPU backend in single precision, whose noise is the same.
+// The generator of DEER traces, single precision: noisy scaled traces and targets. The same sample on CPU and GPU
+// differs by rounding; the reference is the CPU backend in single precision, whose noise is the same.
 // Rival: a kernel for the distributions, one product, one kernel for what follows; the same random numbers.
 #include "bench_cuda.hpp"
 #include "tasks/deer_traces.hpp"

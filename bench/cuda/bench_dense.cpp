@@ -1,8 +1,8 @@
-// Training of a hundred networks 256-80-256, batch 256, single precision (K4a), fresh traces for every network and
-// step. A call is `steps` steps; the target is that of an epoch of 1e6 samples a network, scaled to the steps of a
-// call. The residual is that of the parameters of the first network after four steps, ||w - w'|| / ||w'||, against the
-// CPU backend in fp64 on the same samples. Rivals: strided batched gemms with kernels between, with their own
-// composition of the generator, and on one stored batch: the latter leave the data out, we never do.
+// Training of a hundred networks 256-80-256, batch 256, single precision, fresh traces for every network and step. A
+// call is `steps` steps; the target is that of an epoch of 1e6 samples per network, scaled to the steps of a call. The
+// residual is that of the parameters of the first network after four steps, ||w - w'|| / ||w'||, against the CPU
+// backend in fp64 on the same samples. Rivals: strided batched gemms with kernels between, once with their own
+// composition of the generator and once on one stored batch, without the generator; ours always draws its data.
 #include <algorithm>
 
 #include "bench_cuda.hpp"

@@ -46,7 +46,7 @@ void minimise(Session& session, Index n, Index batch) {
     };
     Case c{.kernel = "minimise", .n = n, .d = 2 * n, .batch = batch, .note = "from the identity to its own test"};
     try {
-        ours();  // what it does is known afterwards
+        ours();  // its work is known afterwards
         on.synchronise();
         for (const MinimiseReport& report : reports)
             c.work = c.work + cost::minimise_evaluation(n, 2 * n, 8) * static_cast<double>(report.evaluations) +

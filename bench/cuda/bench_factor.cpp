@@ -1,4 +1,4 @@
-// Factorisations (K3, K5). They destroy their argument, so every call begins with a copy of it, on both sides.
+// Factorisations. They destroy their argument, so every call begins with a copy of it, on both sides.
 // Residuals: eigh A V against V diag(w); svd its singular values; qr the projector Q Q^T.
 // Rivals: XsyevBatched, gesvd in a loop, gesvdaStridedBatched, geqrf and orgqr in a loop.
 #include "bench_cuda.hpp"

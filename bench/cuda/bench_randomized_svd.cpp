@@ -1,4 +1,4 @@
-// Randomised SVD of a hundred matrices with falling spectra (K3a): the rank asked for, ten more columns, one power
+// Randomised SVD of a hundred matrices with falling spectra: the rank asked for, ten more columns, one power
 // iteration. The residual is that of the singular values against the exact ones: both methods are approximate.
 // Rival: Xgesvdr in a loop, as there is no batched one.
 #include "bench_cuda.hpp"

@@ -43,7 +43,7 @@ __global__ void __launch_bounds__(threads) pack_kernel(Batch<const double> E, Ba
     }
 }
 
-// Z = mu (2 B - L), eta = <2 B - L, Z>; one block an item.
+// Z = mu (2 B - L), eta = <2 B - L, Z>; one block per item.
 __global__ void __launch_bounds__(threads) weight_kernel(Batch<const double> mu, Batch<const double> L,
                                                          Batch<const double> B, Batch<double> Z, Batch<double> eta) {
     double* const parts = cuda::dynamic_shared<double>();

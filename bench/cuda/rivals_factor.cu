@@ -103,7 +103,8 @@ Call gesvda_call(Rival& on, Batch<const double> A, Batch<double> U, Batch<double
     const auto work = device_array<double>(size), matrices = device_array<double>(A.size() * A.batch);
     const auto info = device_array<int>(batch);
     return [&on, work, matrices, info, size, m, n, batch, A, U, s, V] {
-        copy(on, A, matrices.get());  // not the residual on the host: it would wait
+        copy(on, A, matrices.get());
+        // nullptr: no residual norm for the host, which would have to wait for it
         check(cusolverDnDgesvdaStridedBatched(on.solver, CUSOLVER_EIG_MODE_VECTOR, n, m, n, matrices.get(), m, A.stride,
                                               s.data, s.stride, U.data, m, U.stride, V.data, n, V.stride, work.get(),
                                               size, info.get(), nullptr, batch));

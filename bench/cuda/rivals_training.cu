@@ -41,7 +41,7 @@ __device__ float over_block(float x, float* space, Join join) {
     return space[0];
 }
 
-// p, target [distances, samples], one block a sample
+// p, target [distances, samples], one block per sample
 __global__ void __launch_bounds__(threads)
     rival_distribution_kernel(Ranges d, std::uint64_t seed, std::uint64_t first, Index each, float* p, float* target,
                               Sample* samples) {
@@ -102,7 +102,7 @@ __global__ void __launch_bounds__(threads)
     }
 }
 
-// x: K p -> the noisy trace on [0, 1]; one block a sample, a thread four numbers
+// x: K p -> the noisy trace on [0, 1]; one block per sample, a thread has four numbers
 __global__ void __launch_bounds__(epilogue_threads)
     rival_trace_kernel(int times, std::uint64_t seed, std::uint64_t first, Index each, const float* log_time,
                        const Sample* samples, float* x) {
@@ -147,7 +147,7 @@ __global__ void __launch_bounds__(threads) hidden_kernel(Batch<const float> b, B
         h.data[e] = std::tanh(h.data[e] + b(e % h.rows, 0, e / h.size()));
 }
 
-// z -> 2 / size (y - t) y (1 - y), y = logistic(z + b); loss [batch]: mean of (y - t)^2. One block an item.
+// z -> 2 / size (y - t) y (1 - y), y = logistic(z + b); loss [batch]: mean of (y - t)^2. One block per item.
 __global__ void __launch_bounds__(threads)
     output_kernel(Batch<const float> b, Batch<const float> t, Batch<float> z, Batch<float> loss) {
     float* const space = cuda::dynamic_shared<float>();

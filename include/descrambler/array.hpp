@@ -16,9 +16,9 @@ namespace descrambler {
 
 using Index = std::ptrdiff_t;
 
-// View of `batch` column-major matrices [rows, cols]. Item b starts at data + b * stride, its column j at j * ld; stride
-// 0 shares one matrix between all items, ld > rows is a range of the rows of taller matrices. Trivially copyable: kernels
-// take it by value.
+// View of `batch` column-major matrices [rows, cols]. Item b starts at data + b * stride, its column j at j * ld; a
+// stride of 0 shares one matrix between all items, ld > rows is a range of rows of taller matrices. Trivially copyable:
+// kernels take it by value. Nothing is checked against the memory behind it.
 template <class T>
 struct Batch {
     T* data = nullptr;
@@ -52,7 +52,8 @@ struct Batch {
     }
 };
 
-// Move-only owner of memory that lives where its backend computes.
+// Move-only owner of memory that lives where its backend computes. size: numbers of T. view() throws
+// std::invalid_argument where [rows, cols] x batch needs more than size() numbers.
 template <class T>
 class Buffer {
 public:
@@ -78,8 +79,8 @@ private:
     Index size_ = 0;
 };
 
-// Owner of one matrix [rows, cols] in host memory, column-major, with value semantics: what the analysis,
-// the files and the tests handle. Zero on construction.
+// Owner of one matrix [rows, cols] in host memory, column-major, with value semantics: what the analysis, the files and
+// the tests handle. Zero on construction; std::invalid_argument for a negative size. Elements are not range-checked.
 template <class T = double>
 class Matrix {
 public:

@@ -1,6 +1,7 @@
-// The processes that work on one job: those that mpirun or srun started together, otherwise this one alone. Point to
-// point messages between two ranks arrive in order; collectives are called by all ranks in the same order. Calls come
-// from the main thread. Whoever waits sleeps in between (up to a millisecond), and leaves its core to others.
+// The processes that work on one job: those that mpirun or srun started together, otherwise this one alone. Messages
+// between two ranks arrive in order; collectives (barrier, broadcast, all_gather, sums) are called by all ranks in the
+// same order. Calls come from the main thread. Waiting is polling with pauses of up to a millisecond, which leave the
+// core to others. Throws Error where MPI fails; send and receive of a single process throw std::logic_error.
 #pragma once
 
 #include <cstddef>
@@ -35,12 +36,13 @@ public:
 
     virtual void barrier() = 0;
     virtual void broadcast(int root, Bytes& content) = 0;  // the root's content, resized elsewhere
-    [[nodiscard]] virtual std::vector<Bytes> all_gather(std::span<const std::byte> mine) = 0;  // by rank
-    // Sums over the ranks that come about while they go on with something else.
+    // The content of every rank, by rank. For short messages: Error where all together have 2 GiB or more.
+    [[nodiscard]] virtual std::vector<Bytes> all_gather(std::span<const std::byte> mine) = 0;
+    // Sums over the ranks, number by number (all give as many), made while they go on with something else.
     class PendingSum {
     public:
         virtual ~PendingSum() = default;
-        [[nodiscard]] virtual bool ready() = 0;  // asked now and then
+        [[nodiscard]] virtual bool ready() = 0;  // to be asked now and then; true: values() are the sums
         [[nodiscard]] const std::vector<double>& values() const { return values_; }
 
     protected:
@@ -49,13 +51,13 @@ public:
     };
     [[nodiscard]] virtual std::unique_ptr<PendingSum> start_sum(std::vector<double> mine) = 0;
 
-    // Ends all ranks at once and does not return, for failures that the others cannot know of.
+    // Ends all ranks at once with this exit code and does not return: for failures that the others cannot know of.
     virtual void abort(int code) = 0;
     // The MPI_Comm behind it, for libraries that speak MPI; nullptr: none.
     [[nodiscard]] virtual const void* native() const { return nullptr; }
 
-    [[nodiscard]] std::uint64_t bytes_sent() const { return sent_; }  // point to point and broadcasts of this rank
-    // Whether all ranks know of the exception that is under way (see together).
+    [[nodiscard]] std::uint64_t bytes_sent() const { return sent_; }  // by this rank: messages and broadcasts
+    // Whether all ranks throw the exception that is under way (see together).
     [[nodiscard]] bool agreed() const { return agreed_; }
 
 protected:
@@ -72,10 +74,12 @@ private:
 [[nodiscard]] std::shared_ptr<Communicator> single_process();
 [[nodiscard]] std::string mpi_version();  // "Open MPI 4.1.4 (MPI 3.1)"; "off" in a build without
 
-// If mine is not null on some rank, every rank throws what the lowest of these had caught (InputError, Stopped, ...).
+// If mine is not null on some rank, every rank throws what the lowest of these had caught: InputError, OutOfMemory and
+// Stopped as they are, any other exception as Error. A single process throws its own, unchanged. All ranks call.
 void agree(Communicator& ranks, std::exception_ptr mine);
 
-// body() on every rank. A failure on one of them is thrown on all: nobody waits for a rank that has left.
+// The result of body(), run on every rank. A failure on one of them is thrown on all, as agree does, so that none waits
+// for a rank that has left.
 template <class F>
 auto together(Communicator& ranks, F&& body) {
     std::exception_ptr failure;
@@ -98,7 +102,7 @@ auto together(Communicator& ranks, F&& body) {
     }
 }
 
-// The same value of every rank, and what can be made of them.
+// The value of every rank, by rank: [size]. Values without pointers, or texts. All ranks call.
 template <class T>
 [[nodiscard]] std::vector<T> all_gather(Communicator& ranks, const T& mine) {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -111,20 +115,22 @@ template <class T>
     return values;
 }
 [[nodiscard]] std::vector<std::string> all_gather(Communicator& ranks, const std::string& mine);
+// values of the root, resized elsewhere. All ranks call.
 void broadcast(Communicator& ranks, int root, std::vector<double>& values);
 
-// Who shares this node: place among its ranks and their number.
+// Who shares this node: the place of this rank among those of the node, from 0, and their number.
 struct NodeShare {
     std::string host;
     int rank = 0, size = 1;
-    int cores = 1;  // that this rank may count on: its own where ranks are bound, its share of common ones otherwise
+    int cores = 1;  // for this rank: its own where ranks are bound to cores, its share of common ones otherwise
 };
+// All ranks call, here and below.
 [[nodiscard]] NodeShare node_share(Communicator& ranks);
-// Rank 0 spreads its threads over the cores of all ranks on its node, which are about to sleep. Their number there; 0
-// on the other ranks. All ranks call.
+// Lets the threads of rank 0 use the cores of all ranks on its node, which are about to sleep. Returns the number of
+// these cores on rank 0, and 0 on the others.
 [[nodiscard]] int take_cores_of_node(Communicator& ranks);
 
-// Sleeps a little longer at every call, up to a millisecond.
+// Waits a little longer at every call: first only yields, then sleeps, up to a millisecond.
 class Pause {
 public:
     void operator()();

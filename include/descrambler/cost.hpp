@@ -1,5 +1,5 @@
-// Floating-point operations and bytes of each primitive, one item, smallest traffic that the task allows. The
-// benchmarks compute their rates from these numbers and nothing else.
+// Floating-point operations and bytes moved of each primitive: one item, the least traffic that the task allows. `word`
+// is the size of a number in bytes (4 or 8). The benchmarks compute their rates from these numbers and nothing else.
 #pragma once
 
 #include "descrambler/array.hpp"
@@ -25,23 +25,23 @@ constexpr Cost gemm(Index m, Index n, Index k, Index word) {
     using detail::real;
     return {2 * real(m) * real(n) * real(k), (real(m) * real(k) + real(k) * real(n) + real(m) * real(n)) * real(word)};
 }
-// G [n, n] += S S^T, S [n, N]: one triangle
+// G [n, n] += S S^T, S [n, samples]: one triangle
 constexpr Cost gram(Index n, Index samples, Index word) {
     using detail::real;
     return {real(n) * real(n + 1) * real(samples), (real(n) * real(samples) + real(n) * real(n)) * real(word)};
 }
-// A [m, n] = Q R with Q formed (Householder)
+// A [m, n] = Q R, m >= n, with Q formed (Householder)
 constexpr Cost qr(Index m, Index n, Index word) {
     using detail::real;
     return {4 * real(m) * real(n) * real(n) - 4.0 / 3 * real(n) * real(n) * real(n),
             2 * real(m) * real(n) * real(word)};
 }
-// symmetric eigenproblem with vectors, about 9 n^3 (tridiagonalisation, divide and conquer, back-transformation)
+// symmetric eigenproblem [n, n] with vectors, about 9 n^3 (tridiagonalisation, divide and conquer, back-transformation)
 constexpr Cost eigh(Index n, Index word) {
     using detail::real;
     return {9 * real(n) * real(n) * real(n), 2 * real(n) * real(n) * real(word)};
 }
-// P = 2 (I + Q)^-1 - I
+// P = 2 (I + Q)^-1 - I, all [n, n]
 constexpr Cost cayley(Index n, Index word) {
     using detail::real;
     return {2 * real(n) * real(n) * real(n), 1.5 * real(n) * real(n) * real(word)};
@@ -56,7 +56,8 @@ constexpr Cost tikhonov(Index n, Index k, Index word) {
     return {2 * real(n) * real(n) * real(n) + 6 * real(n) * real(n) * real(k),
             (real(n) * real(k) + real(n) * real(n)) * real(word)};
 }
-// recentred descent, L [n, k]: the Cayley step and its product with Y; what an accepted step adds (N = Y Y^T, C P)
+// recentred descent, L [n, k]: minimise_evaluation is the Cayley step and its product with Y, minimise_step what an
+// accepted step adds (N = Y Y^T, C P)
 constexpr Cost minimise_evaluation(Index n, Index k, Index word) {
     using detail::real;
     return {2 * real(n) * real(n) * (real(n) + real(k)), 2 * real(n) * real(k) * real(word)};
@@ -65,14 +66,14 @@ constexpr Cost minimise_step(Index n, Index k, Index word) {
     using detail::real;
     return {real(n) * real(n) * (real(k) + 2 * real(n)), (real(n) * real(k) + 2 * real(n) * real(n)) * real(word)};
 }
-// thin singular value decomposition of [m, n], m >= n: 14 m n^2 + 8 n^3 (Golub, Van Loan, with vectors)
+// thin singular value decomposition of [m, n] with vectors: 14 m n^2 + 8 n^3 for m >= n (Golub, Van Loan)
 constexpr Cost svd(Index m, Index n, Index word) {
     using detail::real;
     const double large = real(m > n ? m : n), small = real(m > n ? n : m);
     return {14 * large * small * small + 8 * small * small * small, 2 * large * small * real(word)};
 }
-// rank k of [m, n] with a sketch of l columns and q power iterations: 2 q + 2 products with A, their QRs, the SVD of
-// the small triangle, and the vectors
+// `rank` of [m, n] with `sketch` columns and q power iterations: 2 q + 2 products with A, their QRs, the SVD of the
+// small triangle, and the vectors
 constexpr Cost randomized_svd(Index m, Index n, Index rank, Index sketch, int power_iterations, Index word) {
     using detail::real;
     const double passes = power_iterations + 1;
@@ -81,7 +82,7 @@ constexpr Cost randomized_svd(Index m, Index n, Index rank, Index sketch, int po
                          svd(sketch, sketch, word).flops + gemm(m + n, rank, sketch, word).flops;
     return {flops, (real(m) * real(n) + (real(m) + real(n) + 1) * real(rank)) * real(word)};
 }
-// y = f(W x + b), W [outputs, inputs], N samples
+// y = f(W x + b), W [outputs, inputs], x [inputs, samples]
 constexpr Cost dense_forward(Index outputs, Index inputs, Index samples, Index word) {
     return gemm(outputs, samples, inputs, word);
 }
@@ -91,7 +92,7 @@ constexpr Cost dense_gram(Index n, Index inputs, Index samples, Index word) {
     return {gemm(n, samples, inputs, word).flops + gram(n, samples, word).flops,
             (real(inputs) * (real(n) + real(samples)) + real(n) * real(n)) * real(word)};
 }
-// dW and, where there is a layer below, dx
+// dW and, where there is a layer below, dx; shapes of dense_forward
 constexpr Cost dense_backward(Index outputs, Index inputs, Index samples, bool below, Index word) {
     return gemm(outputs, inputs, samples, word) * (below ? 2.0 : 1.0);
 }
@@ -113,7 +114,7 @@ constexpr Cost deer_trace(Index times, Index distances, Index word) {
     using detail::real;
     return {2 * real(times) * real(distances), (real(times) + real(distances)) * real(word)};
 }
-// the closed form: eigh and one product T U^T
+// the closed form of one Gram matrix [n, n]: eigh and one product T U^T
 constexpr Cost closed_form(Index n, Index word) {
     return eigh(n, word) + gemm(n, n, n, word);
 }

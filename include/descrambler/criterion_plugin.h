@@ -12,7 +12,8 @@ extern "C" {
 #endif
 
 /* The value at P, to be minimised over orthogonal P. Matrices are column-major: signals [n, samples], P [n, n].
- * Where gradient is not NULL, d value / d P_ij is written to it [n, n]. Called from several threads: no global state. */
+ * Where gradient is not NULL, d value / d P_ij is written to it [n, n], which is zero at the call. A value or gradient
+ * that is not finite ends the run with an error. Called from several threads: no global state, no exceptions. */
 double descrambler_criterion(int64_t n, int64_t samples, const double* signals, const double* P, double* gradient);
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
-// The DEER training database: distance distributions, dipolar modulation, background and noise, every
-// number drawn fresh from a counter-based stream.
+// The DEER training database: distance distributions, dipolar modulation, background and noise, every number drawn
+// fresh from a counter-based stream.
 //
 //   w(r) = 2 pi nu / r^3                     rad/us, nu = 52.041 MHz nm^3, r in nm
 //   p    = sum over peaks of (U / sigma) exp(-(r - mu)^2 / (2 sigma^2)), then sum p = 1
@@ -45,8 +45,8 @@ struct DeerDatabase {
 inline constexpr int deer_peaks_limit = 8;
 inline constexpr Index deer_points_limit = 8192;
 
-// Where the random numbers of sample i of a stream come from: it owns deer_blocks(times) Philox blocks from block
-// i * deer_blocks(times) on. The first deer_parameter_blocks hold its parameters, one word a uniform number
+// Where the random numbers of sample i of a stream come from: it owns deer_blocks(times) Philox blocks, from block
+// i * deer_blocks(times) on. The first deer_parameter_blocks hold its parameters, one word for a uniform number
 // (uniform_f32, also in double precision):
 //   0 number of peaks   1 m   2 k   3 d   4 noise over noise_max   5..7 unused
 //   8 + 5 q ..          peak q: two for mu, two for FWHM, one for the weight
@@ -71,9 +71,11 @@ struct DeerTables {
     std::vector<double> distance_nm;
     Matrix<double> kernel;
 };
+// Throws InputError as validate.
 [[nodiscard]] DeerTables make_deer_tables(const DeerDatabase& database);
 
-// Where the generator writes; a view with data == nullptr is left out. Columns are samples, one item only.
+// Where the generator writes; a view with data == nullptr is left out. Columns are samples, one item only. Numbers are
+// dimensionless.
 template <class T>
 struct DeerSamples {
     Batch<T> input;         // [times, n]      network input: the noisy trace, scaled
@@ -85,13 +87,14 @@ struct DeerSamples {
     Batch<T> distribution;  // [distances, n]  p, sum 1
 };
 
-// Host matrices of one library of samples.
+// Host matrices of one library of samples, shaped as above.
 struct DeerLibrary {
     Matrix<float> input, target, trace, clean, form_factor, background, distribution;
 };
 template <class T>
 class Backend;
-// Samples first .. first + count - 1 of a stream, all companions.
+// Samples first .. first + count - 1 of a stream, with all that belongs to them. Throws std::invalid_argument for
+// negative numbers and tables that do not fit each other, OutOfMemory.
 [[nodiscard]] DeerLibrary make_deer_library(Backend<float>& on, const DeerTables& tables, std::uint64_t seed,
                                             std::uint64_t stream, Index first, Index count);
 

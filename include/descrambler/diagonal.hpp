@@ -1,4 +1,4 @@
-// Criteria that make a square product P W as diagonal as an orthogonal P can.    W [n, n] = U diag(sigma) V^T
+// Criteria that make a square product P W as diagonal as an orthogonal P can. W, P [n, n], W = U diag(sigma) V^T
 //   MDS  tr(P W)            over O(n): sum sigma at V U^T, where P W is symmetric and positive semidefinite;
 //                           over SO(n) with det W < 0: sum sigma - 2 sigma_n at V diag(1, .., 1, -1) U^T
 //   MDN  sum_i (P W)_ii^2   = max over x >= 0 of F(x) = 2 tr (W diag(x) W^T)^1/2 - sum_i x_i, concave; x_i = (P W)_ii^2
@@ -7,7 +7,8 @@
 //        certificate for any Z > 0, value <= c tr Z^-1, c = max_i w_i^T Z w_i with w_i the columns of W; here
 //                    Z = (W diag(x) W^T + eps I)^-1/2, the best of eps = 1e-16 .. 1e-2 of the norm in half decades
 // Sources: docs/numerics.md, "Diagonal criteria". All throw InputError for a W that is not square (with both sizes),
-// has a value that is not finite, is zero, or is too large or small for its squares.
+// has a value that is not finite, is zero, or whose largest entry lies outside 1e-140 .. 1e140, where squares would
+// leave the range; std::invalid_argument for a P or a start of another size.
 #pragma once
 
 #include "descrambler/matrix.hpp"
@@ -18,6 +19,7 @@ struct DiagonalValue {
     double value = 0;
     Matrix<double> gradient;  // [n, n] d value / d P, entry by entry
 };
+// tr(P W), and sum_i (P W)_ii^2.
 [[nodiscard]] DiagonalValue diagonal_sum(Backend<double>& on, const Matrix<double>& W, const Matrix<double>& P);
 [[nodiscard]] DiagonalValue diagonal_norm(Backend<double>& on, const Matrix<double>& W, const Matrix<double>& P);
 
@@ -26,7 +28,7 @@ enum class Group { O, SO };
 struct DiagonalSum {
     Matrix<double> P;  // [n, n]
     double value = 0;  // tr(P W)
-    double bound = 0;  // the closed form; value to n u
+    double bound = 0;  // the closed form, equal to the value up to n u (u the unit roundoff)
 };
 // Throws InputError, with the numbers, where the maximiser is not unique: sigma_n <= n u sigma_1, and for SO(n) with
 // det W < 0 also sigma_{n-1} - sigma_n <= n u sigma_1.
@@ -34,9 +36,9 @@ struct DiagonalSum {
 
 struct DiagonalNormOptions {
     Index iterations = 20000;
-    double increase = 1e-13;        // stop where a step raises the value by less, relatively,
-    double bracket = 1e-12;         // or the certificate (looked at every tenth step) is as close as this
-    double certified_width = 1e-6;  // certified: bracket not wider
+    double increase = 1e-13;        // stops where a step raises the value by less, relatively,
+    double bracket = 1e-12;         // or where the certificate (every tenth step) is as close as this, relatively
+    double certified_width = 1e-6;  // certified: width not above this
     Matrix<double> start;           // [n, n] orthogonal; empty: the MDS point
 };
 
@@ -50,6 +52,7 @@ struct DiagonalNorm {
     bool certified = false;
     bool restarted = false;  // the start led to a fixed point with some d_i = 0 although W is nonsingular
 };
+// Throws std::invalid_argument for fewer than one iteration and for negative tolerances.
 [[nodiscard]] DiagonalNorm maximum_diagonal_norm(Backend<double>& on, const Matrix<double>& W,
                                                  const DiagonalNormOptions& options = {});
 

@@ -16,17 +16,20 @@ struct Ensemble {
     std::vector<Network> networks;      // all of one shape, condition after condition of the recipe
     std::optional<Recipe> recipe;       // of the data they were trained on; what it means: tasks/task.hpp
     std::optional<std::uint64_t> seed;  // of the training, /input attribute "seed"
-    std::string precision = "f32";      // weights are stored as f4 or f8
-    int ranks = 1;                      // that trained them
+    std::string precision = "f32";      // weights are stored as f4 ("f32") or f8 ("f64")
+    int ranks = 1;                      // that trained them; only written
     std::string request;                // what a command was asked for; only written
 };
 
 class Hdf5Group;
+// The groups layer_1, layer_2, ... of one network. Writing throws Error, reading InputError as read_ensemble does.
 void write_network(const Hdf5Group& group, const Network& network, const std::string& precision);
 [[nodiscard]] Network read_network(const Hdf5Group& group);
 
-void write_ensemble(const std::string& path, const Ensemble& ensemble);  // whole or not at all
-// Throws InputError naming file and dataset for anything malformed: shapes that do not chain, NaN, no networks.
+// Whole or not at all; throws Error where the file cannot be written.
+void write_ensemble(const std::string& path, const Ensemble& ensemble);
+// Throws InputError that names file and data set for anything malformed: shapes that do not chain or differ between
+// networks, values that are not finite, unknown activations, gaps in the numbering, no networks.
 [[nodiscard]] Ensemble read_ensemble(const std::string& path);
 
 }  // namespace descrambler

@@ -23,20 +23,20 @@ public:
     return text;
 }
 
-// A file, an option or an array that does not fit. The message is one line that names the file (or
-// option), the field and what was expected: exit code 2.
+// A file, an option or an array that does not fit. The message is one line that names the file (or option), the field
+// and what was expected: exit code 2.
 class InputError : public Error {
 public:
     explicit InputError(std::string message) : Error(one_line(std::move(message))) {}
 };
 
-// A device has not as much memory as was asked for; the message tells both numbers. Fewer items may fit.
+// A device has less memory than was asked for; the message tells both numbers. Fewer items may fit.
 class OutOfMemory : public InputError {
 public:
     using InputError::InputError;
 };
 
-// A signal asked for an end and the work so far is on disk: exit code 85, run again to go on.
+// Stopped on request (Progress::stop), with the work so far on disk: exit code 85, run again to go on.
 class Stopped : public Error {
 public:
     using Error::Error;

@@ -1,10 +1,15 @@
-// What the library of inputs leaves behind at a tap: the Gram matrix of the signals and its triangular factor,
-// streamed in fixed blocks, in fp64. The library is never stored whole.
+// Sums over the signals S [n, N] that a library of N inputs X [features, N] gives at a tap: their Gram matrix and its
+// triangular factor, streamed in fixed blocks, in fp64. The library is never stored whole.
 //   before:  S = W_K h_{K-1}  (+ b_K if include_bias)      after:  S = h_K
-//   G = S S^T (plain sum, minus the mean over samples if centre)     factor R upper triangular, G = R^T R
-// linearised:  S = f(xbar) 1^T + J (X - xbar 1^T), f the map from the inputs to the tap and J its Jacobian at xbar. The
-// mean f(xbar) is kept, as the surrogate of the signals needs it (centre removes it).
-// R comes from a tall-skinny QR of S^T while streaming: components below n u gamma_1 survive only there.
+//   G = S S^T [n, n], of S minus its mean over the samples if centre;  R [n, n] upper triangular, G = R^T R
+//   linearised:  S = f(xbar) 1^T + J (X - xbar 1^T), f the map from the inputs to the tap, J its Jacobian at the mean
+//   input xbar. The mean f(xbar) is kept unless centre removes it.
+// R comes from a tall-skinny QR of S^T while streaming: components below n u gamma_1 (u the unit roundoff, gamma_1 the
+// largest eigenvalue of G) survive only there.
+//
+// Functions of an execution are called by all ranks of it and throw on all of them. They throw InputError for a layer
+// out of range, a library of another width (with both numbers) or without samples, networks of different shapes, and
+// values that are not finite; std::invalid_argument for no network; OutOfMemory.
 #pragma once
 
 #include <filesystem>
@@ -26,8 +31,8 @@ struct TapRequest {
     bool operator==(const TapRequest&) const = default;
 };
 
-// A library that can be read again from the start. read(first, X) fills X [features, count] with the samples
-// first .. first + count - 1, any window of them.
+// A library of inputs that can be read again and again. read(first, X) fills X [features, count], packed, with the
+// samples first .. first + count - 1, any window of them.
 //   in_turn   one thread at a time reads, windows in ascending order (files)
 //   at_once   any thread at any time (generated inputs, matrices in memory)
 //   together  as in_turn, and every rank reads as often as the others, if need be nothing (count 0): collective reads
@@ -37,19 +42,19 @@ struct Library {
     Index samples = 0;
     std::function<void(Index first, Batch<double> X)> read;
     Reading reading = Reading::in_turn;
-    const double* resident = nullptr;  // where it lies in memory, [features, samples], if it does: spares the copies
-    // Tells it from another library of its name, in words; empty: the name does (generated inputs). All ranks call.
+    const double* resident = nullptr;  // [features, samples] where it lies in memory, if it does: spares copies
+    // Words that tell it from another library of its name; empty: the name does (generated inputs). All ranks call.
     std::function<std::string()> content{};
 };
 inline constexpr Index library_block = 1024;                // samples that are worked on at a time
-[[nodiscard]] Library library_of(const Matrix<double>& X);  // keeps a reference: X must outlive it
+[[nodiscard]] Library library_of(const Matrix<double>& X);  // X [features, samples], which must outlive it
 
-// How a pass over a large library goes. Samples are summed by leaves of a fixed number in the order of one binary tree,
-// so that the bits do not depend on threads, ranks and interruptions.
+// How a pass over a large library is made. Samples are summed by leaves of a fixed length in the order of one binary
+// tree, so that the bits do not depend on threads, ranks and interruptions.
 struct Streaming {
     bool factor = true;                 // false: no triangular factor, G summed directly, which is faster
-    std::filesystem::path checkpoints;  // folder that all ranks see, for what is summed so far; empty: none
-    std::string fingerprint;            // lines "key = value" that say what is summed; others are refused
+    std::filesystem::path checkpoints;  // folder that all ranks see, for the sums so far; empty: none
+    std::string fingerprint;            // lines "key = value" of what is summed; other checkpoints: InputError
     double checkpoint_seconds = 60;
     Progress progress;
 };
@@ -64,45 +69,46 @@ struct TapGram {
 // Sums of a tap of every network: a value that criteria, groups of networks and studies share.
 struct TapSums {
     TapRequest tap;
-    std::vector<TapGram> networks;  // of the inputs ({0, after}) one, which serves all
+    std::vector<TapGram> networks;  // of the inputs ({0, after}): one, which serves all
 };
 
-// One result per network, on every rank; all networks have one shape. The ranks of the execution share the leaves of
-// the library. Without factor, centre is around the mean of the first block, corrected at the end: one pass. Throws
-// InputError for a layer out of range or a library of another width (with both numbers), and for NaN in the signals;
-// Stopped after a checkpoint.
+// One result per network, on every rank; the ranks share the leaves of the library. Centring takes a pass of its own
+// for the mean where there is a factor; without one the sums are taken around the mean of the first block and corrected
+// at the end. Throws Stopped after a checkpoint (Progress::stop).
 [[nodiscard]] std::vector<TapGram> tap_grams(std::span<const Network> networks, const TapRequest& request,
                                              const Library& library, const Execution& execution,
                                              const Streaming& streaming = {});
 
-// The same with a factor, without a pass where `known` has them: the sums of this tap, or those of the inputs for a tap
-// that they serve. All of `known` is of this library; sums of a tap are of these networks.
+// The same with a factor, without a pass over the library where `known` has the sums: those of this tap, or those of
+// the inputs for a tap that they serve. All of `known` must be of this library, and sums of this tap of these networks.
 [[nodiscard]] TapSums tap_sums(std::span<const Network> networks, const TapRequest& request, const Library& library,
                                const Execution& execution, std::span<const TapSums> known = {});
-// Before the first activation S = W_1 X (+ b_1), so the sums over the inputs serve every network, of whatever ensemble:
-// these sums, to be known to tap_sums. Empty for other taps, and for inputs more than four times as wide as the layer,
-// where they would cost more than they save.
+// Sums over the inputs, to be `known` to tap_sums: before the first activation S = W_1 X (+ b_1), so they serve every
+// network, of whatever ensemble. Empty for other taps, and for inputs more than four times as wide as the layer, where
+// they would cost more than they save.
 [[nodiscard]] std::vector<TapSums> sums_of_inputs(std::span<const Network> networks, const TapRequest& request,
                                                   const Library& library, const Execution& execution);
 
-// The signals of the columns of X [features, any]. Throws InputError where they are not finite.
+// The signals [n, N] of the columns of X [features, N]; centre and linearised are ignored. Throws InputError where they
+// are not finite, std::invalid_argument for a tap or an X that does not fit.
 [[nodiscard]] Matrix<double> tap_signals(Backend<double>& on, const Network& network, const TapRequest& request,
                                          const Matrix<double>& X);
-// Throws InputError as tap_grams does for a layer, a library or networks that do not fit.
+// Only the checks: throws as said above for a layer, a library or networks that do not fit.
 void check_tap(std::span<const Network> networks, const TapRequest& request, const Library& library);
 
-// One layer a network, W = J and b = f(xbar) - J xbar without activation: the tap linearised. One pass for xbar. Its
-// taps are those of linearised_request(request). So linearised signals share the factor of the inputs as a first layer
-// does.
+// The linearised tap as a network of one layer without activation, for each network: W = J [n, features], b = f(xbar) -
+// J xbar, from one pass for xbar. linearised_request(request) is its tap, so that linearised signals share the sums of
+// the inputs as a first layer does.
 [[nodiscard]] std::vector<Network> linearised_at_mean(std::span<const Network> networks, const TapRequest& request,
                                                       const Library& library, const Execution& execution);
 [[nodiscard]] TapRequest linearised_request(const TapRequest& request);
 
-// sum over samples of (u^T (s - mean))^3 for each column u of U [n, k]: the signs of deeper layers. A second pass.
+// sum over samples of (u^T (s - mean))^3 for each column u of U [n, k]: [k], which gives the signs of deeper layers.
+// mean [n]. A pass of its own over the library.
 [[nodiscard]] std::vector<double> tap_third_moments(Backend<double>& on, const Network& network,
                                                     const TapRequest& request, const Library& library,
                                                     const std::vector<double>& mean, const Matrix<double>& U);
-// The same for every network of an ensemble, in one pass over the library; means and U: one per network.
+// The same for every network of an ensemble, in one pass; means and U: one per network (else std::invalid_argument).
 [[nodiscard]] std::vector<std::vector<double>> tap_third_moments(std::span<const Network> networks,
                                                                  const TapRequest& request, const Library& library,
                                                                  const std::vector<std::vector<double>>& means,

@@ -8,7 +8,8 @@
 
 namespace descrambler {
 
-struct LinearOperator {  // A [rows, cols]
+// A [rows, cols]. apply takes X [cols, m], adjoint Y [rows, m]; a test of both is <Y, A X> = <A^T Y, X>.
+struct LinearOperator {
     Index rows = 0, cols = 0;
     std::function<Matrix<double>(Backend<double>&, const Matrix<double>& X)> apply;    // A X
     std::function<Matrix<double>(Backend<double>&, const Matrix<double>& Y)> adjoint;  // A^T Y

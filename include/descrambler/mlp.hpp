@@ -1,4 +1,5 @@
-// A fully connected network on the host, in double precision whatever it was trained in.
+// A fully connected network on the host, in double precision whatever it was trained in:
+//   h_0 = x,   z_k = W_k h_{k-1} + b_k,   h_k = f_k(z_k), then h_k / mean(h_k) where the layer renormalises
 #pragma once
 
 #include <string>
@@ -16,6 +17,7 @@ struct DenseLayer {
     bool renorm = false;  // y / mean(y) after the activation
 };
 
+// At least one layer; inputs of each are the outputs of the one before. That is not checked here (read_network does).
 struct Network {
     std::vector<DenseLayer> layers;
     [[nodiscard]] Index inputs() const { return layers.front().weight.cols(); }
@@ -26,30 +28,33 @@ struct Network {
 [[nodiscard]] Activation activation_from(std::string_view name);  // throws InputError with the known names
 
 [[nodiscard]] std::vector<Layer> shape_of(const Network& network);
-// Parameters of all layers in order: weight column-major [out, in], then bias [out]. Training always has biases.
+// All parameters in one array [P], layer after layer: weight [out, in] column-major, then bias [out] (0 where the layer
+// has none: training always has biases). parameter_count gives P; unpack reads P numbers.
 [[nodiscard]] Index parameter_count(const std::vector<Layer>& layers);
 template <class T>
 [[nodiscard]] std::vector<T> pack(const Network& network);
 template <class T>
 [[nodiscard]] Network unpack(const std::vector<Layer>& layers, const T* parameters);
 
-// glorot: weights uniform +- sqrt(6 / (in + out)), biases 0.  fan_in: weights and biases uniform +- 1 / sqrt(in).
+// glorot: weights uniform within +- sqrt(6 / (in + out)), biases 0 (Glorot, Bengio 2010).
+// fan_in: weights and biases uniform within +- 1 / sqrt(in).
 enum class Initialisation { glorot, fan_in };
 struct InitialWeights {
     Initialisation kind = Initialisation::glorot;
     double first_scale = 1;  // factor of the weights of layer 1 (not of its biases)
     bool operator==(const InitialWeights&) const = default;
 };
-// Layer after layer from stream::initialise + member: weights column by column, then biases where they are drawn.
+// [P], layer after layer from stream::initialise + member: weights column by column, then biases where they are drawn.
 template <class T>
 [[nodiscard]] std::vector<T> initial_parameters(const std::vector<Layer>& layers, std::uint64_t seed,
                                                 std::uint64_t member, const InitialWeights& weights = {});
 
-// Output of layer `layer` (1-based; 0 = X itself) for the columns of X [in, N].
+// Output [out, N] of layer `layer` (from 1; 0: X itself), or of the last one, for the columns of X [in, N]. Throws
+// InputError for a layer that the network does not have and for X of another width.
 [[nodiscard]] Matrix<double> forward(Backend<double>& on, const Network& network, const Matrix<double>& X, Index layer);
 [[nodiscard]] Matrix<double> forward(Backend<double>& on, const Network& network, const Matrix<double>& X);
 
-// f'(z) at z, element by element.
+// f(z) and f'(z) of one number; the slope of relu at 0 is 0.
 [[nodiscard]] double activation_value(Activation f, double z);
 [[nodiscard]] double activation_slope(Activation f, double z);
 

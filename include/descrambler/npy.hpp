@@ -8,16 +8,17 @@
 
 namespace descrambler {
 
-// Rank 1 comes back as [n, 1]. Throws InputError naming file and field for anything else (object arrays, lying
-// shapes, truncated or overlong data, sizes that overflow). NaN and infinity come back as they are.
+// [rows, cols] as in the file, rank 1 as [n, 1]. Throws InputError that names file and field for anything else (object
+// arrays, a shape that contradicts the size of the file, sizes that overflow). NaN and infinity come back as they are.
 [[nodiscard]] Matrix<double> read_npy(const std::filesystem::path& path);
-void write_npy(const std::filesystem::path& path, const Matrix<double>& matrix);  // The same of any rank up to 8, as double precision numbers in C order.
+// The same of any rank up to 8, as double precision numbers in C order.
 [[nodiscard]] Tensor read_npy_tensor(const std::filesystem::path& path);
-// f8, C order, whole or not at all
+// f8, C order, whole or not at all; throws Error where the file cannot be written.
+void write_npy(const std::filesystem::path& path, const Matrix<double>& matrix);
 
 // A library of inputs, read whole: any name that Shards::open (shards.hpp) takes. Rows are samples in the files,
-// columns in memory: [features, samples]. `features` != 0 must match, otherwise InputError (never a guess). NaN,
-// infinity and an empty library are refused.
+// columns in memory: [features, samples]. Throws InputError as Shards does: for a width other than `features` (0: any),
+// NaN, infinity and an empty library.
 [[nodiscard]] Matrix<double> read_inputs(const std::string& inputs, Index features);
 
 }  // namespace descrambler

@@ -1,8 +1,7 @@
-// Counter-based random numbers: Philox 4x32-10 (Salmon et al., SC 2011).
-// A number is a pure function of (seed, stream, index), so the same bits come out for any number of
-// threads and ranks, on a CPU and on a GPU.
-//   key     = seed                       (64 bits)
-//   counter = (index, stream)            (64 bits each, low word first), one counter = four 32-bit words
+// Counter-based random numbers: Philox 4x32-10 (Salmon et al., SC 2011). A number is a pure function of seed, stream
+// and index, so the same bits come out for any number of threads and ranks, on a CPU and on a GPU. Nothing here throws.
+//   key     = seed             (64 bits)
+//   counter = (index, stream)  (64 bits each, low word first); one counter gives a block of four 32-bit words
 #pragma once
 
 #include <array>
@@ -12,6 +11,7 @@ namespace descrambler {
 
 using PhiloxBlock = std::array<std::uint32_t, 4>;
 
+// The generator itself: ten rounds on a counter under a key.
 [[nodiscard]] constexpr PhiloxBlock philox4x32(PhiloxBlock counter, std::array<std::uint32_t, 2> key) {
     for (int round = 0; round < 10; ++round) {
         const std::uint64_t a = std::uint64_t{0xD2511F53u} * counter[0];
@@ -24,6 +24,7 @@ using PhiloxBlock = std::array<std::uint32_t, 4>;
     return counter;
 }
 
+// Block `index` of a stream.
 [[nodiscard]] constexpr PhiloxBlock philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t index) {
     return philox4x32({static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),
                        static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)},
@@ -40,7 +41,8 @@ using PhiloxBlock = std::array<std::uint32_t, 4>;
     return (static_cast<double>(bits) + 0.5) * 0x1p-52;
 }
 
-// Sequential reader of one stream, for host code that draws a few numbers by hand.
+// Sequential reader of one stream from block `index` on, for host code that draws a few numbers by hand. word() is the
+// next 32-bit word, uniform() takes two words, normal() two uniforms, below() one word.
 class RandomStream {
 public:
     constexpr RandomStream(std::uint64_t seed, std::uint64_t stream, std::uint64_t index = 0)
@@ -67,7 +69,7 @@ private:
     int used_ = 4;
 };
 
-// Streams of one seed. A stream is never shared: whoever draws, draws from its own.
+// Streams of one seed. A stream is never shared: each purpose draws from one of its own.
 namespace stream {
 inline constexpr std::uint64_t member = 0;               // + member: its data; the member's own index
 inline constexpr std::uint64_t initialise = 1ull << 32;  // + member: initial weights

@@ -1,6 +1,6 @@
 // Randomised singular value decomposition of a linear operator that need not be a matrix, with a bound on its error.
 //   Q = orth(A Z), Z [cols, l] normal, l = min(rank + oversampling, rows, cols); q times Q = orth(A orth(A^T Q));
-//   SVD of Q^T A, cut to rank (Halko, Martinsson, Tropp, SIAM Rev. 53 (2011) 217; descrambler/backend.hpp has the same
+//   SVD of Q^T A, cut to rank (Halko, Martinsson, Tropp, SIAM Rev. 53 (2011) 217; Factor::randomized_svd does the same
 //   for matrices). A is seen through q + 2 products A X and q + 1 products A^T Y, the bound included.
 //
 // Error bound. With B = (I - Q Q^T) A and s' the first singular value of Q^T A that was cut away,
@@ -24,16 +24,17 @@ namespace descrambler {
 
 [[nodiscard]] LinearOperator jacobian_operator(Jacobian J);
 // The signals S [n, samples] of a tap, computed block by block for every product and never stored: each product is a
-// pass over the library. The network is copied; `threads` as for tap_grams, and the bits do not depend on it. The
-// request may be linearised but not centred.
+// pass over the library. The network is copied. threads: of the CPU, 0 for all; the bits do not depend on it. The
+// request may be linearised but not centred (std::invalid_argument). Throws InputError as check_tap; products too, for
+// signals that are not finite.
 [[nodiscard]] LinearOperator signals_operator(const Network& network, const TapRequest& request, const Library& library,
                                               int threads);
 
 struct RandomizedSvdOptions {
     int rank = 1;
     int oversampling = 10;
-    int power_iterations = 1;
-    std::uint64_t seed = 1;  // stream::sketch for Z, stream::sketch + 1 for the probes
+    int power_iterations = 1;  // q
+    std::uint64_t seed = 1;    // stream::sketch for Z, stream::sketch + 1 for the probes
 };
 
 struct RandomizedSvd {
@@ -47,19 +48,18 @@ struct RandomizedSvd {
     Index sketch = 0;           // l
 };
 
-// Throws InputError for a rank outside 1 .. min(rows, cols), numbers that are not finite, and a sketch or an answer of
-// more than 2^28 values.
+// Throws InputError for a rank outside 1 .. min(rows, cols), negative options, products that are not finite, and a
+// sketch [max(rows, cols), l + 10] of more than 2^28 values; and what A throws.
 [[nodiscard]] RandomizedSvd randomized_svd(Backend<double>& on, const LinearOperator& A,
                                            const RandomizedSvdOptions& options);
 
 // The exact decomposition of a matrix F with A = F R, R with orthonormal rows (F = A itself for a matrix; F = R_S^T,
-// the transposed factor of tap_grams, for signals), beside an approximation: the singular values of A, and the true
-// error
-// ||A - U U^T A||_2, to which U diag(s) V^T = U U^T A belongs by construction.
+// the transposed factor of tap_grams, for signals), beside an approximation found for A: the true error is that of
+// U diag(s) V^T = U U^T A. Throws std::invalid_argument where F and found.U differ in height.
 struct ExactSpectrum {
-    std::vector<double> s;
-    Matrix<double> U;
-    double error = 0;
+    std::vector<double> s;  // [min(rows, cols of F)] singular values of A, descending
+    Matrix<double> U;       // [rows, min(rows, cols of F)] left singular vectors of A
+    double error = 0;       // ||A - U U^T A||_2 with the U of the approximation
 };
 [[nodiscard]] ExactSpectrum exact_spectrum(Backend<double>& on, const Matrix<double>& F, const RandomizedSvd& found);
 

@@ -1,5 +1,5 @@
-// How the training data of an ensemble were made, as its file says it under /input: named values without a meaning of
-// their own. What they mean is the affair of the task that they belong to.
+// How the training data of an ensemble were made, as its file says under /input: named values, whose meaning is known
+// to the task alone (tasks/task.hpp).
 #pragma once
 
 #include <cstdint>
@@ -25,12 +25,14 @@ struct Recipe {
     std::vector<Entry> entries;
     std::string where;  // "FILE:/input" of one that was read, for messages
 
-    [[nodiscard]] const Value* find(std::string_view name) const;  // nullptr: has none
-    [[nodiscard]] bool operator==(const Recipe& other) const;      // names and values, in any order
+    [[nodiscard]] const Value* find(std::string_view name) const;  // nullptr: there is none of that name
+    [[nodiscard]] bool operator==(const Recipe& other) const;      // names and values, in any order; 4 equals 4.0
 };
 
-// Single values are attributes of the group, lists are data sets. Whole numbers beyond 2^53 come back as double;
-// `seed`, which belongs to the ensemble, is left out, and so is what cannot be a value of a recipe.
+// Single values are attributes of the group, lists are data sets. Reading gives lists of numbers as double and whole
+// numbers beyond 2^53 as double; it leaves out `seed`, which belongs to the ensemble, and whatever cannot be a value of
+// a recipe (tables, lists of more than 1024 numbers). Writing throws Error; reading InputError where the group is
+// damaged.
 void write_recipe(const Hdf5Group& input, const Recipe& recipe);
 [[nodiscard]] Recipe read_recipe(const Hdf5Group& input);
 

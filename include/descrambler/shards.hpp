@@ -25,10 +25,10 @@ public:
     //   FILE.h5[:/DATASET]   numbers of any type and rank 2; without a name the only data set of rank 2
     //   PATTERN[:/DATASET]   * and ? in the file name stand for all such files; part-2 precedes part-10
     //   @LIST                a text file with one FILE a line, relative to the list; lines with # are comments
-    // where a file of exactly that name is that file. A file may come more than once. `features` 0: as the files have
-    // it. Reads headers only. Throws InputError for a width that is not `features` or that of the first file, an empty
-    // or missing file, a pattern that nothing matches, and a missing number where the names that match differ in one
-    // number only (000, 001, 003).
+    // A file of exactly that name goes before a pattern or a list. A file may come more than once. `features` 0: the
+    // width of the first file. Reads headers only. Throws InputError for a file of another width, an empty or missing
+    // file, a pattern that nothing matches, and a missing number where the names that match differ in one number only
+    // (000, 001, 003).
     [[nodiscard]] static Shards open(const std::string& inputs, Index features);
     Shards(Shards&&) noexcept;
     Shards& operator=(Shards&&) noexcept;
@@ -38,14 +38,15 @@ public:
     [[nodiscard]] Index samples() const { return samples_; }
     [[nodiscard]] const std::vector<File>& files() const { return files_; }
 
-    // Samples first .. first + X.cols - 1 into X [features, any], across the borders of the files. Beside X it holds a
-    // buffer below 1 MiB, for compressed HDF5 up to 64 MiB or one chunk. One file is open at a time; one thread at a
-    // time. Throws InputError for NaN and infinity, and for a file that has changed its size since open().
+    // Samples first .. first + X.cols - 1 into X [features, any], one item, packed, across the borders of files. Beside
+    // X it holds a buffer below 1 MiB, for compressed HDF5 up to 64 MiB or one chunk. One file is open at a time; one
+    // thread at a time. Throws InputError for NaN and infinity and for a file that has changed its size or shape since
+    // open(), std::invalid_argument for an X of another height and a window beyond the library.
     void read(Index first, Batch<double> X) const;
-    // The same, called by all ranks as often, each with a window of its own (of no samples, too). Windows in few HDF5
-    // files are read collectively, other files and widely spread windows by each rank for itself.
+    // The same, called by all ranks equally often, each with a window of its own (which may be empty). Windows that lie
+    // in few files are read collectively from HDF5, others by each rank for itself.
     void read_together(Communicator& ranks, Index first, Batch<double> X) const;
-    // Whether that may need all ranks: parallel HDF5, and an HDF5 file among the files.
+    // Whether reading together needs all ranks: parallel HDF5, and an HDF5 file among the files.
     [[nodiscard]] bool wants_all(const Communicator& ranks) const;
 
 private:
@@ -56,7 +57,8 @@ private:
     std::unique_ptr<State> state_;
 };
 
-// The files that Shards::open(inputs) would read, a list among them, without their data sets. Throws InputError.
+// The files that Shards::open(inputs) would read, and the list that names them if there is one, without names of data
+// sets. Throws InputError as open does for names.
 [[nodiscard]] std::vector<std::string> input_files(const std::string& inputs);
 
 }  // namespace descrambler

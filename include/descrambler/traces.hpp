@@ -27,11 +27,12 @@ struct Trace {
 // append fits, only the first two are used. Both choices are flagged. Automatic unit: a last time above 100 means ns,
 // otherwise us, flagged.
 //
-// BES3T: honours BSEQ, IRFMT, IKKF, XPTS, XMIN, XWID (the width of the axis, not its end), XUNI, XTYP (IGD with .XGF
-// companion; without it the linear axis, flagged). A `unit` other than automatic overrides XUNI, flagged.
+// BES3T: honours BSEQ, IRFMT, IKKF, XPTS, XMIN, XWID (the width of the axis, not its end), XUNI (absent: ns, flagged),
+// XTYP (IGD with .XGF companion; without it the linear axis, flagged). A `unit` other than automatic overrides XUNI;
+// flagged where the file says otherwise.
 //
-// Throws InputError (file, field, expectation): truncated or overlong data, NaN, fewer than 8 points, times that do
-// not increase, more than one trace in a file.
+// Throws InputError (file, field, expectation): a file that is missing, truncated or overlong, NaN, fewer than 8
+// points, times that do not increase, more than one trace in a file.
 [[nodiscard]] Trace read_trace(const std::filesystem::path& path, TimeUnit unit = TimeUnit::automatic);
 
 }  // namespace descrambler

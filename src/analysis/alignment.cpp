@@ -11,7 +11,7 @@
 namespace descrambler {
 namespace {
 
-// What is needed of one matrix, computed once and not once a pair.
+// What the scores need of one matrix, computed once per matrix and not once per pair.
 struct Prepared {
     Matrix<double> rows;          // T^T A
     double norm = 0;              // ||A||
@@ -73,7 +73,7 @@ double blocks_norm(Backend<double>& on, const Matrix<double>& C, const Label& la
 Alignment compare(Backend<double>& on, const Stencil& stencil, const Prepared& a, const Prepared& b, Scores scores) {
     require(a.rows.cols() == b.rows.cols(), "alignment: the matrices differ in width");
     Alignment out;
-    if (a.norm == 0 || b.norm == 0)  // nothing to compare: no likeness
+    if (a.norm == 0 || b.norm == 0)  // nothing to compare
         return out;
     out.fft_correlation =
         std::clamp(std::inner_product(a.picture.begin(), a.picture.end(), b.picture.begin(), 0.0), -1.0, 1.0);

@@ -60,8 +60,8 @@ public:
             below += (i % 2 == 0 ? 1 : -1) * weight[i] / point.weight;
         }
         deviation_ = above / below;
-        // All half + 2 points are nodes: the deviation is the one for which the degree is no higher than half, and to
-        // leave a node out would mean to extrapolate to it.
+        // All half + 2 points are nodes: with this deviation the polynomial through them has a degree of at most half,
+        // and leaving a node out would mean extrapolating to it.
         for (std::size_t i = 0; i < n; ++i) {
             const GridPoint& point = grid[reference[i]];
             value_.push_back(point.gain - (i % 2 == 0 ? 1 : -1) * deviation_ / point.weight);

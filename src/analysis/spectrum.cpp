@@ -7,7 +7,7 @@
 namespace descrambler {
 
 std::vector<double> column_gain(Backend<double>& on, const Matrix<double>& W) {
-    const Matrix<double> rows = power_spectrum(on, transpose(W));  // [N / 2 + 1, n], one column a row of W
+    const Matrix<double> rows = power_spectrum(on, transpose(W));  // [N / 2 + 1, n], one column per row of W
     std::vector<double> gain(static_cast<std::size_t>(rows.rows()));
     for (Index i = 0; i < rows.cols(); ++i)
         for (Index k = 0; k < rows.rows(); ++k)

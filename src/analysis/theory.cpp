@@ -10,7 +10,7 @@ namespace {
 
 constexpr double pi = std::numbers::pi;
 
-// Nodes and weights of Gauss and Legendre on [-1, 1], by Newton's method on P_16.
+// Nodes and weights of Gauss-Legendre quadrature on [-1, 1], by Newton's method on the Legendre polynomial P_16.
 constexpr int gauss_points = 16;
 struct Gauss {
     std::array<double, gauss_points> node{}, weight{};

@@ -70,7 +70,7 @@ std::vector<Vector> NonnegativeSolver::solve_on(const Matrix<double>& H, const S
     if (m == 0)
         return x;
 
-    // the lower triangle is all that is read; it goes straight to where it is solved, if that is the host
+    // only the lower triangle is read; on the host it is written straight to where it is solved
     const auto A = A_.view(m, m), B = B_.view(m, r);
     double* const packed = on_.on_host() ? A.data : packed_.data();
     for (Index j = 0; j < m; ++j) {
@@ -167,7 +167,7 @@ void NonnegativeSolver::active_set(const Matrix<double>& H, const Vector& f, Sup
             refused[entering] = 1;
             continue;
         }
-        // Move from x towards z as far as x stays feasible; whoever reaches zero leaves.
+        // Move from x towards z as far as x stays feasible; unknowns that reach zero leave the support.
         for (;;) {
             double fraction = 1;
             Index leaving = -1;
@@ -331,7 +331,8 @@ struct Derivatives {
 };
 
 // With E = d log B / d theta: d(A x) = E A x + A dx, and dx on the support F solves
-// H_FF dx = -A_F^T E (residual + A x); the support does not move under a small step.
+//   H_FF dx = -A_F^T E (residual + A x);
+// the support does not move under a small step.
 Derivatives differentiate(const Model& model, NonnegativeSolver& solver, const BackgroundPoint& p) {
     const std::size_t N = model.time_us.size();
     const double rate = std::exp(p.at[0]), power = dimension_of(p.at[1]) / 3;
@@ -424,7 +425,7 @@ Vector lambda_grid() {  // logspace(0, 4, 17)
     return grid;
 }
 
-// M = A (A^T A + mu R)^-1 A^T = U diag(w) U^T gives the hat matrix of every lambda,
+// M = A (A^T A + mu R)^-1 A^T = U diag(w) U^T gives the hat matrix of every lambda as
 // U diag(w / (w + (lambda^2 / mu) (1 - w))) U^T.
 Vector cross_validation(Backend<double>& on, const Matrix<double>& At, const Matrix<double>& AtA,
                         const Matrix<double>& R, std::span<const double> v, std::span<const double> lambdas) {

@@ -25,6 +25,12 @@ struct DeerRanges {
 inline constexpr Index deer_words_blocks = 12;
 inline constexpr int deer_most_peaks = 8;
 
+// Bytes of a sample while it is made: its distribution and four parameters.
+template <class T>
+[[nodiscard]] constexpr std::size_t deer_bytes_of_sample(Index distances) {
+    return static_cast<std::size_t>(distances + 4) * sizeof(T);
+}
+
 // Where the generator writes: views of [times or distances, n] x streams; data == nullptr: left out.
 template <class T>
 struct DeerViews {

@@ -6,7 +6,7 @@ namespace descrambler {
 
 namespace {
 
-// body(column of the view, its place on the host, numbers) for as few pieces as there are.
+// body(start in the view, offset on the host, numbers) for the contiguous pieces of a view, as few as possible.
 template <class U, class Body>
 void for_pieces(const Batch<U>& view, const Body& body) {
     Index at = 0;

@@ -1,4 +1,4 @@
-// What the training steps of host and device compute from the number of the iteration.
+// What the training steps on host and device compute from the number of the iteration.
 #pragma once
 
 #include <cmath>

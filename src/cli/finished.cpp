@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "cli/inputs.hpp"
 #include "descrambler/error.hpp"
+#include "descrambler/files.hpp"
 #include "descrambler/hdf5.hpp"
 #include "io/checksum.hpp"
 
@@ -33,6 +35,20 @@ std::string difference(const std::string& before, const std::string& now) {
         return found == lines.end() ? std::string() : *found;
     };
     return "'" + lacking(a, b) + "', this one has '" + lacking(b, a) + "'";
+}
+
+// Whether a value of an option names a file; the others are names that the program knows, without dots and slashes.
+bool names_file(const std::string& option, const std::string& value) {
+    if (option == "criterion" || option == "stencil")
+        return value.find_first_of("./") != std::string::npos;
+    return option == "NET" || option == "reduce";
+}
+
+// As asked() has it.
+std::string in_normal_form(const std::string& option, const std::string& value) {
+    if (option == "inputs")
+        return inputs_in_normal_form(value);
+    return names_file(option, value) ? normal_path(value) : value;
 }
 
 // Checkpoints of a job that was killed just after it had written its result; later ones belong to another request.
@@ -84,11 +100,23 @@ std::string asked(const CLI::App& command) {
         const std::string name = option->get_single_name();
         std::string values;
         for (const std::string& value : option->results())
-            values += (values.empty() ? "" : " ") + value;
+            values += (values.empty() ? "" : " ") + in_normal_form(name, value);
         if (std::ranges::find(silent, name) == silent.end() && option->count() > 0 &&
             values != option->get_default_str())
             text += name + " = " + values + "\n";
     }
+    return text;
+}
+
+std::string content_of_files(const CLI::App& command) {
+    std::string text;
+    for (const std::string name : {"criterion", "stencil"})
+        for (const std::string& path : command.get_option("--" + name)->results())
+            if (names_file(name, path) && std::filesystem::is_regular_file(path)) {
+                Checksum sum;
+                sum.add(std::string_view(read_file(path)));
+                text += "content of the " + name + " = checksum " + sum.text() + "\n";
+            }
     return text;
 }
 

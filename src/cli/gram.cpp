@@ -30,7 +30,7 @@ struct Options {
 // What decides the bits of sums over the inputs themselves. Threads and ranks do not.
 std::string fingerprint_of_inputs(const Options& o, std::uint64_t seed, const Library& inputs,
                                   const std::string& device) {
-    return "inputs = " + o.inputs + "\nseed = " + std::to_string(seed) + "\ndevice = " + device +
+    return "inputs = " + inputs_in_normal_form(o.inputs) + "\nseed = " + std::to_string(seed) + "\ndevice = " + device +
            (inputs.content ? "\ncontent of the inputs = " + inputs.content() : "") + "\n";
 }
 // And of those at the tap.

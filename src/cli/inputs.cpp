@@ -98,6 +98,13 @@ bool names_a_task(const std::string& inputs, const TaskRecipe& recipe) {
     return inputs.starts_with(std::string(task_name(recipe)) + ":");
 }
 
+// "TASK:N" or "noise:N": no file.
+bool is_generated(const std::string& inputs) {
+    const std::vector<TaskRecipe> known = standard_recipes();
+    return inputs.starts_with("noise:") ||
+           std::ranges::any_of(known, [&](const TaskRecipe& task) { return names_a_task(inputs, task); });
+}
+
 // "TASK:N": samples of the condition that the networks were trained under.
 Library task_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net, const Common& common,
                      const Execution& execution) {
@@ -181,16 +188,24 @@ Ensemble open_networks(const std::string& net, std::optional<Index> network) {
 
 Library open_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net, const Common& common,
                      const Execution& execution) {
-    const std::vector<TaskRecipe> known = standard_recipes();
-    const bool of_a_task =
-        std::ranges::any_of(known, [&](const TaskRecipe& task) { return names_a_task(inputs, task); });
-    if (!of_a_task && !inputs.starts_with("noise:"))
+    if (!is_generated(inputs))
         return stored_library(inputs, ensemble.networks.front().inputs(), execution);
     return together(*execution.ranks, [&] {
-        if (of_a_task)
+        if (!inputs.starts_with("noise:"))
             return task_library(inputs, ensemble, net, common, execution);
         return noise_library(ensemble.networks.front().inputs(), count_of(inputs, 6), seed_of(ensemble, common));
     });
+}
+
+std::string normal_path(const std::string& path) {
+    return std::filesystem::absolute(path).lexically_normal().string();
+}
+
+std::string inputs_in_normal_form(const std::string& inputs) {
+    if (is_generated(inputs))
+        return inputs;
+    const bool list = inputs.starts_with("@");  // PATTERN and FILE:/dataset are paths as far as this goes
+    return (list ? "@" : "") + normal_path(inputs.substr(list ? 1 : 0));
 }
 
 Library add_noise(const Library& library, const std::string& inputs, std::optional<double> snr, std::uint64_t seed,

@@ -22,6 +22,10 @@ namespace descrambler::cli {
 // With white noise of rms(inputs) / snr, from a pass over the library (--snr); as it is without snr. All ranks call.
 [[nodiscard]] Library add_noise(const Library& library, const std::string& inputs, std::optional<double> snr,
                                 std::uint64_t seed, const Execution& execution, const Streaming& streaming = {});
+// A path as it is compared: absolute, without "." and "..".
+[[nodiscard]] std::string normal_path(const std::string& path);
+// --inputs with its files named so; deer:N and the like as they are.
+[[nodiscard]] std::string inputs_in_normal_form(const std::string& inputs);
 inline constexpr const char* inputs_help =
     "library of inputs: FILE.npy, FILE.h5, FILE.h5:/dataset, 'PATTERN' of such files, @LIST of such files, deer:N, "
     "relaxometry:N, bandpass:N or noise:N";

@@ -99,7 +99,7 @@ void write(const Hdf5Group& root, const std::string& name, const std::vector<con
     write_stack<double>(root, name, items, label);
 }
 
-// The course of an iteration, a data set a network: history (one network) or history/NNN.
+// The course of an iteration, a data set per network: history (one network) or history/NNN.
 void write_history(const Hdf5Group& root, const std::vector<Descrambling>& results) {
     for (std::size_t i = 0; i < results.size(); ++i) {
         const auto& points = results[i].solution.history;
@@ -274,20 +274,22 @@ void run(const Options& o) {
     (void)settle_device(execution);  // refuses one that is not there, before anything is read
     Ensemble ensemble;
     DescrambleRequest request;
+    std::string files;
     together(ranks, [&] {
         if (no_inputs && o.criterion != "mds" && o.criterion != "mdn")
             throw InputError("--inputs: expected a library (only the criteria mds and mdn need none)");
         check_output_apart(o.out, {o.net, o.inputs});
         ensemble = open_networks(o.net, o.network);
         request = request_of(o);
+        files = content_of_files(*o.command);
     });
     Library library;
     if (!no_inputs)
         library = open_library(o.inputs, ensemble, o.net, o.common, execution);
-    const std::string asked_for = request_text(*o.command, ensemble, library);
+    const std::string asked_for = request_text(*o.command, ensemble, library) + files;
     check_remake(o.out, asked_for, o.common);
     if (!no_inputs)
-        library = add_noise(std::move(library), o.inputs, o.snr, seed_of(ensemble, o.common), execution);
+        library = add_noise(library, o.inputs, o.snr, seed_of(ensemble, o.common), execution);
     // the ranks share the library; what follows from its sums is the same on all of them
     const std::vector<Descrambling> results = descramble(ensemble.networks, library, request, execution);
     together(ranks, [&] {

@@ -43,6 +43,9 @@ Command add_study(CLI::App& app, const Process& process) {
         "train only members A:B (zero-based, half-open), or part I of K (I/K, I from 0), and stop there");
     command->add_flag("--reduce-only", o->reduce_only, "train nothing: assemble and analyse finished members")
         ->excludes("--members");
+    command->add_flag("--force", o->common.force,
+                      "with --resume or --reduce-only: replace the results of another configuration; its members serve "
+                      "where they are those of this one");
     command->add_option("--set", o->set, "change one key, e.g. --set training.iterations=6000")
         ->allow_extra_args(false)
         ->take_all();
@@ -66,6 +69,7 @@ Command add_study(CLI::App& app, const Process& process) {
         options.execution = o->common.execution();
         options.resume = o->resume;
         options.reduce_only = o->reduce_only;
+        options.force = o->common.force;
         run_study(options, stoppable_progress(o->common));
         end_progress();
         if (options.members || !o->common.leads())

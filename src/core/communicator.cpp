@@ -67,6 +67,9 @@ Kind kind_of(const std::exception_ptr& failure, std::string& message) {
     } catch (const std::exception& error) {
         message = error.what();
         return Kind::other;
+    } catch (...) {
+        message = "an exception of a foreign type";
+        return Kind::other;
     }
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "core/descent.hpp"
 #include "descrambler/array.hpp"
 
 namespace descrambler {
@@ -28,7 +29,7 @@ public:
     // A pair without positive curvature would spoil the matrix and is left out.
     void add(std::vector<T> s, std::vector<T> y) {
         const double curvature = inner<T>(s, y);
-        if (pairs_ == 0 || !(curvature > 1e-14 * std::sqrt(inner<T>(s, s) * inner<T>(y, y))))
+        if (pairs_ == 0 || !(curvature > descent::least_curvature * std::sqrt(inner<T>(s, s) * inner<T>(y, y))))
             return;
         if (memory_.size() == pairs_)
             memory_.pop_front();
@@ -99,14 +100,14 @@ bool lbfgs(std::vector<T>& x, const LbfgsOptions& options, Evaluate&& evaluate, 
         }
         double low = 0, high = 0, t = memory.empty() ? std::min(1.0, 1 / std::sqrt(-slope)) : 1.0, next_value = 0;
         bool found = false;
-        for (Index trial = 0; trial < 40 && evaluations < options.evaluations; ++trial) {
+        for (Index trial = 0; trial < descent::lbfgs_trials && evaluations < options.evaluations; ++trial) {
             for (std::size_t i = 0; i < x.size(); ++i)
                 next[i] = x[i] + static_cast<T>(t * static_cast<double>(d[i]));
             next_value = evaluate(next, next_g);
             ++evaluations;
-            if (!(next_value <= value + 1e-4 * t * slope))
+            if (!(next_value <= value + descent::sufficient * t * slope))
                 high = t;
-            else if (inner<T>(d, next_g) < 0.9 * slope)
+            else if (inner<T>(d, next_g) < descent::wolfe_curvature * slope)
                 low = t;
             else
                 found = true;

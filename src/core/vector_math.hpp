@@ -1,9 +1,9 @@
 // exp, log, sine and cosine of a turn, tanh, logistic, softplus without branches, so that a loop over them becomes
 // vector code. Every multiply-add is an explicit fma: vector lanes, remainders and scalar code give the same bits.
-// The float polynomials are minimax fits with coefficients rounded to float one after another; the errors stated
-// (in units of the last place of the result) are measured over the whole range. NaN gives NaN. Of the double
-// versions log and softplus are std::. All are constexpr for the sake of nvcc, which then compiles them for a device
-// without an attribute.
+// The float polynomials are minimax fits with coefficients rounded to float one after another; the errors stated (in
+// units of the last place of the result) are measured over the whole range. NaN gives NaN. In double, log and softplus
+// call the standard library. All are constexpr for the sake of nvcc, which then compiles them for a device without an
+// attribute.
 #pragma once
 
 #include <bit>

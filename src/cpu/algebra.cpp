@@ -9,7 +9,7 @@
 
 extern "C" void openblas_set_num_threads(int threads);
 extern "C" char* openblas_get_corename();
-// of builds for several processors only
+// only in builds for several processors
 extern "C" [[gnu::weak]] void gotoblas_dynamic_quit();
 extern "C" [[gnu::weak]] void gotoblas_dynamic_init();
 
@@ -17,8 +17,9 @@ namespace descrambler {
 
 namespace {
 
-// OpenBLAS knows processors by their numbers: on one that is younger than it (0.3.21: Emerald Rapids, Zen 5) it falls
-// back to SSE3, four to eight times slower. Then the kernels for the instructions that are there are asked for.
+// OpenBLAS knows processors by their model numbers: on one newer than itself (for 0.3.21: Emerald Rapids, Zen 5) it
+// falls back to SSE3, four to eight times slower. Then this asks for the kernels of the instructions that the processor
+// has.
 void choose_kernels() {
 #if defined(__x86_64__)
     constexpr const char* variable = "OPENBLAS_CORETYPE";
@@ -107,7 +108,7 @@ void gram(Batch<const T> S, T beta, Batch<T> G, int threads) {
 
 namespace {
 
-// body(a, b, numbers) for the longest runs that both have in one piece: everything, or column by column.
+// body(a, b, numbers) for the longest runs that are contiguous in both: everything, or column by column.
 template <class A, class B, class Body>
 void for_runs(const Batch<A>& a, const Batch<B>& b, const Body& body) {
     if (a.packed() && b.packed())

@@ -1,4 +1,4 @@
-// Products on the CPU: OpenBLAS on one thread an item.
+// Products on the CPU: OpenBLAS on one thread per item.
 #pragma once
 
 #include "descrambler/backend.hpp"

@@ -36,7 +36,7 @@ template <class T>
 void forward_item(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y) {
     if (y.size() == 0)
         return;
-    // W in the second cache (of processors with AVX-512 twice as large), and enough columns to pay for its new layout
+    // W fits into the second-level cache (twice as large with AVX-512), and enough columns pay for its new layout
     constexpr Index most_bytes = vector_bytes == 64 ? 1 << 20 : 1 << 19, least_columns = 256;
     if (W.cols > 0 && W.size() * static_cast<Index>(sizeof(T)) <= most_bytes && x.cols >= least_columns)
         Panels<T>(W).multiply(x, y);

@@ -12,8 +12,8 @@ namespace descrambler::cpu {
 
 namespace {
 
-// Runs one item on its own thread, with memory that the thread keeps for all its items; an item that fails is reported
-// after all have ended, the lowest first.
+// Runs each item on one thread, with memory that the thread keeps for all its items. When all have ended, throws Error
+// for the lowest item that failed.
 template <class Memory, class F>
 void each_item(Index batch, int threads, const char* what, F&& factor) {
     std::atomic<Index> failed{batch};
@@ -41,7 +41,7 @@ struct Nothing {};
 
 template <class T>
 bool all_finite(Batch<T> A) {
-    T sum = 0;  // stays 0 unless there is an infinity or NaN; a loop without exit goes by vectors
+    T sum = 0;  // stays 0 unless there is an infinity or NaN; a loop without exit is vectorised
 #pragma omp simd reduction(+ : sum)
     for (Index i = 0; i < A.size(); ++i)
         sum += A.data[i] * 0;

@@ -1,4 +1,4 @@
-// Factorisations on the CPU: LAPACK on one thread an item.
+// Factorisations on the CPU: LAPACK on one thread per item.
 #pragma once
 
 #include "descrambler/backend.hpp"

@@ -2,13 +2,14 @@
 //
 // riemannian: the chart is centred anew at every step, P <- cayley(t X) P. With N = P G P^T and nu = diag(N)
 //   g_ij = -4 (mu_i - mu_j) N_ij                                             the gradient
-//   h_ij = 8 |mu_i - mu_j| sqrt((nu_i - nu_j)^2 + 4 N_ij^2),  X = -g / h     its diagonal Hessian at a diagonal N, with
-// the true eigenvalue gap of each 2 x 2 block in place of nu_i - nu_j and a damping relative to the pair. Rows of equal
-// mu are free: a gauge keeps N diagonal there, without which the preconditioner is wrong inside every (cos, sin) pair.
+//   h_ij = 8 |mu_i - mu_j| sqrt((nu_i - nu_j)^2 + 4 N_ij^2),  X = -g / h     the preconditioned step
+// h is the diagonal Hessian at a diagonal N, with the true eigenvalue gap of each 2 x 2 block in place of nu_i - nu_j
+// and a damping relative to the pair. Rows of equal mu are free to turn among themselves: a gauge keeps N diagonal
+// there, without which the preconditioner is wrong inside every (cos, sin) pair.
 // cayley: L-BFGS over q with P = cayley(q), from q = 0: the published parameterisation.
 //
 // One evaluation: one Cayley transform and its product with Y (riemannian); value and gradient (cayley).
-// flops  4 n^3 an evaluation and 3 n^3 more an accepted step (riemannian, k = n); 8 n^3 an evaluation (cayley); see
+// flops  4 n^3 per evaluation and 3 n^3 more per accepted step (riemannian, k = n); 8 n^3 per evaluation (cayley); see
 //        cost.hpp
 // Source: docs/numerics.md, "Methods".
 #include "cpu/minimise.hpp"
@@ -240,7 +241,7 @@ private:
                 smallest = std::min(smallest, entry(i, i));
             for (Index i = blocks_[b + 1].first; i < blocks_[b + 1].last; ++i)
                 largest = std::max(largest, entry(i, i));
-            if (largest > (1 + 1e-9) * smallest + rounding)
+            if (largest > (1 + order_slack) * smallest + rounding)
                 return false;
         }
         return true;
@@ -265,7 +266,7 @@ private:
         for (Index i = 0; i < n_; ++i)
             v[i] = 1 + 0.5 * static_cast<double>(i % 7) / 7 * (i % 2 == 0 ? 1 : -1);
         double norm = 0;
-        for (int round = 0; round < 8; ++round) {
+        for (int round = 0; round < norm_steps; ++round) {
             std::fill(w.begin(), w.end(), 0.0);
             for (Index j = 0; j < n_; ++j)
                 for (Index i = 0; i < n_; ++i)
@@ -288,9 +289,10 @@ private:
             for (Index i = j + 1; i < n_; ++i) {
                 const double dmu = static_cast<double>(mu_[i]) - static_cast<double>(mu_[j]), a = entry(i, i),
                              b = entry(j, j), c = entry(i, j);
-                const double h = block_[i] == block_[j]
-                                     ? 0
-                                     : 8 * std::abs(dmu) * (std::sqrt((a - b) * (a - b) + 4 * c * c) + 1e-14 * (a + b));
+                const double h =
+                    block_[i] == block_[j]
+                        ? 0
+                        : 8 * std::abs(dmu) * (std::sqrt((a - b) * (a - b) + 4 * c * c) + damping * (a + b));
                 const double g = -4 * dmu * c, x = h > 0 ? -g / h : 0;
                 slope += g * x;
                 X_[j * n_ + i] = static_cast<T>(x);
@@ -314,7 +316,8 @@ private:
             multiply(C_, Y_.data(), k_, next_Y_.data());
             const double next = energy(next_Y_);
             ++report.evaluations;
-            const bool flat = std::abs(t * slope) < 900 * unit<T> * std::abs(eta_) && next <= eta_ * (1 + 90 * unit<T>);
+            const bool flat =
+                std::abs(t * slope) < flat_slope * unit<T> * std::abs(eta_) && next <= eta_ * (1 + flat_rise * unit<T>);
             if (next <= eta_ + sufficient * t * slope || flat) {
                 form_gram(next_Y_, N_);
                 multiply(C_, P_, n_, spare_.data());

@@ -1,5 +1,5 @@
 // Products of matrices whose small side stays in the cache, in tiles of registers, without the copies that a general
-// product makes first: for the layers of this project they cost half as much again.
+// product makes first: for the layers of this project these copies would add half to the time.
 //   Panels       Y = W X, W [n, d] small, many columns of X, each read once from where it lies
 //   panel_gram   G = S S^T + beta G, S [n, N] with few rows
 // A tile is three vectors of rows by eight columns (double, 512 bits: 24 x 8 in 24 registers).
@@ -25,7 +25,7 @@ inline constexpr Index vector_lanes = vector_bytes / static_cast<int>(sizeof(T))
 
 namespace detail {
 
-// Lines that are called into the cache while a tile is computed: `step` bytes further at every k.
+// Cache lines that are prefetched while a tile is computed: `step` bytes further at every k.
 struct Ahead {
     const char* at = nullptr;
     Index step = 0;
@@ -155,7 +155,7 @@ private:
     };
     template <int C>
     void columns(const T* x, Index ldx, T* y, Index ldy) const {
-        // each panel calls its share of the next columns: together they are as long as these
+        // each panel prefetches its share of the next columns, which are as long as these
         const Index bytes = C * ldx * static_cast<Index>(sizeof(T)), share = bytes / std::ssize(panels_);
         detail::Ahead ahead{reinterpret_cast<const char*>(x) + bytes, share / std::max<Index>(d_, 1)};
         for (const Panel& panel : panels_) {

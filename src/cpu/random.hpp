@@ -12,7 +12,7 @@ namespace descrambler::cpu {
 
 inline constexpr Index philox_lanes = 32;
 
-// One block in each lane.
+// One Philox block in each lane.
 struct PhiloxLanes {
     alignas(64) std::uint32_t word[4][philox_lanes];
 };

@@ -2,8 +2,8 @@
 //   A      [m, n]   in           Z [n, l] normal, l = min(rank + oversampling, m, n), one for all items
 //   Q = qr(A Z);  power_iterations times:  W = qr(A^T Q),  Q = qr(A W)
 //   A^T Q = W R     (QR)         R^T [l, l] = X diag(s) Y^T        U = Q X, V = W Y, cut to rank
-// The products are orthonormalised one by one: powers of A A^T formed without would lose every sigma below
-// u^(1 / (2 q + 1)) sigma_1. The QR of A^T Q makes the last SVD small and square.
+// Each product is orthonormalised: powers of A A^T formed without that would lose every sigma below
+// u^(1 / (2 q + 1)) sigma_1, q the power iterations. The QR of A^T Q makes the last SVD small and square.
 // flops  see cost.hpp
 #include "cpu/randomized_svd.hpp"
 

@@ -31,8 +31,8 @@ void turn(std::span<double> column) {
         x = -x;
 }
 
-// The largest entry becomes positive. Entries within 1e-6 of the largest tie, and the first of them decides, so
-// that rounding does not.
+// The largest entry becomes positive. Entries within 1e-6 of the largest count as equal, and the first of them decides,
+// so that rounding does not.
 void largest_entry_positive(Matrix<double>& U) {
     for (Index j = 0; j < U.cols(); ++j) {
         const auto u = U.column(j);
@@ -50,7 +50,7 @@ Matrix<double> columns(const Matrix<double>& A, Index first, Index count) {
     return part;
 }
 
-// P = T1 U1^T + T2 X U2^T over the columns inside (1) and outside (2) the rank. X maximises tr(T2 X U2^T): the
+// P = T1 U1^T + T2 X U2^T over the columns inside (1) and outside (2) the rank. X maximises tr(T2 X U2^T): it is the
 // polar factor of T2^T U2 (orthogonal Procrustes), which makes P independent of the basis chosen for the null block.
 Matrix<double> descrambler_of(Backend<double>& on, const Matrix<double>& T, Matrix<double> U, Index rank) {
     const Index n = T.rows(), null = n - rank;
@@ -152,7 +152,7 @@ PrincipalAxes principal_axes(Backend<double>& on, const Matrix<double>& R) {
 std::vector<PrincipalAxes> principal_axes(Backend<double>& on, const std::vector<const Matrix<double>*>& factors) {
     std::vector<PrincipalAxes> result;
     const Index n = factors.empty() ? 0 : factors.front()->cols();
-    Index rows = n;  // at least: zero rows complete V where there are fewer rows than columns
+    Index rows = n;  // at least; zero rows complete V where a factor has fewer rows than columns
     for (const Matrix<double>* R : factors) {
         require(R->cols() >= 1 && R->cols() == n, "factors [k, n] have columns, all as many");
         check_values(*R, "factor of the signals");

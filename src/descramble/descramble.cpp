@@ -13,7 +13,7 @@ namespace {
     throw InputError("criterion " + std::string(to_string(request.criterion)) + ": " + what);
 }
 
-// Combinations that mean nothing, told before anything is read.
+// Refuses combinations that mean nothing, before anything is read.
 void check(const Job& job) {
     const DescrambleRequest& request = job.request;
     const Index layer = request.tap.at.layer, depth = static_cast<Index>(job.networks.front().layers.size());
@@ -51,7 +51,7 @@ void check(const Job& job) {
             throw InputError(job.where(i) + ": a weight of the next layer is not finite, expected numbers");
 }
 
-// P W or W P^T, the weights beside the tap as P makes them.
+// P W or W P^T: the weight beside the tap, rewritten by P.
 void rewrite_weights(const Job& job, std::vector<Descrambling>& result) {
     const TapPoint at = job.request.tap.at;
     const auto depth = static_cast<Index>(job.networks.front().layers.size());

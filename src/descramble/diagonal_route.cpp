@@ -22,7 +22,7 @@ Objective objective_of(Criterion criterion, const Matrix<double>& W) {
 
 }  // namespace
 
-// eta is the value that is maximised, eta_bound its certified upper bound, gap (bound - value) / bound.
+// As Solution says for mds and mdn: eta is the value that is maximised, eta_bound its certified upper bound.
 std::vector<Descrambling> diagonal_route(const Job& job) {
     const DescrambleRequest& request = job.request;
     const bool sum = request.criterion == Criterion::mds;

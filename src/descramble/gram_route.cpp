@@ -111,7 +111,7 @@ Scaled scaled_problem(Backend<double>& on, const Stencil& stencil, const GramPro
     return out;
 }
 
-// Every network of the batch through the primitive; P in the stencil's basis, in and out.
+// All networks in one call of the primitive; P is in the stencil's basis, before and after.
 template <class T>
 std::vector<MinimiseReport> minimise_batch(const Job& job, const MinimiseOptions& options,
                                            const std::vector<Scaled>& problems, std::vector<Matrix<double>>& P) {
@@ -141,12 +141,12 @@ Matrix<double> conjugated(Backend<double>& on, const Matrix<double>& T, const Ma
     return multiply(on, Op::none, second, multiply(on, first, Op::none, T, A), T);
 }
 
-// Where an iteration has led, a matrix a network.
+// What an iterative method has found, one entry per network.
 struct Iterated {
     std::vector<Scaled> scaled;
     std::vector<MinimiseReport> reports;
     std::vector<Matrix<double>> P;
-    std::vector<PrincipalAxes> axes;  // with U as P has them
+    std::vector<PrincipalAxes> axes;  // with the U that P implies
 };
 
 Iterated iterate(const Job& job, const MinimiseOptions& asked, const Stencil& stencil,
@@ -183,7 +183,7 @@ Iterated iterate(const Job& job, const MinimiseOptions& asked, const Stencil& st
     return out;
 }
 
-// A job on its way: what it starts from, where an iteration has led, and the axes whose signs are to be chosen.
+// A job half done: what it starts from, what an iterative method has found, and the axes whose signs are to be chosen.
 struct Begun {
     std::vector<GramProblem> problems;
     Stencil stencil;
@@ -207,7 +207,7 @@ Begun begin(const Job& job) {
     options.evaluations = request.evaluations;
     options.iterations = request.iterations;
     out.found = together(ranks, [&] { return iterate(job, options, out.stencil, out.problems); });
-    // A run that arrived is brought to the canonical signs and null block, so that it can be compared entry by entry;
+    // A run that converged is brought to the canonical signs and null block, so that it can be compared entry by entry;
     // one that did not is shown as it is.
     if (options.method == Minimiser::riemannian)
         out.axes = out.found.axes;
@@ -232,10 +232,10 @@ Solution iterated_solution(Backend<double>& on, const Job& job, const Begun& beg
     return s;
 }
 
-using Signs = std::vector<std::vector<double>>;  // one a network and component
+using Signs = std::vector<std::vector<double>>;  // [network][component]
 
-// By the rule of the layer. Deeper layers have no input axis of their own: their third moments take a pass over the
-// library, one for all jobs that look at the same tap.
+// By the rule of the layer (descramble.hpp). Deeper layers have no input axis of their own; their third moments take a
+// pass over the library, one for all jobs that look at the same tap.
 std::vector<Signs> component_signs(std::span<const Job> jobs, const std::vector<Begun>& begun) {
     std::vector<Signs> signs(jobs.size());
     std::vector<bool> done(jobs.size());

@@ -13,7 +13,7 @@ namespace descrambler {
 
 namespace {
 
-// Sums that add(X, to) makes of each block.
+// The sum [size] over a library of what add(X, to) adds for each block X.
 template <class Add>
 std::vector<double> sum_of(const Library& library, Index size, const Execution& execution, const Streaming& streaming,
                            const char* not_finite, const Add& add) {
@@ -33,7 +33,7 @@ std::vector<double> sum_of(const Library& library, Index size, const Execution& 
     return sum_on_host(library, sums, execution, streaming);
 }
 
-// scale * (the noise of samples first, first + 1, ...) is added to X, or assigned.
+// Adds scale * (the noise of samples first, first + 1, ...) to X, or assigns it.
 void draw_noise(Backend<double>& on, std::uint64_t seed, std::uint64_t stream, double scale, bool add, Index first,
                 Batch<double> X) {
     const auto blocks = static_cast<std::uint64_t>((X.rows + 1) / 2);

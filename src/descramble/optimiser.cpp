@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/descent.hpp"
 #include "core/lbfgs.hpp"
 
 namespace descrambler {
@@ -83,7 +84,6 @@ OptimiserResult recentred(Backend<double>& on, const Objective& objective, const
     report.history.push_back({0, 1, out.value, first});
     report.converged = first == 0;
     LbfgsMemory<double> memory(options.memory);
-    constexpr Index orthogonalise_every = 10;
     while (!report.converged && report.iterations < options.iterations && report.evaluations < options.evaluations) {
         std::vector<double> d = memory.direction(g);
         double slope = inner<double>(d, g);
@@ -106,9 +106,9 @@ OptimiserResult recentred(Backend<double>& on, const Objective& objective, const
             ++report.evaluations;
             next_g = recentred_gradient(on, P, next_Gamma);
             flat = std::abs(t * slope) < 1e-14 * std::abs(out.value);
-            if (!(next <= out.value + 1e-4 * t * slope) && !(flat && next <= out.value * (1 + 1e-15)))
+            if (!(next <= out.value + descent::sufficient * t * slope) && !(flat && next <= out.value * (1 + 1e-15)))
                 high = t;
-            else if (!flat && inner<double>(d, next_g) < 0.9 * slope)
+            else if (!flat && inner<double>(d, next_g) < descent::wolfe_curvature * slope)
                 low = t;
             else
                 found = true;
@@ -126,7 +126,7 @@ OptimiserResult recentred(Backend<double>& on, const Objective& objective, const
         out.P = std::move(P);
         out.value = next;
         g = std::move(next_g);
-        if (++report.iterations % orthogonalise_every == 0)
+        if (++report.iterations % descent::orthogonalise_every == 0)
             out.P = polar(on, out.P);
         const double norm = length(g);
         report.history.push_back({report.iterations, report.evaluations, out.value, norm});

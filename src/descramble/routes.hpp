@@ -1,4 +1,4 @@
-// How a request is answered, by kind of criterion. Every route gives one Descrambling a network; the weights P W and
+// How a request is answered, by kind of criterion. Every route gives one Descrambling per network; the weights P W and
 // the check of the request are the caller's.
 #pragma once
 

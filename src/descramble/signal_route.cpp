@@ -10,7 +10,7 @@ namespace {
 // The signals of a tap are kept whole for these criteria: 2 GiB for all networks.
 constexpr double numbers_kept = 0x1p28;
 
-// Of every network, in one pass: a library is read by one thread.
+// The signals [n, N] of every network, in one pass of one thread.
 std::vector<Matrix<double>> all_signals(const Job& job, std::span<const Network> networks, const TapRequest& request) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = networks.front().layers[static_cast<std::size_t>(request.at.layer - 1)].weight.rows();
@@ -57,7 +57,7 @@ std::vector<Objective> objectives_of(const DescrambleRequest& request, const Ste
 }
 
 // The smoothest rotation leaves the sign of every component free, and an objective of the signals does not: flips are
-// kept while they lower it, component by component, at most five times round and within the budget. Returns the
+// kept while they lower it, component by component, in at most five rounds and within the budget. Returns the number of
 // evaluations.
 Index choose_signs(Backend<double>& on, const Objective& objective, const Stencil& stencil, Index budget,
                    Matrix<double>& P) {
@@ -153,7 +153,7 @@ std::vector<Descrambling> signal_route(const Job& job) {
         Index spent = smoothest && options.method == Minimiser::riemannian
                           ? choose_signs(on, objective, stencil, options.evaluations / 4, found.P)
                           : 0;
-        for (std::size_t stage = 0; stage < stages.size(); ++stage) {  // what is left is shared by the stages left
+        for (std::size_t stage = 0; stage < stages.size(); ++stage) {  // each gets its share of the budget that is left
             const auto left = static_cast<Index>(stages.size() - stage);
             OptimiserOptions part = options;
             part.evaluations = std::max<Index>(1, (options.evaluations - spent) / left);

@@ -17,7 +17,7 @@
 namespace descrambler {
 namespace hdf5 {
 
-// More than our files have besides their values.
+// More bytes than our files have besides their values.
 inline constexpr std::uint64_t metadata_bytes = std::uint64_t{1} << 18;
 
 // HDF5 prints its error stack unless told otherwise; this keeps it quiet for one call of ours.
@@ -56,7 +56,7 @@ private:
     hid_t id_;
 };
 
-// What HDF5 itself says about the last failure, shortened to a part of one line; "" if it says nothing.
+// What HDF5 itself says about the last failure, shortened to fit into one line; "" if it says nothing.
 std::string reason();
 
 // The names on a path, and back.
@@ -120,7 +120,7 @@ struct FileHandle {
     FileHandle(const FileHandle&) = delete;
     FileHandle& operator=(const FileHandle&) = delete;
     ~FileHandle() { close(); }
-    // Ranks that write together would wait for each other for ever where the disk is full: room is made sure of first.
+    // Reserves disk space before the ranks write together: on a full disk they would wait for each other for ever.
     void reserve(std::uint64_t bytes) const;
     bool close() {
         const Quiet quiet;

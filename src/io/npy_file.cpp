@@ -26,8 +26,8 @@ struct Header {
     std::optional<std::vector<Index>> shape;
 };
 
-// The header is the text of a Python dictionary with three known keys;
-// nothing else is understood, nothing is evaluated.
+// The header is the text of a Python dictionary with three known keys. Nothing else is understood, nothing is
+// evaluated.
 class HeaderParser {
 public:
     HeaderParser(const fs::path& path, std::string_view text, std::size_t most_axes)

@@ -57,12 +57,12 @@ std::vector<std::string> runs_of(const std::string& name) {
     return runs;
 }
 
-// Digits as a number of any length: no leading zeros, more digits are more.
+// Digits without leading zeros, for comparing numbers of any length: the one with more digits is larger.
 std::string_view value_of(std::string_view digits) {
     return digits.substr(std::min(digits.find_first_not_of('0'), digits.size()));
 }
 
-// The run of digits that begins at `at`, which moves behind it.
+// The run of digits that begins at `at`; `at` moves behind it.
 std::string_view take_digits(std::string_view text, std::size_t& at) {
     const std::size_t first = at;
     while (at < text.size() && is_digit(text[at]))
@@ -131,7 +131,7 @@ void require_no_gap(const std::string& pattern, const std::vector<std::string>& 
     }
 }
 
-// Whatever matches is a shard, also where it cannot be one: a broken link must not go unnoticed.
+// Whatever matches counts as a shard, even if it cannot be read: a broken link must not go unnoticed.
 std::vector<std::string> matches(const std::string& pattern) {
     const fs::path folder = fs::path(pattern).parent_path();
     std::string escaped;  // only * and ? are special here

@@ -21,7 +21,7 @@ std::string at_line(const std::filesystem::path& path, std::size_t number) {
     return path.string() + ": line " + std::to_string(number) + ": ";
 }
 
-// One comma or semicolon, or any number of blanks and tabs, between two fields.
+// Fields are separated by one comma or semicolon, or by any number of blanks and tabs.
 std::vector<std::string_view> split_fields(std::string_view line) {
     std::vector<std::string_view> fields;
     for (;;) {

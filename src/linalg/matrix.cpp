@@ -27,7 +27,8 @@ private:
     Batch<const double> view_;
 };
 
-// A host matrix that a primitive writes, or changes where its values are to be there (`filled`): get() once it has.
+// A host matrix that a primitive writes, or, with `filled`, changes: its values are uploaded first. get() gives the
+// result.
 class Result {
 public:
     Result(Backend<double>& on, Matrix<double> A, bool filled = false)
@@ -143,7 +144,7 @@ namespace {
 
 using Complex = std::complex<double>;
 
-// Transforms of the columns.
+// Fourier transforms of the columns.
 Matrix<Complex> transform(Backend<double>& on, const Matrix<Complex>& A) {
     const Buffer<Complex> in = on.allocate_complex(A.size()), out = on.allocate_complex(A.size());
     on.upload(A.data(), in.view(A.rows(), A.cols()));

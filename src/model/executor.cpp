@@ -36,6 +36,11 @@ Executor::Executor(Backend<double>& on, std::span<const Network> networks, TapPo
             return networks[static_cast<std::size_t>(i)].layers[static_cast<std::size_t>(k)];
         };
         const DenseLayer& first = layer(0);
+        for (const Network& network : networks)
+            require(std::ssize(network.layers) > k &&
+                        network.layers[static_cast<std::size_t>(k)].weight.rows() == first.weight.rows() &&
+                        network.layers[static_cast<std::size_t>(k)].weight.cols() == first.weight.cols(),
+                    "ensemble: networks of different shapes");
         const bool last = k + 1 == point.layer && point.side == Tap::before;
         bool biased = false;
         for (Index i = 0; i < count_ && (bias || !last); ++i)

@@ -60,8 +60,8 @@ void write_recipe(const Hdf5Group& input, const Recipe& recipe) {
 
 Recipe read_recipe(const Hdf5Group& input) {
     Recipe recipe{.entries = {}, .where = input.path()};
-    // What no value of a recipe can be (a table, several values in an attribute) is somebody else's. A field that is
-    // damaged is missed by its name.
+    // What cannot be a value of a recipe (a table, several values in an attribute) belongs to somebody else and is left
+    // out. A damaged field is then reported as missing by whoever looks for its name.
     const auto add = [&](const std::string& name, const auto& read) {
         try {
             recipe.entries.push_back({name, read(), {}});

@@ -1,4 +1,4 @@
-// What the environment says of the launcher that started this process.
+// What the environment says about the launcher that started this process.
 #pragma once
 
 #include <charconv>
@@ -17,7 +17,7 @@ namespace descrambler {
     return number;
 }
 
-// By mpirun or by a step of srun; 1 where nothing is said.
+// Number of processes that mpirun or a step of srun started; 1 where the environment says nothing.
 [[nodiscard]] inline int processes_started() {
     for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"})
         if (const int number = number_in_environment(name); number > 0)
@@ -25,7 +25,7 @@ namespace descrambler {
     return 1;
 }
 
-// This process among those; -1: not known.
+// The number of this process among those; -1: not known.
 [[nodiscard]] inline int place_started() {
     for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"})
         if (const int number = number_in_environment(name); number >= 0)
@@ -33,7 +33,7 @@ namespace descrambler {
     return -1;
 }
 
-// A process manager waits for MPI_Init.
+// Whether a process manager waits for MPI_Init.
 [[nodiscard]] inline bool launched() {
     for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE", "PMI_FD"})
         if (std::getenv(name) != nullptr)

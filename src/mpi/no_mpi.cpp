@@ -1,4 +1,4 @@
-// A build without MPI: one process, and no silence where a launcher meant several.
+// A build without MPI: one process, and an error where a launcher started several.
 #include "mpi/launcher.hpp"
 
 namespace descrambler {

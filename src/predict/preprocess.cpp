@@ -83,8 +83,8 @@ double phase_of(const Trace& trace) {
 }
 
 // Standard deviation of white noise from third differences, which hardly see a smooth trace: the median is robust
-// against the few places where they do. Third differences of white noise have the variance 20; 0.6745 is the
-// median of |g| for a standard normal g.
+// against the few places where they do. Third differences of white noise have the variance 20; 0.6745 is the median of
+// |g| for a standard normal g.
 double noise_of(const Vector& v) {
     Vector size;
     for (std::size_t i = 3; i < v.size(); ++i)

@@ -23,13 +23,14 @@ struct PreparedTrace {
 };
 
 // Phase: -arg(sum v^2) / 2, which makes the real energy largest, and the sign that makes the real part sum to a
-// positive number. Zero time: maximum of the smoothed trace, the window growing with the noise, then the point about
-// which the trace is symmetric (its odd part sums to zero); the first point if the maximum is there.
+// positive number.
+// Zero time: maximum of the smoothed trace, the window growing with the noise, then the point about which the trace is
+// symmetric (its odd part sums to zero); the first point if the maximum is there.
 // Depth: 1 - a / amplitude, a exp(-k t) fitted to the last two thirds. Modulation: misfit of a exp(-(k t)^(d/3)) alone,
 // d = 2 .. 3.5.
-// Throws InputError (stem, field, expectation): value that is not finite, time axis not uniform (second differences
-// above 1e-3 of the step), constant signal, fewer than 16 points after the zero time, more than 32768 points, longer
-// than 100 us.
+// Throws InputError (stem, field, expectation) for a value that is not finite, a time axis that is not uniform (second
+// differences above 1e-3 of the step), a constant signal, fewer than 16 points after the zero time, more than 32768
+// points, and a trace longer than 100 us.
 [[nodiscard]] PreparedTrace prepare(const Trace& trace);
 
 // Shape-preserving cubic (Fritsch, Carlson 1980; Fritsch, Butland 1984) on n uniform points from the first time to the
@@ -39,8 +40,8 @@ struct PreparedTrace {
 // [times] on the networks' scale: boxed (x - min) / (max - min), clean x / amplitude.
 [[nodiscard]] std::vector<double> network_input(const PreparedTrace& prepared, const DeerDatabase& database);
 
-// r (T / span)^(1/3) in nm, T the length of the trace: w(r) t depends on t / r^3 only,
-// so one network serves any length.
+// r (T / span)^(1/3) in nm, T the length of the trace: w(r) t depends on t / r^3 only, so one network serves any
+// length.
 [[nodiscard]] std::vector<double> distance_axis(const PreparedTrace& prepared, const DeerTables& tables);
 
 }  // namespace descrambler

@@ -61,7 +61,7 @@ struct Drawing {
 // drawing so that several fit in one page. Throws Error if gnuplot is missing or fails.
 [[nodiscard]] std::string draw(const Drawing& drawing);
 
-// Tables, comma separated, one header line. Images: one line a row, columns are x. Curves: one line a point.
+// Tables, comma separated, one header line. Images: one line per row, columns are x. Curves: one line per point.
 // Empty if the drawing has none.
 [[nodiscard]] std::string image_table(const Drawing& drawing);
 [[nodiscard]] std::string curve_table(const Drawing& drawing);

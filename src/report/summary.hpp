@@ -116,8 +116,8 @@ struct Summary {
     std::optional<Peer> peer;
     std::vector<LayerLine> layers;
     std::vector<FindingLine> findings;
-    bool verdicts_withheld = false;        // the networks saw fewer samples than
-    std::optional<double> samples_needed;  // what the thresholds assume
+    bool verdicts_withheld = false;        // the networks were trained on fewer samples than the thresholds assume
+    std::optional<double> samples_needed;  // so many
     std::vector<ExtraLine> extras;
     std::map<std::string, std::map<std::string, MaybeRange>> alignment;  // comparison, score
     std::optional<Relations> relations;

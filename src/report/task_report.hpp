@@ -1,4 +1,4 @@
-// What a report shows for one task alone: its page and its figures. One line a task in task_report.cpp.
+// What a report shows for one task alone: its page and its figures. One line per task in task_report.cpp.
 #pragma once
 
 #include <string>

@@ -13,7 +13,7 @@ struct Samples {  // of one condition; columns are samples
     Matrix<double> input, target;
 };
 
-// One entry a condition.
+// One entry per condition.
 struct ConditionReadings {
     std::vector<double> predict_the_mean;     // relative error of the mean target as the answer to everything
     std::vector<Matrix<double>> mean_answer;  // that answer [outputs, validation]

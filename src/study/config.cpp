@@ -168,7 +168,36 @@ void apply(Draft& draft, const toml::table& table, const std::string& where) {
             }
 }
 
+// Where the string at the front of `text` ends, for the one that begins with its quote, or three of them.
+std::size_t end_of_string(std::string_view text) {
+    const char quote = text.front();
+    const bool several = text.size() >= 3 && text[1] == quote && text[2] == quote;
+    for (std::size_t i = several ? 3 : 1; i < text.size(); ++i) {
+        if (text[i] == '\\' && quote == '"')
+            ++i;
+        else if (several && text.substr(i, 3) == std::string(3, quote))
+            return std::min({text.size(), text.find_first_not_of(quote, i), i + 5});  // two more may belong to it
+        else if (!several && (text[i] == quote || text[i] == '\n'))
+            return i + 1;
+    }
+    return text.size();
+}
+
+// The parser's behaviour is undefined at some characters outside ASCII where white space may stand. TOML has none there.
+void refuse_foreign_characters(std::string_view text, const std::string& where) {
+    for (std::size_t i = text.starts_with("\xef\xbb\xbf") ? 3 : 0; i < text.size();) {
+        if (text[i] == '#')
+            i = std::min(text.size(), text.find('\n', i));
+        else if (text[i] == '"' || text[i] == '\'')
+            i += end_of_string(text.substr(i));
+        else if (static_cast<unsigned char>(text[i++]) >= 0x80)
+            throw InputError(where + ": line " + std::to_string(1 + std::ranges::count(text.substr(0, i), '\n')) +
+                             ": a character outside ASCII, expected it in strings and comments alone");
+    }
+}
+
 toml::table parse_toml(const std::string& text, const std::string& where) {
+    refuse_foreign_characters(text, where);
     try {
         return toml::parse(text);
     } catch (const toml::parse_error& error) {

@@ -12,7 +12,7 @@ Stencil stencil_of(const StudyData& study, Index width) {
     return make_stencil(*make_cpu_backend<double>(1), study.config.stencil, width);
 }
 
-// One item a network of the group, in parallel.
+// One item per network of the group, in parallel.
 template <class Item, class F>
 std::vector<Item> over_networks(const StudyGroup& group, int threads, F&& body) {
     std::vector<Item> items(group.networks.size());

@@ -4,6 +4,8 @@
 
 #include "descrambler/communicator.hpp"
 #include "descrambler/files.hpp"
+#include "descrambler/hdf5.hpp"
+#include "io/text.hpp"
 #include "report/report.hpp"
 #include "study/study_steps.hpp"
 #include "study/task_study.hpp"
@@ -33,6 +35,24 @@ void write_results(StudyData& study, const std::filesystem::path& folder, const 
 bool holds_a_study(const std::filesystem::path& folder) {
     return std::filesystem::exists(folder / "study.h5") ||
            (std::filesystem::exists(folder / "members") && !std::filesystem::is_empty(folder / "members"));
+}
+
+// What decides the results: the times of checkpoints do not.
+std::string decisive(StudyConfig config) {
+    config.checkpoint_seconds = 0;
+    return to_toml(config);
+}
+
+// The members of a finished study may serve another configuration; its results are not overwritten for that silently.
+void refuse_other_results(const std::filesystem::path& folder, const StudyConfig& config) {
+    const std::string path = (folder / "study.h5").string();
+    if (!std::filesystem::exists(path))
+        return;
+    const std::string stored = Hdf5File::open(path).root().text_attribute("", "configuration");
+    const std::string before = decisive(parse_config(stored, path)), now = decisive(config);
+    if (before != now)
+        throw InputError(path + ": is there already, of another configuration: " +
+                         first_difference(before, now, "this one") + ": expected another --out, or --force");
 }
 
 // What follows training, on one rank.
@@ -87,11 +107,13 @@ void run_study(const StudyOptions& asked, const Progress& progress) {
         if (options.reduce_only) {
             load_finished_members(members, config, folder);
             warn_of_mixed_devices(members, members.front().device, progress);
-            return;
+        } else {
+            make_folder(folder);
+            resume_members(members, folder, config, study.device, progress.warn);
+            warn_of_mixed_devices(members, study.device, progress);
         }
-        make_folder(folder);
-        resume_members(members, folder, config, study.device, progress.warn);
-        warn_of_mixed_devices(members, study.device, progress);
+        if (!options.force && !options.members)
+            refuse_other_results(options.folder, config);
     });
     if (!options.reduce_only)
         train_members(members, config, options.execution, folder, progress);

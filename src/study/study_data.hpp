@@ -90,7 +90,7 @@ struct DeepLayer {
     std::vector<std::vector<Embedding>> embeddings;  // [group][network], empty for the first and the last layer
 };
 struct StudyDeep {              // empty for one hidden layer
-    std::vector<DeepTap> taps;  // one a tap, in the order of StudyGroup::layers
+    std::vector<DeepTap> taps;  // one per tap, in the order of StudyGroup::layers
     std::vector<DeepLayer> layers;
 };
 

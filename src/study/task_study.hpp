@@ -1,4 +1,5 @@
-// What a study does for its task alone, between its networks and its files: one class a task, in the folder of its name.
+// What a study does for its task alone, between its networks and its files: one class per task, in a folder of its
+// name.
 #pragma once
 
 #include <memory>
@@ -16,15 +17,15 @@ class TaskStudy {
 public:
     virtual ~TaskStudy() = default;
     [[nodiscard]] virtual VerdictRule verdict_rule() const = 0;
-    // Draws libraries, reads every network: errors, taps, pairs and findings of the study, and what is kept here.
-    // Throws Stopped where progress asks for it.
+    // Draws libraries and reads every network: fills errors, taps, pairs and findings of the study, and what this keeps
+    // for itself. Throws Stopped where progress asks for it.
     virtual void analyse(StudyData& study, const Execution& execution, const Progress& progress) = 0;
     // Its arrays in study.h5, its part of summary.json.
     virtual void write(const Hdf5Group& root, const StudyData& study) const = 0;
     virtual void summarise(nlohmann::ordered_json& summary, const StudyData& study) const = 0;
 };
 
-// One line a task.
+// One line for each task.
 [[nodiscard]] std::unique_ptr<TaskStudy> task_study(const DeerTask& task);
 [[nodiscard]] std::unique_ptr<TaskStudy> task_study(const Relaxometry& task);
 [[nodiscard]] std::unique_ptr<TaskStudy> task_study(const Bandpass& task);

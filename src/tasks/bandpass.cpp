@@ -135,6 +135,17 @@ BandpassTables<T> make_bandpass_tables(const Bandpass& data) {
     return tables;
 }
 
+namespace {
+
+// Kept with the backend that draws.
+template <class T>
+struct BandpassMemory {
+    Matrix<T> x, y;               // [points, tile_columns]
+    std::vector<T> noise, parts;  // [points], [bins, tile_columns]
+};
+
+}  // namespace
+
 template <class T>
 void bandpass_samples(Backend<T>& on, const BandpassTables<T>& tables, BandpassTarget kind, std::uint64_t seed,
                       std::uint64_t stream, Index first, Batch<T> input, Batch<T> target) {
@@ -144,16 +155,17 @@ void bandpass_samples(Backend<T>& on, const BandpassTables<T>& tables, BandpassT
     require(input.data == nullptr || (input.rows == N && input.batch == 1), "bandpass_samples: wrong number of points");
     require(target.data == nullptr || (target.rows == N && target.cols == count && target.batch == 1),
             "bandpass_samples: wrong shape of the target");
+    require(on.on_host(), "bandpass_samples: drawn on the host");
     if (count == 0)
         return;
     const auto blocks = phase_blocks + static_cast<std::uint64_t>((N + 1) / 2);
     const bool filter = target.data != nullptr && kind == BandpassTarget::filtered;
-    const Buffer<T> noise = on.allocate(N), traces = on.allocate(N * tile_columns), B = on.allocate(N * bins),
-                    parts = on.allocate(bins * tile_columns);
-    if (filter)
-        on.upload(tables.band.data(), B.view(N, bins));
-    Matrix<T> x(N, tile_columns), y(N, tile_columns);
-    std::vector<T> normal(static_cast<std::size_t>(N));
+    auto& [x, y, noise, parts] = on.template kept<BandpassMemory<T>>();
+    if (x.rows() != N)
+        x = y = Matrix<T>(N, tile_columns);
+    noise.resize(static_cast<std::size_t>(N));
+    parts.resize(static_cast<std::size_t>(bins * tile_columns));
+    const Batch<const T> B = tables.band.view();
     for (Index tile = first / tile_columns; tile * tile_columns < first + count; ++tile) {
         const Index begin = std::max(first, tile * tile_columns),
                     end = std::min(first + count, (tile + 1) * tile_columns);
@@ -161,10 +173,9 @@ void bandpass_samples(Backend<T>& on, const BandpassTables<T>& tables, BandpassT
         for (Index sample = begin; sample < end; ++sample) {
             const Index s = sample - tile * tile_columns;
             const std::uint64_t block = static_cast<std::uint64_t>(sample) * blocks;
-            on.random_normal(seed, stream, block + phase_blocks, noise.view(N, 1));
-            on.download(noise.view(N, 1), normal.data());
+            on.random_normal(seed, stream, block + phase_blocks, {noise.data(), N, 1});
             for (Index j = 0; j < N; ++j)
-                x(j, s) = static_cast<T>(data.noise) * normal[static_cast<std::size_t>(j)];
+                x(j, s) = static_cast<T>(data.noise) * noise[static_cast<std::size_t>(j)];
             PhiloxBlock words{};
             for (Index k = 0; k < tones; ++k) {
                 if (k % 4 == 0)
@@ -184,14 +195,11 @@ void bandpass_samples(Backend<T>& on, const BandpassTables<T>& tables, BandpassT
             if (input.data != nullptr)
                 std::copy_n(x.column(s).begin(), N, &input(0, sample - first));
         }
-        if (filter) {  // the whole tile, whatever the rest of it holds: a column's bits may depend on the product's
-                       // size
-            on.upload(x.data(), traces.view(N, tile_columns));
-            on.gemm(Op::transpose, Op::none, T{1}, B.view(N, bins), traces.view(N, tile_columns), T{0},
-                    parts.view(bins, tile_columns));
-            on.gemm(Op::none, Op::none, T{1}, B.view(N, bins), parts.view(bins, tile_columns), T{0},
-                    traces.view(N, tile_columns));
-            on.download(traces.view(N, tile_columns), y.data());
+        if (filter) {
+            // always a whole tile, since the bits of a column may depend on the size of the product
+            const Batch<T> part(parts.data(), bins, tile_columns);
+            on.gemm(Op::transpose, Op::none, T{1}, B, x.view(), T{0}, part);
+            on.gemm(Op::none, Op::none, T{1}, B, part, T{0}, y.view());
         }
         for (Index sample = begin; sample < end && target.data != nullptr; ++sample)
             std::copy_n(y.column(sample - tile * tile_columns).begin(), N, &target(0, sample - first));

@@ -1,9 +1,10 @@
 // The band-pass toy task: three tones in noise, of which the middle one lies in the band to be kept (Sule, Spencer,
 // Czaja), every number drawn fresh from a counter-based stream.
-//   t_j = j / rate, j = 0 .. points - 1                                     s, rate in Hz
-//   y   = sum_k amplitude_k sin(2 pi f_k t + phi_k),  phi_k = 2 pi U        the source leaves the phases open; fresh
-//   x   = y + noise g,  g standard normal                                   ones keep the network from learning a table
-// target, of which the source says no more than "band-pass 100-200 Hz":
+//   t_j = j / rate, j = 0 .. points - 1                  s, rate in Hz
+//   y   = sum_k amplitude_k sin(2 pi f_k t + phi_k),  phi_k = 2 pi U
+//   x   = y + noise g,  g standard normal
+// The source leaves the phases open; fresh ones keep the network from learning a table. Of the target it says no more
+// than "band-pass 100-200 Hz":
 //   filtered  x after an ideal filter: the bins k rate / points with low <= f <= high, the others 0
 //   clean     the tones of y inside low .. high
 #pragma once
@@ -60,7 +61,7 @@ template <class T>  // float, double
 
 // Samples first, first + 1, ... of a stream into input and target [points, n]; either may have no data. Sample i owns
 // 4 + ceil(points / 2) Philox blocks: words 0, 1, ... are the phases (uniform_f32, also in double precision), from the
-// fifth block on the noise in the order of Backend::random_normal. The filter is a product over fixed tiles of samples:
+// fifth block on the noise in the order of Backend::random_normal. `on` computes on the host. The filter is a product over fixed tiles of samples:
 // the same bits wherever a call begins and ends.
 template <class T>
 void bandpass_samples(Backend<T>& on, const BandpassTables<T>& tables, BandpassTarget kind, std::uint64_t seed,

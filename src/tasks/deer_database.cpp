@@ -67,9 +67,13 @@ DeerTables make_deer_tables(const DeerDatabase& database) {
 
 DeerLibrary make_deer_library(Backend<float>& on, const DeerTables& tables, std::uint64_t seed, std::uint64_t stream,
                               Index first, Index count) {
+    return make_deer_library(on, DeerSource<float>(tables), seed, stream, first, count);
+}
+
+DeerLibrary make_deer_library(Backend<float>& on, const DeerSource<float>& source, std::uint64_t seed,
+                              std::uint64_t stream, Index first, Index count) {
     require(first >= 0 && count >= 0, "samples have indices from 0 on");
-    const Index times = tables.database.times, distances = tables.database.distances;
-    const DeerSource<float> source(tables);
+    const Index times = source.inputs(), distances = source.outputs();
     DeerLibrary library;
     for (Matrix<float>* m : {&library.input, &library.trace, &library.clean, &library.form_factor, &library.background})
         *m = Matrix<float>(times, count);

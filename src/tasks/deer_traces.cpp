@@ -367,6 +367,11 @@ Index DeerSource<T>::outputs() const {
 }
 
 template <class T>
+std::size_t DeerSource<T>::bytes_on_device() const {
+    return deer_bytes_of_sample<T>(outputs());
+}
+
+template <class T>
 DeerSource<T>::DeerSource(const DeerTables& tables) : prepared_(std::make_shared<const Prepared>(tables)) {}
 
 template <class T>

@@ -24,6 +24,7 @@ public:
     [[nodiscard]] Index inputs() const override;
     [[nodiscard]] Index outputs() const override;
     [[nodiscard]] bool on_device() const override { return true; }
+    [[nodiscard]] std::size_t bytes_on_device() const override;
     void draw(Backend<T>& on, std::uint64_t seed, std::uint64_t stream, Index first, Batch<T> input,
               Batch<T> target) const override;
     void draw_all(Backend<T>& on, std::uint64_t seed, std::span<const std::uint64_t> streams, Index first,
@@ -42,5 +43,9 @@ private:
                    const DeerSamples<T>& out) const;
     std::shared_ptr<const Prepared> prepared_;
 };
+
+// As of deer_database.hpp, from a source that is there already: preparing one takes long.
+[[nodiscard]] DeerLibrary make_deer_library(Backend<float>& on, const DeerSource<float>& source, std::uint64_t seed,
+                                            std::uint64_t stream, Index first, Index count);
 
 }  // namespace descrambler

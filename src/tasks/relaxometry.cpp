@@ -133,6 +133,12 @@ RelaxometryTables<T> make_relaxometry_tables(const Relaxometry& data) {
 
 namespace {
 
+// Kept with the backend that draws.
+template <class T>
+struct RelaxometryMemory {
+    std::vector<T> noise, score;
+};
+
 // The pair of least ||x - y||^2 + penalty = ||x||^2 + offset - 2 x y; the first of equals.
 template <class T>
 Index best_pair(const RelaxometryTables<T>& tables, const T* x, std::vector<T>& score) {
@@ -160,9 +166,11 @@ void relaxometry_samples(Backend<T>& on, const RelaxometryTables<T>& tables, con
             "relaxometry_samples: the input takes twice the points of the trace");
     require(target.data == nullptr || (target.rows == 2 && target.cols == count && target.batch == 1),
             "relaxometry_samples: the target has two times a sample");
+    require(on.on_host(), "relaxometry_samples: drawn on the host");
     const auto blocks = static_cast<std::uint64_t>(1 + (N + 1) / 2);
-    const Buffer<T> noise = on.allocate(N);
-    std::vector<T> normal(static_cast<std::size_t>(N)), score(tables.offset.size());
+    auto& [noise, score] = on.template kept<RelaxometryMemory<T>>();
+    noise.resize(static_cast<std::size_t>(N));
+    score.resize(tables.offset.size());
     for (Index s = 0; s < count; ++s) {
         const std::uint64_t block = static_cast<std::uint64_t>(first + s) * blocks;
         const PhiloxBlock words = philox(seed, stream, block);
@@ -176,13 +184,12 @@ void relaxometry_samples(Backend<T>& on, const RelaxometryTables<T>& tables, con
         }
         if (input.data == nullptr)
             continue;
-        on.random_normal(seed, stream, block + 1, noise.view(N, 1));
-        on.download(noise.view(N, 1), normal.data());
+        on.random_normal(seed, stream, block + 1, {noise.data(), N, 1});
         T* x = &input(0, s);
         for (Index j = 0; j < N; ++j) {
             const double t = tables.time_ms[static_cast<std::size_t>(j)];
             const double y = data.weight * std::exp(-t / t1) + (1 - data.weight) * std::exp(-t / t2);
-            x[j] = static_cast<T>(y + static_cast<double>(normal[static_cast<std::size_t>(j)]) / condition.snr);
+            x[j] = static_cast<T>(y + static_cast<double>(noise[static_cast<std::size_t>(j)]) / condition.snr);
         }
         if (condition.track == Track::nd_nd) {
             std::copy_n(x, N, x + N);

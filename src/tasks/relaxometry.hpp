@@ -69,7 +69,7 @@ template <class T>  // float, double
 // Samples first, first + 1, ... of a stream into input [2 points, n] and target [2, n]; either may have no data.
 // Sample i owns 1 + ceil(points / 2) Philox blocks: words 0 and 1 of the first are the times (uniform_f32, also in
 // double precision), the others the noise in the order of Backend::random_normal. So all conditions of one stream
-// share times and noise. It is computed in a fixed order, the same bits wherever the sample stands in a call.
+// share times and noise. `on` computes on the host. It is computed in a fixed order, the same bits wherever the sample stands in a call.
 template <class T>
 void relaxometry_samples(Backend<T>& on, const RelaxometryTables<T>& tables, const RelaxometryCondition& condition,
                          std::uint64_t seed, std::uint64_t stream, Index first, Batch<T> input, Batch<T> target);

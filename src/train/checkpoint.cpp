@@ -24,8 +24,8 @@ std::string checksum(const MemberState& member) {
 
 }  // namespace
 
-// The whole configuration of a study, with what does not touch a member's bits set to something fixed: that must not
-// stop a resume.
+// The whole configuration, with what does not affect a member's bits set to fixed values, since such changes must not
+// prevent a resume.
 std::string member_fingerprint(const TrainingRecipe& recipe, const MemberPlan& plan) {
     TrainingRecipe own = recipe;
     own.networks = 1;

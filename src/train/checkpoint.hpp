@@ -32,7 +32,7 @@ struct MemberState {
 // Text that decides the bits of a member: two members with equal fingerprints and plans are the same.
 [[nodiscard]] std::string member_fingerprint(const TrainingRecipe& recipe, const MemberPlan& plan);
 
-// A checkpoint of something else than what is to be continued; the message shows both values.
+// A checkpoint of another configuration than the one to be continued; the message shows both values.
 class OtherConfiguration : public InputError {
 public:
     using InputError::InputError;
@@ -45,8 +45,8 @@ void write_member(const std::filesystem::path& folder, const TrainingRecipe& rec
 [[nodiscard]] std::optional<MemberState> read_member(const std::filesystem::path& folder, const TrainingRecipe& recipe,
                                                      const std::string& name, const MemberPlan& plan);
 
-// Those in the folder take the place of fresh ones. A damaged file is told to warn, and its member starts afresh.
-// Throws OtherConfiguration also where one that is not finished was begun on another kind of device.
+// Members that the folder holds take the place of fresh ones. Damaged files are reported to progress.warn, and their
+// members start afresh. Throws OtherConfiguration also where an unfinished member was begun on another kind of device.
 void resume_members(std::span<MemberState> members, const std::filesystem::path& folder, const TrainingRecipe& recipe,
                     const std::string& device, const std::function<void(const std::string&)>& warn);
 

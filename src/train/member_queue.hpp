@@ -22,8 +22,9 @@ public:
     // order: what is to be trained, first come first served; the same on all ranks.
     MemberQueue(Communicator& ranks, const std::vector<Index>& order);
 
-    // From any thread.
-    // announced: by a want() of the worker that takes. Nothing yet, or nothing any more: see closed().
+    // From any thread:
+    // The next member; announced: this worker has called want() for it. Nothing: none is there yet, or none is left
+    // (closed()).
     [[nodiscard]] std::optional<Index> take(bool announced);
     void want();  // one member more will be taken soon
     void advance(double iterations);
@@ -32,10 +33,10 @@ public:
     [[nodiscard]] bool stopping() const;
     [[nodiscard]] bool closed() const;  // nothing is left to take
 
-    // From the main thread, often.
+    // From the main thread, often: sends and answers reports.
     void serve();
-    // The last call of every rank: its workers are through. Nobody goes on before all have left: a report to the next
-    // queue would be answered from this one.
+    // The last call of every rank, when its workers have ended. Returns when all ranks have called it: otherwise a
+    // report to the next queue would be answered from this one.
     void leave();
 
     [[nodiscard]] double iterations() const;                       // rank 0: of all ranks so far

@@ -19,6 +19,7 @@ public:
     [[nodiscard]] Index inputs() const override { return conditions_.front()->inputs(); }
     [[nodiscard]] Index outputs() const override { return conditions_.front()->outputs(); }
     [[nodiscard]] bool on_device() const override { return conditions_.front()->on_device(); }
+    [[nodiscard]] std::size_t bytes_on_device() const override { return conditions_.front()->bytes_on_device(); }
     // stream: stream::member + the number of the member, which says the condition.
     void draw(Backend<T>& on, std::uint64_t seed, std::uint64_t stream, Index first, Batch<T> input,
               Batch<T> target) const override {

@@ -19,29 +19,34 @@ public:
 
     // These members, in this order, until the next call; who leaves is brought up to date.
     void hold(std::span<MemberState* const> members) {
-        if (std::ranges::equal(members, members_))
+        if (std::ranges::equal(members, held_, {}, {}, &Held::member))
             return;
         fetch_all();
-        members_.assign(members.begin(), members.end());
-        const Index needed = count_ * std::ssize(members_);
+        held_.clear();  // nobody is held until all have their memory
+        const Index count = std::ssize(members), needed = count_ * count;
+        for (std::size_t part = 0; part < parts; ++part)
+            for (Buffer<T>* buffer : {&now_[part], &before_[part]})
+                if (buffer->size() < needed)
+                    *buffer = on_.allocate(needed);
         for (std::size_t part = 0; part < parts; ++part) {
-            if (now_[part].size() < needed) {
-                now_[part] = on_.allocate(needed);
-                before_[part] = on_.allocate(needed);
-            }
-            for (std::size_t i = 0; i < members_.size(); ++i) {
-                const std::vector<double>& from = members_[i]->*fields[part];
+            const Batch<T> to = now_[part].view(count_, 1, count);
+            for (Index i = 0; i < count; ++i) {
+                const std::vector<double>& from = members[static_cast<std::size_t>(i)]->*fields[part];
                 std::ranges::transform(from, host_.begin(), [](double x) { return static_cast<T>(x); });
-                on_.upload(host_.data(), view(part).item(static_cast<Index>(i)));
+                on_.upload(host_.data(), to.item(i));
             }
         }
+        for (MemberState* member : members)
+            held_.push_back({member, true});
     }
     [[nodiscard]] Batch<T> parameters() const { return view(0); }
     [[nodiscard]] Batch<T> first_moment() const { return view(1); }
     [[nodiscard]] Batch<T> second_moment() const { return view(2); }
 
-    // Before a round: remembers all as they are, for take_back.
+    // Before a round, which changes all: remembers them as they are, for take_back.
     void begin() {
+        for (Held& held : held_)
+            held.fetched = false;
         for (std::size_t part = 0; part < parts; ++part)
             on_.axpby(T{1}, view(part), T{0}, all(before_[part]));
     }
@@ -53,12 +58,12 @@ public:
     }
     // Brings a member up to date, if it is held.
     void fetch(const MemberState& member) {
-        for (std::size_t i = 0; i < members_.size(); ++i)
-            if (members_[i] == &member)
+        for (std::size_t i = 0; i < held_.size(); ++i)
+            if (held_[i].member == &member)
                 fetch_item(i);
     }
     void fetch_all() {
-        for (std::size_t i = 0; i < members_.size(); ++i)
+        for (std::size_t i = 0; i < held_.size(); ++i)
             fetch_item(i);
     }
 
@@ -67,19 +72,26 @@ private:
     static constexpr std::vector<double> MemberState::*fields[parts] = {
         &MemberState::parameters, &MemberState::first_moment, &MemberState::second_moment};
 
-    [[nodiscard]] Batch<T> all(const Buffer<T>& buffer) const { return buffer.view(count_, 1, std::ssize(members_)); }
+    struct Held {
+        MemberState* member;
+        bool fetched;  // since the last round: it is up to date
+    };
+    [[nodiscard]] Batch<T> all(const Buffer<T>& buffer) const { return buffer.view(count_, 1, std::ssize(held_)); }
     [[nodiscard]] Batch<T> view(std::size_t part) const { return all(now_[part]); }
     void fetch_item(std::size_t i) {
+        if (held_[i].fetched)
+            return;
         for (std::size_t part = 0; part < parts; ++part) {
             on_.download(Batch<const T>(view(part).item(static_cast<Index>(i))), host_.data());
-            std::ranges::transform(host_, (members_[i]->*fields[part]).begin(),
+            std::ranges::transform(host_, (held_[i].member->*fields[part]).begin(),
                                    [](T x) { return static_cast<double>(x); });
         }
+        held_[i].fetched = true;
     }
 
     Backend<T>& on_;
     Index count_;
-    std::vector<MemberState*> members_;
+    std::vector<Held> held_;
     Buffer<T> now_[parts], before_[parts];
     std::vector<T> host_;
 };

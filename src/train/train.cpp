@@ -136,7 +136,7 @@ public:
             } else if (!shop_.queue.closed()) {
                 announce(shop_.width);
                 pause();
-            } else if (speaks_ && shop_.working > 1) {  // somebody has to hear of a stop
+            } else if (speaks_ && shop_.working > 1) {  // the main thread has to stay, to hear of a stop
                 pause();
             } else {
                 return;
@@ -159,7 +159,7 @@ private:
         held_.push_back({*taken, member.iteration});
         return true;
     }
-    void announce(Index members) {  // that many in all, those that have not come yet among them
+    void announce(Index members) {  // as many in all, including those that have not come yet
         for (; announced_ < members; ++announced_)
             shop_.queue.want();
     }
@@ -182,7 +182,7 @@ private:
         for (std::size_t i = 0; i < held_.size(); ++i) {
             MemberState& one = member(i);
             first_end = std::min(first_end, one.plan.iterations);
-            if (one.iteration > behind) {  // those in front wait to be caught up with
+            if (one.iteration > behind) {  // members ahead wait until the others have caught up
                 last = std::min(last, one.iteration);
             } else {
                 together.push_back(&one);

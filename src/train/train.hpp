@@ -14,12 +14,12 @@
 
 namespace descrambler {
 
-// Everyone a configuration trains: the ensemble, then the shuffled controls, then those without decay.
+// All networks that a configuration trains: the ensemble, then the shuffled controls, then those without decay.
 [[nodiscard]] std::vector<MemberState> study_members(const TrainingRecipe& recipe);
 // Iterations over which the recorded loss is a mean, the same for all members.
 [[nodiscard]] Index loss_interval(const TrainingRecipe& recipe);
 
-// Trains until all are finished, on all ranks of the execution: they take the members one by one, a member a core (a
+// Trains until all are finished, on all ranks of the execution: they take the members one by one, one per core (a
 // device takes its share at once). With a folder, which all ranks must see, a member is written to it every
 // checkpoint_seconds, at a stop and at its end; without one a stop loses the work, and only one process may train. Rank
 // 0 brings the members as they are on disk, and has all of them at the end. A member whose loss is not finite stays as

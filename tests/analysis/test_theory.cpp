@@ -140,7 +140,7 @@ TEST(Theory, CirculantsAreConvolutionsWithTheirTransferFunction) {
         for (Index j = 0; j < n; ++j)
             for (Index i = 0; i < n; ++i)
                 EXPECT_NEAR(N(i, j), i == j ? transfer[i] : 0, 1e-13) << n << i << j;
-        EXPECT_LE(distance_from_circulant(W), 1e-7);  // sqrt of rounding
+        EXPECT_LE(distance_from_circulant(W), 1e-7);  // square root of rounding
         const Matrix<double> padded = zero_padded_convolution(filter, n);
         EXPECT_EQ(padded(0, n - 1), 0);
         EXPECT_EQ(padded(n - 1, n - 3), 2);

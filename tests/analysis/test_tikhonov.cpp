@@ -221,7 +221,7 @@ TEST(Nonnegative, IsZeroWhereNothingPullsUp) {
 }
 
 TEST(Nonnegative, KeepsAnUnknownThatIsZeroWithZeroGradient) {
-    // By hand: H = I, f = (1, 0): x = (1, 0), multiplier of x_1 exactly zero.
+    // By hand: H = I, f = (1, 0): x = (1, 0), and the multiplier of x_1 is exactly zero.
     const auto on = cpu();
     Matrix<double> H(2, 2);
     H(0, 0) = H(1, 1) = 1;
@@ -352,8 +352,8 @@ TEST(TikhonovPeer, HasTheErrorAndTheLambdasOfTheReference) {
         mean += peer.relative_error[i] / 60;
         interior += peer.fits[i].lambda_interior ? 1.0 / 60 : 0;
     }
-    // docs/findings.md: 0.319 on 200 traces; one trace scatters by 0.31, so three standard errors of 60 are 0.12. With
-    // a lambda grid that is too short it is 0.49, and 0.19 with the true background known.
+    // Reference measurement: 0.319 on 200 traces; one trace scatters by 0.31, so three standard errors of 60 are 0.12.
+    // With a lambda grid that is too short it is 0.49, and 0.19 with the true background known.
     EXPECT_LE(mean, 0.319 + 0.12);
     EXPECT_GE(mean, 0.319 - 0.12);
     EXPECT_GE(interior, 0.9);

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
+#include "descrambler/npy.hpp"
+#include "descrambler/stencil.hpp"
 #include "program.hpp"
 
 namespace descrambler {
@@ -16,7 +19,8 @@ protected:
     std::string config =
         write("small.toml",
               "[training]\niterations = 40\n[ensemble]\nnetworks = 2\n[controls]\nuntrained = 2\nshuffled = 2\n"
-              "iterations = 20\n[analysis]\nlibrary = 256\nvalidation = 20\ntikhonov = 1\n");
+              "iterations = 20\n[analysis]\nlibrary = 256\nvalidation = 20\ntikhonov = 1\n"
+              "chart_iterations = 0\nbootstrap = 0\n");
     std::vector<std::string> study(const std::string& out) {
         return {"study", config, "--out", folder / out, "--quiet"};
     }
@@ -89,6 +93,90 @@ TEST_F(ResultsTest, NothingFinishedIsOverwrittenSilently) {
     expect_refusal(predict, "trace.json: is there already");
     EXPECT_EQ(slurp(folder / "predicted" / "trace.json"), kept);
     EXPECT_EQ(run(with(predict, {"--force"})).code, 0);
+}
+
+// Other readings of the members that are there want --force; the same ones are made again to the same numbers.
+TEST_F(ResultsTest, AFinishedStudyIsNotReadOtherwiseSilently) {
+    ASSERT_EQ(run(study("s")).code, 0);
+    const auto again = [&](std::vector<std::string> more) {
+        std::vector<std::string> arguments = study("s");
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        return arguments;
+    };
+    const auto file = [&](const std::string& name) { return slurp(folder / ("s/" + name)); };
+    const std::string results = file("study.h5"), summary = file("summary.json"), member = file("members/000.h5");
+    for (const std::string how : {"--resume", "--reduce-only"}) {
+        expect_refusal(again({how, "--set", "analysis.library=300"}),
+                       "study.h5: is there already, of another configuration: it has 'library = 256', this one has "
+                       "'library = 300': expected another --out, or --force");
+    }
+    expect_refusal(again({"--resume", "--set", "training.iterations=41"}), "000.h5: belongs to another configuration");
+    EXPECT_TRUE(file("study.h5") == results);
+    EXPECT_TRUE(file("summary.json") == summary);
+    EXPECT_EQ(run(again({"--resume", "--set", "training.checkpoint_seconds=7"})).code, 0);
+    EXPECT_EQ(run(again({"--resume", "--set", "analysis.library=300", "--force"})).code, 0);
+    EXPECT_NE(file("summary.json").find("library = 300"), std::string::npos);
+    EXPECT_TRUE(file("members/000.h5") == member);
+}
+
+// A request is the same however its files are named, and another one when what they hold has changed.
+TEST_F(ResultsTest, ARequestIsKnownByItsFilesAndTheirContent) {
+    const std::string net = folder / "net.h5", out = folder / "out.h5", source = write("own.c", R"(#include <stdint.h>
+double descrambler_criterion(int64_t n, int64_t samples, const double* s, const double* P, double* gradient) {
+    if (gradient) for (int64_t e = 0; e < n * n; ++e) gradient[e] = 0;
+    return VALUE;
+}
+)");
+    const auto respelt = [&](const std::string& name) { return folder / ("./" + name); };
+    const auto compile = [&](const std::string& value) {
+        return std::system(
+            ("cc -shared -fPIC -DVALUE=" + value + " " + source + " -o " + (folder / "own.so").string()).c_str());
+    };
+    const auto expect_same = [&](const std::vector<std::string>& arguments) {
+        const Outcome again = run(arguments);
+        EXPECT_EQ(again.code, 0) << again.err;
+        EXPECT_NE(again.err.find("the same request"), std::string::npos) << again.err;
+    };
+    ASSERT_EQ(run({"train", config, "--out", net}).code, 0);
+    const Index width = 256, links = 80;
+    Matrix<double> X(300, width);
+    for (Index e = 0; e < X.size(); ++e)
+        X.data()[e] = std::sin(0.1 * static_cast<double>(e * (e % 7)));
+    write_npy(folder / "X.npy", X);
+    const auto arguments = [&](const std::string& command, const std::string& n, const std::string& x,
+                               std::vector<std::string> more) {
+        more.insert(more.begin(), {command, n, "--layer", "1", "--inputs", x, "--network", "0", "--out", out});
+        return more;
+    };
+
+    for (const std::string command : {"layer", "gram"}) {
+        std::vector<std::string> first = arguments(command, net, folder / "X.npy", {"--force"});
+        ASSERT_EQ(run(first).code, 0);
+        expect_same(arguments(command, respelt("net.h5"), respelt("X.npy"), {}));
+        std::filesystem::copy_file(folder / "X.npy", folder / "Y.npy", std::filesystem::copy_options::skip_existing);
+        expect_refusal(arguments(command, net, folder / "Y.npy", {}), "of another request");
+    }
+
+    const auto with_stencil = [&](const std::string& name) {
+        return arguments("layer", net, "deer:300", {"--stencil", name});
+    };
+    std::filesystem::remove(out);
+    write_npy(folder / "D.npy", differentiation_matrix(StencilKind::diff2, links));
+    ASSERT_EQ(run(with_stencil(folder / "D.npy")).code, 0);
+    expect_same(with_stencil(respelt("D.npy")));
+    write_npy(folder / "D.npy", differentiation_matrix(StencilKind::dct, links));
+    expect_refusal(with_stencil(folder / "D.npy"), "content of the stencil = checksum");
+
+    if (compile("1") != 0)
+        GTEST_SKIP() << "no C compiler under the name cc";
+    const auto with_criterion = [&](const std::string& name) {
+        return arguments("layer", net, "deer:300", {"--criterion", name, "--evaluations", "2"});
+    };
+    std::filesystem::remove(out);
+    ASSERT_EQ(run(with_criterion(folder / "own.so")).code, 0);
+    expect_same(with_criterion(respelt("own.so")));
+    ASSERT_EQ(compile("2"), 0);
+    expect_refusal(with_criterion(folder / "own.so"), "content of the criterion = checksum");
 }
 
 }  // namespace

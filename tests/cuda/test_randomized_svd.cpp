@@ -1,5 +1,5 @@
-// The randomised SVD on the device: the same sketch as the CPU, so the same errors;
-// exact where the sketch spans the range.
+// The randomised SVD on the device: the same sketch as the CPU, so the same errors; exact where the sketch spans the
+// range.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -98,8 +98,8 @@ TYPED_TEST(CudaRandomizedSvd, IsExactForALowRank) {
                 A.insert(A.end(), one.begin(), one.end());
             }
             const Found<T> f = randomized(*this->gpu, A, c.m, c.n, c.batch, false, c.rank, c.oversampling, q);
-            // backward errors of products and QRs; at rank 5 without oversampling the condition of
-            // a 5 x 5 normal matrix
+            // backward errors of products and QRs; at rank 5 without oversampling the condition of a 5 x 5 normal
+            // matrix
             const double tolerance = 100 * static_cast<double>(std::max(c.m, c.n)) * unit_roundoff<T>;
             for (Index b = 0; b < c.batch; ++b) {
                 const std::vector<double> wanted(A.begin() + b * c.m * c.n, A.begin() + (b + 1) * c.m * c.n);
@@ -118,8 +118,8 @@ TYPED_TEST(CudaRandomizedSvd, HasTheApproximationErrorsOfTheCpu) {
         bool shared;
         int rank, oversampling;
     };
-    // the ranks are cut, so another sketch would give other numbers;
-    // 24 columns of 900 lie beyond shared memory in double
+    // the ranks are cut, so another sketch would give other numbers; 24 columns of 900 do not fit into shared memory in
+    // double
     for (const Case c : {Case{60, 45, 1, false, 8, 4}, Case{33, 129, 3, true, 6, 3}, Case{130, 31, 2, false, 10, 0},
                          Case{900, 30, 1, false, 20, 4}, Case{30, 900, 1, false, 20, 4}})
         for (const int q : {0, 1}) {

@@ -30,8 +30,8 @@ std::vector<double> geometric(Index n, double last) {
     return sigma;
 }
 
-// The floor is the size of the rounding of N, not a bound: a few of them may be left over,
-// in units of the smallest component.
+// The floor is the size of the rounding of N, not a bound: a few floors may be left over, here in units of the smallest
+// component.
 double left_of_floor(const Solution& found) {
     return 10 * static_cast<double>(found.P.rows()) * u * std::sqrt(found.gamma.front() / found.gamma.back());
 }

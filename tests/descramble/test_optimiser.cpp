@@ -11,8 +11,8 @@ namespace {
 
 using namespace test;
 
-// Independent sources with rare large values, rotated: the fourth moment finds the rotation again,
-// up to order and sign.
+// Independent sources with rare large values, rotated: the fourth moment finds the rotation again, up to order and
+// sign.
 TEST(Optimiser, FourthMomentFindsPlantedSources) {
     const auto on = make_cpu_backend<double>(1);
     const Index n = 8;

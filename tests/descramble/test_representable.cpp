@@ -28,8 +28,8 @@ Matrix<double> reflection(const std::vector<double>& v) {
     return H;
 }
 
-// Everything that the chart promises, from the definitions. Products of n terms and an inverse whose condition is
-// 1 + ||Q||: c n u (1 + ||Q||).
+// Everything that the chart promises, from the definitions. The tolerance c n u (1 + ||Q||) is that of products of n
+// terms and of an inverse whose condition is 1 + ||Q||.
 void expect_representable(Backend<double>& on, const Stencil& stencil, const Matrix<double>& P,
                           const Representable& found, const std::string& what) {
     const Index n = stencil.n();
@@ -47,7 +47,7 @@ void expect_representable(Backend<double>& on, const Stencil& stencil, const Mat
     const Matrix<double> inside = multiply(on, Op::transpose, Op::none, U, multiply(on, Op::none, Op::none, Q, U));
     EXPECT_LE(largest(inside), 1 + 1e-12 + tolerance) << what;
     EXPECT_NEAR(largest(inside), found.largest_entry, tolerance) << what;
-    // P Sg-turned and nothing else
+    // P with the signs Sg and nothing else
     const Matrix<double> relation =
         multiply(on, Op::transpose, Op::none, stencil.T, multiply(on, Op::none, Op::none, found.P, U));
     Matrix<double> signs(n, n);

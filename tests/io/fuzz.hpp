@@ -1,5 +1,5 @@
-// Hostile files made from valid ones: every truncation (of larger files every other one),
-// and flips of bytes drawn from Philox.
+// Hostile files made from valid ones: every truncation (of larger files every other one), and flips of bytes drawn from
+// Philox.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -118,8 +118,10 @@ TEST(Executor, RefusesWhatTheNetworksDoNotHave) {
     EXPECT_THROW(Executor(*on, networks, {6, Tap::after}), std::invalid_argument);
     EXPECT_THROW(Executor(*on, networks, {0, Tap::before}), std::invalid_argument);
     EXPECT_THROW(Executor(*on, {}, {1, Tap::after}), std::invalid_argument);
-    networks[1].layers[0].weight = wave(7, 5, 1);
-    EXPECT_THROW(Executor(*on, networks, {1, Tap::after}), std::invalid_argument);
+    for (const auto& [rows, cols] : {std::pair<Index, Index>{7, 5}, {6, 7}}) {  // the second has as many numbers
+        networks[1].layers[0].weight = wave(rows, cols, 1);
+        EXPECT_THROW(Executor(*on, networks, {1, Tap::after}), std::invalid_argument);
+    }
 }
 
 TEST(LayerRecord, HoldsValuesSlopesAndMeans) {

@@ -170,6 +170,17 @@ TEST_F(CommunicatorTest, AFailureIsThrownOnAllRanksWithItsType) {
         }
 }
 
+TEST_F(CommunicatorTest, AnExceptionOfAForeignTypeLeavesNobodyWaiting) {
+    const auto body = [&] {
+        if (rank == 0)
+            throw 1;
+    };
+    if (rank == 0)
+        EXPECT_THROW(together(ranks, body), int);
+    else
+        EXPECT_THROW(together(ranks, body), Error);
+}
+
 // What one rank alone throws later must not pass for something that all know of.
 TEST_F(CommunicatorTest, AFailureThatWasDealtWithIsForgotten) {
     EXPECT_THROW(together(ranks, [] { throw Stopped("all"); }), Stopped);

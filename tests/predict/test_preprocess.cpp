@@ -127,8 +127,8 @@ TEST(ZeroTime, IsExactWithoutNoise) {
 
 TEST(ZeroTime, HoldsWhereTheGlobalMaximumIsLostInNoise) {
     // The odd part over 14 points with a slope of s per step has a standard deviation of noise / (sqrt(2) s sqrt(14))
-    // steps; here noise = m / 16 and s = 0.0025, so 1.4 steps.
-    // The maximum of the noisy trace wanders over the whole top.
+    // steps; here noise = m / 16 and s = 0.0025, so 1.4 steps. The maximum of the noisy trace wanders over the whole
+    // top.
     constexpr int traces = 40;
     double square = 0, raw_square = 0;
     for (std::uint64_t seed = 0; seed < traces; ++seed) {
@@ -295,17 +295,17 @@ TEST(Resample, KeepsTheDataOnItsOwnGridAndStraightLinesEverywhere) {
 }
 
 TEST(Resample, MatchesOneIntervalByHand) {
-    // Slopes 1, 3, 1 on a unit grid. Inner derivatives: weighted harmonic mean 6 / (3/1 + 3/3) = 1.5; the middle of
-    // the middle interval: (1 + 4) / 2 + (1.5 - 1.5) / 8 = 2.5. End: ((2+1) 1 - 3) / 2 = 0; the middle of the
-    // first: 1/2 + (0 - 1.5) / 8 = 0.3125.
+    // Slopes 1, 3, 1 on a unit grid. Inner derivatives: weighted harmonic mean 6 / (3/1 + 3/3) = 1.5; the middle of the
+    // middle interval: (1 + 4) / 2 + (1.5 - 1.5) / 8 = 2.5. End: ((2+1) 1 - 3) / 2 = 0; the middle of the first
+    // interval: 1/2 + (0 - 1.5) / 8 = 0.3125.
     const Vector x = resample({0, 1, 2, 3}, {0, 1, 4, 5}, 7);
     EXPECT_NEAR(x[1], 0.3125, 1e-15);
     EXPECT_NEAR(x[3], 2.5, 1e-15);
 }
 
 TEST(Resample, LimitsTheSlopesAtItsEnds) {
-    // Slopes 1, 9: the three-point formula gives (3 - 9) / 2 < 0, so 0;
-    // inner 6 / (3/1 + 3/9) = 1.8; middle 1/2 - 1.8/8.
+    // Slopes 1, 9: the three-point formula gives (3 - 9) / 2 < 0, so 0; inner 6 / (3/1 + 3/9) = 1.8; middle
+    // 1/2 - 1.8/8.
     EXPECT_NEAR(resample({0, 1, 2}, {0, 1, 10}, 5)[1], 0.275, 1e-15);
     // Slopes 1, -9: (3 + 9) / 2 is limited to 3; inner 0; middle 1/2 + 3/8. And the same at the other end.
     EXPECT_NEAR(resample({0, 1, 2}, {0, 1, -8}, 5)[1], 0.875, 1e-15);

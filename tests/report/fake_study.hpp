@@ -56,30 +56,6 @@ public:
     }
 
     [[nodiscard]] nlohmann::ordered_json summary() const {
-        using Json = nlohmann::ordered_json;
-        const auto range = [](double m, double lo, double hi) { return Json{{"median", m}, {"min", lo}, {"max", hi}}; };
-        Json findings = Json::object();
-        const auto finding = [&](const char* name, const char* unit, const char* claim, bool invariant,
-                                 const char* verdict, double raw, double value, double control) {
-            findings[name] = {{"unit", unit},
-                              {"claim", claim},
-                              {"reading", "The number is " + std::to_string(value) + "; controls <differ> & vary."},
-                              {"invariant", invariant},
-                              {"raw", range(raw, raw - 1, raw + 1)},
-                              {"descrambled", range(value, value - 1, value + 1)},
-                              {"untrained", range(control, control, control)},
-                              {"shuffled", range(0.9 * value, 1, 2)},
-                              {"no_decay", nullptr},
-                              {"verdict", verdict}};
-        };
-        finding("HFrej", "dB", "Layer 1 is a low-pass filter that removes high-frequency noise.", true,
-                "reproduced and discriminating", 32.3, 32.3, 0.56);
-        finding("eta_gain", "dB", "Descrambling turns noise-like signals into interlocking waves.", false,
-                "reproduced, not discriminating", 0, 47.4, 26);
-        finding("cube_root_exponent", "1", "Frequencies are rearranged by \"cube root\" & so on.", false,
-                "not reproduced", 0.3, 0.08, 0.5);
-        finding("legendre_r2", "1", "Alternative to Chebyshev, not published: Legendre polynomials.", true,
-                "not reproduced", 0.8, 0.8, 0.01);
         Json scores{{"s", range(0.97, 0.96, 0.98)},
                     {"s_octave", range(0.98, 0.97, 0.99)},
                     {"s_nuc", range(0.99, 0.98, 1)},
@@ -113,56 +89,16 @@ public:
                                      {"offdiagonal", range(0, 0, 0)},
                                      {"orthogonality", range(1e-15, 1e-15, 2e-15)},
                                      {"rank", range(80, 80, 80)}}})},
-            {"findings", findings},
+            {"findings", findings()},
             {"extras", {{"DC16_white_noise_library", {{"trained", range(-14.5, -15, -13)}, {"untrained", nullptr}}}}},
             {"alignment", {{"raw", scores}, {"descrambled", scores}, {"shuffled", scores}}},
             {"configuration", "[data]\npreset = \"deernet\"\n"},
             {"controls", {{"untrained", s_.controls}, {"shuffled", s_.controls}, {"no_decay", 1}}},
             {"timing", {{"training", 100.5}, {"total", 120.0}}}};
-        if (s_.with("relations")) {
-            result["alignment"]["against_shuffled"] = {{"s", range(0.15, 0.13, 0.17)}};
-            const Json itself{{"networks", 3}, {"s", range(0.998, 0.99, 0.999)}, {"fft_correlation", nullptr}};
-            result["alignment"]["threshold"] = {{"s", 0.996},
-                                                {"fft_correlation", 0.9988},
-                                                {"quantile", 0.05},
-                                                {"replicates", 20},
-                                                {"itself", {{"trained", itself}}}};
-            result["alignment"]["same_function"] = {
-                {"within_trained", {{"pairs", 3}, {"s", 1.0 / 3}, {"fft_correlation", 0.0}}},
-                {"trained_against_shuffled", {{"pairs", 6}, {"s", 0.0}, {"fft_correlation", 0.0}}}};
-            const Json cut{{"height", 0.5},      {"clusters", 2},  {"sizes", {4, 3}},
-                           {"silhouette", 0.61}, {"purity", 0.71}, {"adjusted_rand", 0.4}};
-            result["alignment"]["clusters"] = {
-                {"all", {{"networks", 7}, {"gap", cut}, {"threshold", cut}}},
-                {"trained", {{"networks", 3}, {"gap", cut}, {"threshold", nullptr}, {"real", false}}}};
-        }
-        if (s_.deep) {
-            const Json groups{{"trained", range(30, 29, 31)},
-                              {"untrained", range(70, 69, 71)},
-                              {"shuffled", range(30.5, 12, 40)},
-                              {"no_decay", nullptr}};
-            Json numbers = groups;
-            numbers["unit"] = "dB";
-            Json taps = Json::array(), layers = Json::array();
-            for (const char* tap : {"before", "after"})
-                taps.push_back({{"layer", 2},
-                                {"tap", tap},
-                                {"criterion", "smoothness"},
-                                {"eta_gain_db", groups},
-                                {"gap", groups},
-                                {"rank", groups},
-                                {"compactness_raw", groups},
-                                {"compactness", groups},
-                                {"s", {{"within_trained", range(0.81, 0.8, 0.82)}, {"within_shuffled", nullptr}}}});
-            for (int k = 1; k <= 3; ++k)
-                layers.push_back({{"layer", k},
-                                  {"outputs", 18},
-                                  {"inputs", 18},
-                                  {"effective_rank", groups},
-                                  {"embedding", k == 2 ? Json{{"diagonal", groups}} : Json(nullptr)}});
-            result["deep"] = {{"taps", taps}, {"layers", layers}, {"network", {{"HFrej", numbers}}}};
-            result["findings"] = Json::object();
-        }
+        if (s_.with("relations"))
+            add_relations(result);
+        if (s_.deep)
+            add_deep(result);
         if (s_.with("tikhonov"))
             result["tikhonov"] = {{"relative_error", {{"mean", 0.319}, {"median", 0.243}}},
                                   {"lambda_interior", 0.96},
@@ -174,6 +110,77 @@ public:
     }
 
 private:
+    using Json = nlohmann::ordered_json;
+    static Json range(double m, double lo, double hi) { return {{"median", m}, {"min", lo}, {"max", hi}}; }
+    static Json findings() {
+        Json findings = Json::object();
+        const auto finding = [&](const char* name, const char* unit, const char* claim, bool invariant,
+                                 const char* verdict, double raw, double value, double control) {
+            findings[name] = {{"unit", unit},
+                              {"claim", claim},
+                              {"reading", "The number is " + std::to_string(value) + "; controls <differ> & vary."},
+                              {"invariant", invariant},
+                              {"raw", range(raw, raw - 1, raw + 1)},
+                              {"descrambled", range(value, value - 1, value + 1)},
+                              {"untrained", range(control, control, control)},
+                              {"shuffled", range(0.9 * value, 1, 2)},
+                              {"no_decay", nullptr},
+                              {"verdict", verdict}};
+        };
+        finding("HFrej", "dB", "Layer 1 is a low-pass filter that removes high-frequency noise.", true,
+                "reproduced and discriminating", 32.3, 32.3, 0.56);
+        finding("eta_gain", "dB", "Descrambling turns noise-like signals into interlocking waves.", false,
+                "reproduced, not discriminating", 0, 47.4, 26);
+        finding("cube_root_exponent", "1", "Frequencies are rearranged by \"cube root\" & so on.", false,
+                "not reproduced", 0.3, 0.08, 0.5);
+        finding("legendre_r2", "1", "Alternative to Chebyshev, not published: Legendre polynomials.", true,
+                "not reproduced", 0.8, 0.8, 0.01);
+        return findings;
+    }
+    static void add_relations(Json& result) {
+        result["alignment"]["against_shuffled"] = {{"s", range(0.15, 0.13, 0.17)}};
+        const Json itself{{"networks", 3}, {"s", range(0.998, 0.99, 0.999)}, {"fft_correlation", nullptr}};
+        result["alignment"]["threshold"] = {{"s", 0.996},
+                                            {"fft_correlation", 0.9988},
+                                            {"quantile", 0.05},
+                                            {"replicates", 20},
+                                            {"itself", {{"trained", itself}}}};
+        result["alignment"]["same_function"] = {
+            {"within_trained", {{"pairs", 3}, {"s", 1.0 / 3}, {"fft_correlation", 0.0}}},
+            {"trained_against_shuffled", {{"pairs", 6}, {"s", 0.0}, {"fft_correlation", 0.0}}}};
+        const Json cut{{"height", 0.5},      {"clusters", 2},  {"sizes", {4, 3}},
+                       {"silhouette", 0.61}, {"purity", 0.71}, {"adjusted_rand", 0.4}};
+        result["alignment"]["clusters"] = {
+            {"all", {{"networks", 7}, {"gap", cut}, {"threshold", cut}}},
+            {"trained", {{"networks", 3}, {"gap", cut}, {"threshold", nullptr}, {"real", false}}}};
+    }
+    static void add_deep(Json& result) {
+        const Json groups{{"trained", range(30, 29, 31)},
+                          {"untrained", range(70, 69, 71)},
+                          {"shuffled", range(30.5, 12, 40)},
+                          {"no_decay", nullptr}};
+        Json numbers = groups;
+        numbers["unit"] = "dB";
+        Json taps = Json::array(), layers = Json::array();
+        for (const char* tap : {"before", "after"})
+            taps.push_back({{"layer", 2},
+                            {"tap", tap},
+                            {"criterion", "smoothness"},
+                            {"eta_gain_db", groups},
+                            {"gap", groups},
+                            {"rank", groups},
+                            {"compactness_raw", groups},
+                            {"compactness", groups},
+                            {"s", {{"within_trained", range(0.81, 0.8, 0.82)}, {"within_shuffled", nullptr}}}});
+        for (int k = 1; k <= 3; ++k)
+            layers.push_back({{"layer", k},
+                              {"outputs", 18},
+                              {"inputs", 18},
+                              {"effective_rank", groups},
+                              {"embedding", k == 2 ? Json{{"diagonal", groups}} : Json(nullptr)}});
+        result["deep"] = {{"taps", taps}, {"layers", layers}, {"network", {{"HFrej", numbers}}}};
+        result["findings"] = Json::object();
+    }
     template <class F>
     void put(const Hdf5Group& at, const std::string& name, const std::vector<Index>& shape, F&& value) {
         Index size = 1;

@@ -42,7 +42,7 @@ std::size_t number_from_environment(const char* name, std::size_t otherwise, con
     return static_cast<std::size_t>(number);
 }
 
-// Before a plain SIGSEGV: whose mistake it was.
+// To say, before a plain SIGSEGV, whose mistake it was.
 struct Range {
     const char* first = nullptr;
     const char* last = nullptr;

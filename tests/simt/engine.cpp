@@ -194,7 +194,7 @@ void Engine::arrive(context::transfer_t from) {
     threadIdx.x = static_cast<unsigned>(running->rank);
 }
 
-// The thread that runs next; the scheduler when none can or one has failed.
+// The thread that runs next; the scheduler when none can run or one has failed.
 Thread& Engine::next() {
     if (ready.empty() || failed)
         return host;

@@ -8,7 +8,7 @@
 
 namespace descrambler::simt {
 
-// In which order the threads of a block that could run do run.
+// The order in which the threads of a block run when several could.
 //   forward  first in, first out, by rank
 //   reverse  the same with every group that becomes ready in descending order, blocks last to first
 //   random   any, seeded; blocks in any order
@@ -24,13 +24,13 @@ struct Schedule {
 void set_schedule(Schedule schedule);
 [[nodiscard]] Schedule schedule();
 
-// The stream. As a rule what is enqueued runs at once. In deferred mode (DESCRAMBLER_SIMT_DEFERRED=1) it runs when
-// somebody waits: launches, copies, the vendor's products and releases of memory, in their order. Host code that counts on
+// The stream. As a rule what is enqueued runs at once. In deferred mode (DESCRAMBLER_SIMT_DEFERRED=1) launches, copies,
+// the vendor's products and releases of memory run, in their order, only when somebody waits. Host code that counts on
 // what has only been enqueued, or changes what a copy is still to read, then gets wrong numbers.
 void set_deferred(bool deferred);
 void enqueue(std::function<void()> work);
-// How much has been enqueued so far; wait_for runs it up to there, wait_for_all runs everything. They throw what the work
-// throws; what comes behind stays.
+// How much has been enqueued so far; wait_for runs it up to there, wait_for_all runs everything. They throw what the
+// work throws; what comes after it stays enqueued.
 [[nodiscard]] std::uint64_t enqueued();
 void wait_for(std::uint64_t position);
 void wait_for_all();

@@ -1,6 +1,7 @@
 // What a device does at its limits: little shared memory, no memory, and everything late.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
 #include <functional>
 #include <set>
@@ -9,6 +10,7 @@
 #include "engine.hpp"
 #include "simt.hpp"
 #include "staging.hpp"
+#include "train/resident.hpp"
 
 namespace descrambler {
 namespace {
@@ -182,6 +184,88 @@ TEST(Memory, EveryAllocationMayFail) {
     EXPECT_EQ(recovered, (std::set<std::string>{"svd", "randomized_svd", "riemannian", "cayley", "gram", "dense_gram",
                                                 "tikhonov"}))
         << "calls that went on with less at a time";
+}
+
+// Noise, drawn on the device by a source that wants memory of its own for it.
+class Greedy final : public SampleSource<float> {
+public:
+    explicit Greedy(std::size_t bytes) : bytes_(bytes) {}
+    [[nodiscard]] Index inputs() const override { return 4; }
+    [[nodiscard]] Index outputs() const override { return 2; }
+    [[nodiscard]] bool on_device() const override { return true; }
+    [[nodiscard]] std::size_t bytes_on_device() const override { return bytes_; }
+    void draw(Backend<float>& on, std::uint64_t seed, std::uint64_t stream, Index first, Batch<float> input,
+              Batch<float> target) const override {
+        on.random_normal(seed, stream, static_cast<std::uint64_t>(first), input);
+        on.random_normal(seed, stream, static_cast<std::uint64_t>(first), target);
+    }
+    void draw_all(Backend<float>& on, std::uint64_t seed, std::span<const std::uint64_t> streams, Index first,
+                  Batch<float> input, Batch<float> target) const override {
+        most_at_once = std::max(most_at_once, std::ssize(streams));
+        SampleSource<float>::draw_all(on, seed, streams, first, input, target);
+    }
+    mutable Index most_at_once = 0;
+
+private:
+    std::size_t bytes_;
+};
+
+// Twelve members fit together, twelve and what their samples want besides do not.
+TEST(Memory, MembersThatGoTogetherLeaveRoomForTheirSamples) {
+    constexpr std::size_t room = 1 << 20;
+    constexpr Index members = 12, batch = 32, count = 6 * 4 + 6 + 2 * 6 + 2;
+    const std::vector<Layer> layers{{4, 6, Activation::tanh, false}, {6, 2, Activation::identity, false}};
+    const auto trained = [&](const Greedy& source) {
+        const auto on = device<float>();
+        const OnDevice<float> w(*on, normals<float>(count * members), count, 1, members),
+            m(*on, std::vector<float>(static_cast<std::size_t>(count * members)), count, 1, members),
+            v(*on, std::vector<float>(static_cast<std::size_t>(count * members)), count, 1, members),
+            loss(*on, 2, 1, members);
+        std::vector<MemberPlan> plans(members);
+        for (std::size_t i = 0; i < plans.size(); ++i)
+            plans[i] = {.member = i, .iterations = 2};
+        TrainPlan<float> plan;
+        plan.layers = layers;
+        plan.batch_size = batch;
+        plan.samples = &source;
+        simt::set_memory(simt::memory_in_use() + room);
+        on->train(plan, plans, 0, 2, w.view(), m.view(), v.view(), loss.view());
+        simt::set_memory(std::size_t{4} << 30);
+        return w.download();
+    };
+    const Greedy modest(0), greedy(4096);
+    const std::vector<float> wanted = trained(modest);
+    EXPECT_EQ(modest.most_at_once, members);
+    EXPECT_EQ(trained(greedy), wanted);
+    EXPECT_GT(greedy.most_at_once, 1);
+    EXPECT_LE(static_cast<std::size_t>(greedy.most_at_once * batch) * 4096, room);
+}
+
+// A member is held when all have their memory, or not at all.
+TEST(Memory, MembersThatFindNoRoomKeepTheirNumbers) {
+    const auto on = device<double>();
+    const auto member_of = [](double value) {
+        MemberState member;
+        member.parameters = member.first_moment = member.second_moment = {value, -value};
+        return member;
+    };
+    MemberState a = member_of(1), b = member_of(2);
+    for (std::uint64_t k = 1; k <= 6; ++k) {  // two for each of three vectors
+        Resident<double> resident(*on, 2);
+        resident.hold(std::array{&a});
+        (void)simt::fail_allocation(k);
+        EXPECT_THROW(resident.hold(std::array{&a, &b}), OutOfMemory) << k;
+        (void)simt::fail_allocation(0);
+        resident.begin();
+        resident.fetch_all();
+        EXPECT_EQ(a.parameters, member_of(1).parameters) << k;
+        EXPECT_EQ(b.second_moment, member_of(2).second_moment) << k;
+        resident.hold(std::array{&a, &b});
+        resident.begin();
+        resident.fetch_all();
+        EXPECT_EQ(a.second_moment, member_of(1).second_moment) << k;
+        EXPECT_EQ(b.parameters, member_of(2).parameters) << k;
+    }
 }
 
 // ---- late ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // Every planted fault is caught by the tool meant for it: each runs in a process of its own, in the four schedules of
-// the plain build and in the sanitized ones. --gtest_also_run_disabled_tests --gtest_filter=PlantedTable* prints
-// what caught what (docs/test-device.md).
+// the plain build and in the sanitized ones. With --gtest_also_run_disabled_tests --gtest_filter=PlantedTable* the
+// program prints what caught what (docs/test-device.md).
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
@@ -12,8 +12,8 @@ namespace {
 
 constexpr const char* tools[] = {"forward", "reverse", "random", "deep", "asan", "tsan"};
 
-// Where a tool must see the fault: 'w' a wrong result, 'e' an error of the test device, 's' the sanitizer,
-// '.' it need not.
+// What each tool must notice of the fault: 'w' a wrong result, 'e' an error of the test device, 's' the sanitizer; '.':
+// it need not notice anything.
 struct Fault {
     const char* name;
     std::array<char, 6> seen;  // by tools

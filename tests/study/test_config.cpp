@@ -153,6 +153,18 @@ TEST(Config, MalformedTomlIsRefusedWithItsLine) {
     EXPECT_NE(refusal("", {"nonsense"}).find("KEY=VALUE"), std::string::npos);
 }
 
+// The parser has no defined behaviour at some of them.
+TEST(Config, CharactersOutsideAsciiStandInStringsAndComments) {
+    for (const char* const text : {"seed = 1\n[network]\nhidden = [8, \u0221\n", "seed = 1\ntitle = \"\"\nh = [\u00b5",
+                                   "title = '''a''''\n\n\u0221", "title = \"a\\\"\" # b\nseed = 1\n\u3000seed = 1"}) {
+        const std::string message = refusal(text);
+        EXPECT_NE(message.find("study.toml: line 3: a character outside ASCII"), std::string::npos) << message;
+    }
+    EXPECT_EQ(refusal("\xef\xbb\xbf# \u00b5s\ntitle = \"\u00b5 \\\" \u0221\" # \u0221\n"), "accepted");
+    EXPECT_EQ(refusal("title = \"\"\"\n\u0221 \"\" '' # \u0221\"\"\"\"\n"), "accepted");
+    EXPECT_EQ(refusal("title = '\\' # \u0221\n"), "accepted");
+}
+
 TEST(Config, ShippedExamplesRead) {
     for (const char* name :
          {"demo.toml", "deernet100.toml", "deer3.toml", "deer_deep.toml", "relaxometry.toml", "bandpass.toml"})

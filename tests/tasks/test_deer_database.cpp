@@ -133,6 +133,10 @@ TEST(DeerLibrary, HoldsTheSamplesOfTheBackend) {
         expect_equal(out.target, library.target);
         expect_equal(out.distribution, library.distribution);
     }
+    const DeerSource<float> source(tables);
+    const DeerLibrary again = make_deer_library(*on, source, 5, 6, first, count);
+    EXPECT_EQ(again.input, library.input);
+    EXPECT_EQ(again.target, library.target);
     const DeerLibrary none = make_deer_library(*on, tables, 5, 6, 0, 0);
     EXPECT_EQ(none.input.cols(), 0);
     EXPECT_THROW(static_cast<void>(make_deer_library(*on, tables, 5, 6, -1, 2)), std::invalid_argument);

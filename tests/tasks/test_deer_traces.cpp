@@ -161,8 +161,8 @@ TYPED_TEST(Deer, SatisfiesItsEquations) {
                 double f = 0;
                 for (Index j = 0; j < d.distances; ++j)
                     f += tables->kernel(i, j) * static_cast<double>(x.distribution(j, s));
-                // a row of Q is not longer than 1, Q^T K p not longer than sqrt(times): so large may what is rounded
-                // be; and the truncation 2^-25
+                // a row of Q is not longer than 1 and Q^T K p not longer than sqrt(times), which bounds the rounding;
+                // and the truncation 2^-25
                 ASSERT_NEAR(x.form_factor(i, s), f,
                             (4 + std::sqrt(static_cast<double>(d.times))) * u + (sizeof(T) == 4 ? 0x1p-25 : 0));
                 ASSERT_LT(x.background(i, s), 1 + u);

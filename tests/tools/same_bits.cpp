@@ -1,8 +1,8 @@
 // same_bits A.h5 B.h5: do two results hold the same bits?
 // Every group, data set and attribute must be in both, with the same type, shape and bytes, except what may differ
-// between equal runs: the group /timing and the attributes request, ranks, threads, device, seconds and *_seconds. Exit codes: 0
-// the same, 1 not (one line tells the first difference), 2 wrong use or no HDF5 file. The C interface is used directly:
-// it gives the bytes as they lie in the file, without conversion.
+// between equal runs: the group /timing and the attributes request, ranks, threads, device, seconds and *_seconds.
+// Exit codes: 0 the same, 1 not (one line tells the first difference), 2 wrong use or no HDF5 file.
+// The C interface is used directly: it gives the bytes as they lie in the file, without conversion.
 #include <hdf5.h>
 
 #include <algorithm>

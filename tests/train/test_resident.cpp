@@ -22,7 +22,8 @@ protected:
     MemberState a_ = member_of(1), b_ = member_of(5);
 
     void hold(std::initializer_list<MemberState*> members) { resident_.hold({members.begin(), members.size()}); }
-    void train() {  // everything twice as large
+    void train() {  // a round: everything twice as large
+        resident_.begin();
         for (const Batch<float>& all : {resident_.parameters(), resident_.first_moment(), resident_.second_moment()})
             on_->axpby(0, all, 2, all);
     }
@@ -51,7 +52,6 @@ TEST_F(ResidentTest, BringsMembersUpToDateWhenAskedOrWhenTheyLeave) {
 TEST_F(ResidentTest, TakesARoundBack) {
     hold({&a_, &b_});
     train();
-    resident_.begin();
     train();
     resident_.take_back(1);
     resident_.fetch_all();
@@ -59,6 +59,21 @@ TEST_F(ResidentTest, TakesARoundBack) {
     EXPECT_EQ(b_.parameters, (std::vector<double>{10, 12}));
     EXPECT_EQ(b_.first_moment, (std::vector<double>{100, 0}));
     EXPECT_EQ(b_.second_moment, (std::vector<double>{1000, 0}));
+}
+
+// Whoever is written to a file, let go and replaced is asked for three times; the numbers come once.
+TEST_F(ResidentTest, BringsAMemberUpToDateOnceARound) {
+    hold({&a_, &b_});
+    train();
+    resident_.fetch(a_);
+    a_.parameters = {-1, -2};  // what another download would overwrite
+    resident_.fetch(a_);
+    hold({&b_});
+    EXPECT_EQ(a_.parameters, (std::vector<double>{-1, -2}));
+    EXPECT_EQ(b_.parameters, (std::vector<double>{10, 12}));
+    train();
+    resident_.fetch(b_);
+    EXPECT_EQ(b_.parameters, (std::vector<double>{20, 24}));
 }
 
 }  // namespace

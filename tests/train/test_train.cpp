@@ -68,7 +68,7 @@ TEST(Train, DoublePrecisionStartsLikeSinglePrecision) {
     const std::vector<MemberState> f32 = trained(config, 1);
     config.precision = "f64";
     const std::vector<MemberState> f64 = trained(config, 1);
-    // the same distributions, modulation and backgrounds; the noise (5 % of the modulation at most) is drawn
+    // the same distributions, modulation and backgrounds; the noise (at most 5 % of the modulation) is drawn
     // differently
     for (std::size_t i = 0; i < f32[0].loss.size(); ++i)
         EXPECT_NEAR(f32[0].loss[i], f64[0].loss[i], 0.03 * f64[0].loss[i]);

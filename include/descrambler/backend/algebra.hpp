@@ -1,4 +1,5 @@
-// Products and sums of batches. All operands may have a leading dimension.
+// Products and sums of batches. All operands may have a leading dimension. Throws std::invalid_argument where shapes or
+// batches do not fit.
 #pragma once
 
 #include "descrambler/array.hpp"
@@ -10,13 +11,14 @@ enum class Op { none, transpose };
 template <class T>
 class Algebra {
 public:
-    // C = alpha op(A) op(B) + beta C. A and B may be shared by the batch (stride 0), C not.
+    // C [m, n] = alpha op(A) op(B) + beta C with op(A) [m, k], op(B) [k, n]. A and B may be shared by the batch
+    // (stride 0), C not.
     void gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C);
-    // G = S S^T + beta G, whole matrix: S [n, N], G [n, n]
+    // G [n, n] = S S^T + beta G, both triangles; S [n, N]
     void gram(Batch<const T> S, T beta, Batch<T> G);
-    // y = alpha x + beta y; a factor of zero drops its operand, NaN included
+    // y = alpha x + beta y, x and y of one shape; a factor of zero drops its operand, NaN included
     void axpby(T alpha, Batch<const T> x, T beta, Batch<T> y);
-    // r [1, 1]: r[b] = <x, y>
+    // r [1, 1]: r[b] = <x[b], y[b]>, the sum over all elements; x and y of one shape
     void dot(Batch<const T> x, Batch<const T> y, Batch<T> r);
 
 protected:

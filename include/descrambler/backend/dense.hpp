@@ -1,4 +1,7 @@
-// Fully connected layers. dense_forward and dense_gram take leading dimensions, the others do not.
+// Fully connected layers of a batch of networks, N samples each:
+//   z = W x + b,   y = f(z);   W [out, in], b [out, 1], x [in, N], z and y [out, N]
+// dense_forward and dense_gram take leading dimensions, the others do not. An operand that is not wanted is an empty
+// view. Throws std::invalid_argument where shapes do not chain.
 #pragma once
 
 #include "descrambler/array.hpp"
@@ -7,7 +10,7 @@ namespace descrambler {
 
 enum class Activation { identity, tanh, logistic, softplus, relu };
 
-// One fully connected layer: y = f(W x + b), then y / mean(y) if renorm.
+// One fully connected layer: y = f(W x + b), then y / mean(y) sample by sample if renorm.
 struct Layer {
     Index inputs = 0, outputs = 0;
     Activation activation = Activation::identity;
@@ -18,16 +21,18 @@ struct Layer {
 template <class T>
 class Dense {
 public:
-    // y [out, N] = f(W x + b); W [out, in], b [out, 1] or empty, x [in, N]
+    // y [out, N] = f(W x + b); b may be empty. W, b and x may be shared by the batch (stride 0).
     void dense_forward(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y);
-    // dy is overwritten by dz = dy f'(z), gradients are accumulated (+=) into dW and db, dx = W^T dz is assigned
-    // (empty: not wanted)
+    // From y = f(z) and dy [out, N]: dy is overwritten by dz = dy f'(z); dW [out, in] += dz x^T, db [out, 1] += row
+    // sums of dz (may be empty), dx [in, N] = W^T dz (may be empty).
     void dense_backward(Activation f, Batch<const T> W, Batch<const T> x, Batch<const T> y, Batch<T> dy, Batch<T> dW,
                         Batch<T> db, Batch<T> dx);
-    // G [out, out] = S S^T + beta G with S = f(W x + b), S never stored; x [in, N] may be shared by the batch (stride 0)
+    // G [out, out] = S S^T + beta G with S = f(W x + b), which is never stored. x may be shared by the batch
+    // (stride 0), G not; b may be empty.
     void dense_gram(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, T beta, Batch<T> G);
-    // y = x / mean(x) by column, and back: dx from dy
+    // y = x / mean(x) for each column; x and y [n, N]
     void renorm_forward(Batch<const T> x, Batch<T> y);
+    // dx = (dy - mean(dy . y)) / mean(x) for each column; all [n, N]
     void renorm_backward(Batch<const T> x, Batch<const T> y, Batch<const T> dy, Batch<T> dx);
 
 protected:

@@ -1,4 +1,4 @@
-// Discrete Fourier transforms, without leading dimensions.
+// Discrete Fourier transforms, without leading dimensions. Throws std::invalid_argument where shapes differ.
 #pragma once
 
 #include <complex>
@@ -10,7 +10,7 @@ namespace descrambler {
 template <class T>
 class Fourier {
 public:
-    // y[k] = sum_j x[j] exp(-2 pi i j k / rows) along the first index: complex, forward, unnormalised
+    // y[k] = sum_j x[j] exp(-2 pi i j k / rows) for each column: complex, forward, not normalised; x and y [rows, cols]
     void fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y);
 
 protected:

@@ -25,7 +25,7 @@ struct ResponseReading {
     std::vector<double> jacobian_gain;  // [N/2 + 1] of J
     double weight_rejection_db = 0;     // least gain of a tone inside over the largest of one outside, of W1
     double jacobian_rejection_db = 0;   // the same of J
-    // Where J has half the gain that it has at the first tone inside, walking down and up from it. Hz
+    // The first frequencies below and above the first tone inside where J has half the gain that it has at that tone.
     double low_edge_hz = 0, high_edge_hz = 0;
     std::vector<double> vector_share;  // [10] energy of right singular vector j of W1 inside the band
     Index band_vectors = 0;   // leading right singular vectors with more than half of their energy inside the band
@@ -33,8 +33,8 @@ struct ResponseReading {
     double low_link_raw = 0, low_link = 0;  // share of |FFT2|^2 at link frequencies up to n/13: W1, P W1
     Matrix<double> spectrum_raw, spectrum;  // [n, N/2 + 1] |FFT along time| of the rows of W1, P W1
 };
-// Throws InputError unless the network has two layers of at least two, without renormalisation, and traces fit it.
-// traces [N, samples]: where the Jacobian is taken. P [n, n]: descrambler of layer 1 before the activation.
+// Throws InputError unless the network has two layers of at least two units, without renormalisation, and traces fit
+// it. traces [N, samples]: where the Jacobian is taken. P [n, n]: descrambler of layer 1 before the activation.
 [[nodiscard]] ResponseReading read_response(Backend<double>& on, const Network& network, const BandRequest& band,
                                             const Matrix<double>& traces, const Matrix<double>& P);
 // Share of the band in the bins 0 .. N/2, both signs of a frequency counted: the value of white noise.

@@ -81,8 +81,8 @@ public:
             scale[j] = findings::ratio(uf[j], ff[j]);
             r2 += findings::ratio(scale[j] * uf[j], square_[j]) / functions;
         }
-        // dR^2_j / dphi_i = 2 alpha_j (u_i - alpha_j f_i) f_i' / |u|^2;  dphi_i / dheight_l = 2 before the segment of
-        // i, 2 x the fraction passed inside it
+        // dR^2_j / dphi_i = 2 alpha_j (u_i - alpha_j f_i) f_i' / |u|^2;  dphi_i / dheight_l = 2 for the segments l
+        // before that of i, and 2 times the fraction passed for its own
         Parameters inside{}, beyond{};
         walk(height, [&](Index i, std::size_t segment, double fraction, double) {
             double pull = 0;

@@ -8,8 +8,8 @@
 namespace descrambler {
 namespace {
 
-// Of `samples` columns that were taken around `shift` (empty: 0) while they were summed. With a factor the shift has to
-// be the mean where the Gram is wanted around it.
+// The sums of `samples` columns from which `shift` (empty: 0) was subtracted while they were summed. With a factor,
+// shift has to be the mean itself where centred sums are wanted.
 ColumnSums unpack(const Keep& keep, std::span<const double> from, std::span<const double> shift, Index samples) {
     ColumnSums out;
     std::vector<double> offset(from.begin(), from.begin() + keep.n);  // mean - shift

@@ -15,16 +15,17 @@ struct ColumnSums {
     Matrix<double> factor;     // R [n, n] upper triangular, R^T R = Gram
 };
 
-// How they are kept while they are summed: sum [n], then the upper triangle of G or R column by column.
+// The layout of these sums while they are taken: sum of the columns [n], then the upper triangle of G or R, column by
+// column.
 struct Keep {
     enum class Also { nothing, gram, factor };
     Index n = 0;
     Also also = Also::factor;
     [[nodiscard]] Index size() const { return n + (also == Also::nothing ? 0 : n * (n + 1) / 2); }
 };
-// The upper part of A [n, n] behind the sum.
+// Writes the upper triangle of A [n, n] behind the sum.
 void pack_triangle(const Keep& keep, Batch<const double> A, std::span<double> to);
-// left becomes what is kept of the columns of both.
+// left becomes the sums over the columns of both.
 void merge(const Keep& keep, Backend<double>& on, std::span<double> left, std::span<const double> right);
 
 // R [n, n] with R^T R = top^T top + below^T below, any numbers of rows.
@@ -43,12 +44,12 @@ struct ColumnRequest {
     const Streaming& streaming;
     Index items = 1, n = 0;  // items (networks) with n rows each
     bool centre = false;
-    std::function<std::string(Index item)> not_finite;  // what to say of an item whose sums are not finite
+    std::function<std::string(Index item)> not_finite;  // the message for an item whose sums are not finite
 };
 void check_finite(std::span<const double> part, Index item, const ColumnRequest& request);  // throws InputError
 
-// A pass over the library: of all items, one after the other, what `keep` says of the columns less `shifts` [n] x items
-// (empty: 0). All ranks call.
+// Makes passes over the library. pass: the sums, in the layout of `keep`, of the columns minus `shifts` [n] x items
+// (empty: 0), items one after the other. All ranks call.
 class Accumulator {
 public:
     virtual ~Accumulator() = default;
@@ -58,8 +59,8 @@ public:
     [[nodiscard]] virtual std::vector<double> block_sums(Batch<const double> X) = 0;
 };
 
-// One a item. Around the mean: a factor needs that mean beforehand, in a pass of its own; for a Gram matrix the mean of
-// the first block does, since what it lacks is put right at the end without loss.
+// One for each item. With centring a factor needs the mean beforehand, in a pass of its own; for a Gram matrix the mean
+// of the first block will do, since the difference is corrected at the end without loss.
 [[nodiscard]] std::vector<ColumnSums> column_sums(const ColumnRequest& request, Accumulator& accumulator);
 
 }  // namespace descrambler

@@ -16,7 +16,7 @@ Stack shifted_identity(Backend<double>& on, Index rows, Index cols, Index down) 
     return upload(on, rows, cols, 1, E.values());
 }
 
-// body(X) for the blocks of a leaf. Where ranks read together, each leaf takes as many reads, some of nothing.
+// body(X) for the blocks of a leaf. Where ranks read together, all of them read equally often, if need be nothing.
 void each_block(const Library& library, Index leaf, const std::function<void(Batch<const double>)>& body) {
     std::exception_ptr failure;  // of this rank alone: it still takes part in what the others read
     for (Index first = leaf * device_leaf; first < (leaf + 1) * device_leaf; first += library_block) {
@@ -73,7 +73,7 @@ DeviceColumns::DeviceColumns(Backend<double>& on, const ColumnRequest& request, 
 void DeviceColumns::add(const Keep& keep, Batch<double> S) {
     if (shift_.batch > 0)
         on_.gemm(Op::none, Op::transpose, -1.0, shift_.view(), ones(S.cols), 1.0, S);
-    // sum + S 1, by the product of our own: the order of a library's gemm may depend on the batch and on the device
+    // sum + S 1, by dense_forward: the order of summation in a vendor's gemm may depend on the batch and on the device
     std::swap(sum_, before_);
     on_.dense_forward(Activation::identity, S, first_ ? Batch<const double>() : Batch<const double>(before_.view()),
                       ones(S.cols), sum_.view());
@@ -103,7 +103,7 @@ void DeviceColumns::add_factor(Batch<const double> S) {
     on_.triangularise(stacked_.view(), triangle_.view());
 }
 
-// What the leaf has come to, as column_sums.hpp keeps it.
+// The sums of the leaf, in the layout of column_sums.hpp.
 std::vector<double> DeviceColumns::take(const Keep& keep) {
     const Index n = keep.n, items = request_.items;
     std::vector<double> sums(static_cast<std::size_t>(n * items));

@@ -1,5 +1,5 @@
-// Sums of columns on a device: one call a block of the library serves every item. The mathematics of host_columns.hpp,
-// by leaves of their own length.
+// Sums of columns on a device: one call per block of the library serves every item. The same mathematics as
+// host_columns.hpp, with longer leaves.
 #pragma once
 
 #include "descramble/sums/column_sums.hpp"
@@ -20,7 +20,7 @@ struct Stack {
 
 class DeviceColumns final : public Accumulator {
 public:
-    // S [n, count] x items of the inputs X of a block on the host; the device's copy may be changed.
+    // S [n, count] x items, on the device, of the inputs X of a block on the host; S may be overwritten.
     using Columns = std::function<Batch<double>(Batch<const double> X)>;
     // The request has to outlive this. Throws OutOfMemory, on this rank alone.
     DeviceColumns(Backend<double>& on, const ColumnRequest& request, Columns columns);
@@ -38,11 +38,11 @@ private:
     const ColumnRequest& request_;
     Columns columns_;
     Stack ones_, sum_, before_, triangle_, shift_, fresh_, stacked_, tall_, identity_, top_, bottom_;
-    bool first_ = true;  // block of a leaf
+    bool first_ = true;  // at the first block of a leaf
 };
 
-// The sums of a pass over the library on the device: `of_leaf` sees the blocks of a leaf and then gives its sums, `items`
-// times `size` numbers; merge one item of two leaves.
+// The sums of a pass over the library on the device: `block` is called for each block of a leaf, then `leaf` gives the
+// sums of that leaf, `items` times `size` numbers; `merge` adds one item of two leaves.
 struct DeviceSums {
     Index items = 1, size = 0;
     std::function<void(Batch<const double> X)> block;
@@ -52,7 +52,7 @@ struct DeviceSums {
 [[nodiscard]] std::vector<double> sum_on_device(const Library& library, const DeviceSums& sums,
                                                 const Execution& execution, const Streaming& streaming);
 
-// As in_parts, with one opinion of all ranks on what fits: body throws OutOfMemory on all of them or on none.
+// in_parts for several ranks that agree on what fits: body has to throw OutOfMemory on all of them or on none.
 void in_common_parts(Communicator& ranks, Index items, const std::function<void(Index first, Index count)>& body);
 
 }  // namespace descrambler

@@ -53,7 +53,7 @@ private:
 
     // [R; (S - shift)^T] = Q R', R' in place of R; zero rows below where there are few columns.
     void add_factor(Batch<const double> S) {
-        if (shift_.empty())  // otherwise the mean is known
+        if (shift_.empty())  // otherwise shift_ is the mean itself
             add_columns(S, sum_);
         const Index n = keep_.n, top = first_ ? 0 : n, rows = std::max(top + S.cols, n);
         const Batch<double> A = thread_.memory(HostThread::moved, rows, n);
@@ -61,7 +61,7 @@ private:
             std::copy_n(triangle_.data + j * n, top, A.data + j * rows);
             std::fill(A.data + j * rows + top + S.cols, A.data + (j + 1) * rows, 0.0);
         }
-        constexpr Index strip = 16;  // columns of S at a time: what is written stays in the cache
+        constexpr Index strip = 16;  // columns of S at a time, so that what is written stays in the cache
         for (Index from = 0; from < S.cols; from += strip)
             for (Index i = 0; i < n; ++i) {
                 const double shift = shift_.empty() ? 0.0 : shift_[i];

@@ -47,7 +47,8 @@ std::vector<Range> share_of(const Communicator& ranks, Index leaves, const std::
     return mine;
 }
 
-// What a rank does: its leaves in waves, its checkpoints, and now and then a look at how far the others are.
+// The part of a rank in a pass: it sums its leaves in waves, writes its checkpoints and from time to time exchanges
+// with the others how far they are.
 class Pass {
 public:
     Pass(const Library& library, const LeafSums& sums, Communicator& ranks, const Streaming& streaming)
@@ -63,7 +64,7 @@ public:
     std::vector<double> run() {
         resume();
         work();
-        together(ranks_, [&] {  // a failure anywhere counts for more than the stop that it brought to the others
+        together(ranks_, [&] {  // a failure is thrown before the stop that it caused on the other ranks
             if (!failure_)
                 checkpoint();
             if (failure_)
@@ -124,7 +125,7 @@ private:
             }
             if (!pending || !pending->ready())
                 continue;
-            const std::vector<double> all = pending->values();  // the same on all ranks: all leave at once
+            const std::vector<double> all = pending->values();  // the same on all ranks: all leave together
             pending.reset();
             if (ranks_.rank() == 0)
                 streaming_.progress(
@@ -137,7 +138,7 @@ private:
         }
     }
 
-    // Leaves of one range, or none.
+    // Sums leaves of one range, or none.
     void wave() {
         const Range next = mine_.empty() ? Range{0, 0} : mine_.front();
         const Index count = failure_ ? 0 : std::min(sums_.wave, next.second - next.first);
@@ -147,7 +148,7 @@ private:
                 tree_.add({0, next.first + i, std::move(parts[static_cast<std::size_t>(i)])});
         } catch (const std::bad_alloc&) {
             if (library_.reading == Reading::together)
-                throw;  // it may not have read with the others: nothing can be agreed on any more
+                throw;  // this rank may have missed a collective read: the ranks cannot agree any more
             failure_ = std::current_exception();
             return;
         } catch (...) {
@@ -159,7 +160,7 @@ private:
             mine_.erase(mine_.begin());
     }
 
-    // A pass that is through is kept too: its sums may be what a later one starts from.
+    // Also at the end of a pass: later passes may start from its sums.
     void checkpoint() try {
         if (!streaming_.checkpoints.empty() && (done_ > kept_ || !foreign_.empty())) {
             write_sum_checkpoint(streaming_.checkpoints, ranks_.rank(), fingerprint_, tree_);
@@ -214,7 +215,7 @@ private:
     TreeSum tree_;
     std::vector<Range> mine_;
     std::vector<std::filesystem::path> foreign_;
-    Index done_ = 0, kept_ = 0;  // leaves; of them on disk
+    Index done_ = 0, kept_ = 0;  // leaves summed; of these, on disk
     bool stopped_ = false;
     std::exception_ptr failure_;
     Clock::time_point written_ = Clock::now();
@@ -245,8 +246,9 @@ std::vector<double> sum_on_host(const Library& library, const HostSums& sums, co
     const Index d = library.features, items = sums.items;
     LeafSums leaves;
     leaves.size = items * sums.size;
-    // Where the inputs lie in memory, blocks are windows of them. One item: a leaf a thread, read block by block where
-    // any thread may read. Otherwise a wave is read first.
+    // fused: each block is taken when it is needed. That is so where the inputs lie in memory, of which blocks are
+    // windows, and for one item where any thread may read, each its own leaf block by block. Otherwise the inputs of a
+    // whole wave are read first.
     const bool fused = library.resident != nullptr || (items == 1 && library.reading == Reading::at_once);
     std::vector<HostThread> team(static_cast<std::size_t>(threads));
     leaves.wave = fused && items == 1 ? 2 * threads : std::clamp<Index>((threads + items - 1) / items, 1, 16);

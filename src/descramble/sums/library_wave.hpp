@@ -1,5 +1,5 @@
-// A library in waves of as many blocks as there are threads, for what is not a sum by the tree: products with the
-// signals, errors by sample. One process.
+// Reads a library in waves of as many blocks as there are threads, for what is not summed by the tree: products with
+// the signals, errors by sample. One process.
 #pragma once
 
 #include <omp.h>
@@ -12,8 +12,8 @@
 
 namespace descrambler {
 
-// block = read(first, count) for the blocks of a wave, one after the other; part(i, on, first, block) for each of them
-// in parallel, i its place in the wave; merge(i) in the order of the blocks.
+// Calls block = read(first, count) for the blocks of a wave, one after the other; part(i, on, first, block) for each of
+// them in parallel, i its place in the wave; and merge(i) in the order of the blocks.
 template <class Read, class Part, class Merge>
 void each_wave(Index samples, int threads, const Read& read, const Part& part, const Merge& merge) {
     const Index team = threads > 0 ? threads : omp_get_max_threads();

@@ -71,7 +71,7 @@ std::vector<Stored> read_contents(const fs::path& path, const std::string& finge
     return contents;
 }
 
-// A node by its leaves: whose it is, and its place among what that rank has found.
+// A node by its leaves, the rank that has it, and its place among what that rank has found.
 struct Range {
     Index first = 0, last = 0;
     int rank = 0;
@@ -110,7 +110,7 @@ StoredSum read_sum_checkpoints(Communicator& ranks, const fs::path& folder, cons
         std::error_code none;
         for (const fs::directory_entry& entry : fs::directory_iterator(folder, none)) {
             const int number = number_of(entry.path());
-            if (number < 0 || number % ranks.size() != ranks.rank())  // a rank alone reads and removes a file
+            if (number < 0 || number % ranks.size() != ranks.rank())  // one rank alone reads and removes a file
                 continue;
             try {
                 for (Stored& node : read_contents(entry.path(), fingerprint, size))
@@ -128,8 +128,8 @@ StoredSum read_sum_checkpoints(Communicator& ranks, const fs::path& folder, cons
         if (!text.empty() && progress.warn)
             progress.warn(text + "; its part is summed again");
 
-    // A kill between the writing of one file and the removal of another leaves leaves twice, with the same bits: nodes
-    // of a tree lie inside each other or apart, and the larger ones win.
+    // A kill between the writing of one file and the removal of another may leave a leaf in two files, with the same
+    // bits. Nodes of a tree lie one inside the other or apart; the larger ones are taken.
     std::vector<Index> mine;
     for (const Stored& node : found)
         mine.insert(mine.end(), {node.index << node.level, (node.index + 1) << node.level});

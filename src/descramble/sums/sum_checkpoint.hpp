@@ -1,5 +1,5 @@
-// Checkpoints of a sum over a library: a folder with a file a rank, each a few nodes of the tree of tree_sum.hpp. They
-// may be read by any number of ranks.
+// Checkpoints of a sum over a library: a folder with one file per rank, each with a few nodes of the tree of
+// tree_sum.hpp. Any number of ranks can read them.
 #pragma once
 
 #include <filesystem>
@@ -17,13 +17,13 @@ void write_sum_checkpoint(const std::filesystem::path& folder, int rank, const s
                           const TreeSum& sum);
 
 struct StoredSum {
-    std::vector<std::filesystem::path> foreign;  // files that the sum came from besides its own; of no use once it has
-                                                 // written its own again
-    std::vector<std::pair<Index, Index>> done;   // leaves first .. last - 1 that some rank has, in order
+    // Files besides its own that this rank has taken nodes from; of no use once it has written its own again.
+    std::vector<std::filesystem::path> foreign;
+    std::vector<std::pair<Index, Index>> done;  // leaves first .. last - 1 that some rank has, in order
 };
-// What the folder holds, dealt out to the ranks, no leaf twice: the share of this rank goes into `sum`, node by node.
-// `size` numbers a node. A damaged file is told to warn, and its leaves are summed again. Throws InputError that shows
-// both values if a file belongs to another sum. All ranks call.
+// What the folder holds, dealt out to the ranks, no leaf twice: the share of this rank is added to `sum`, node by node
+// of `size` numbers. Damaged files are reported to progress.warn, and their leaves are summed again. Throws InputError
+// that shows both values if a file belongs to another sum. All ranks call.
 [[nodiscard]] StoredSum read_sum_checkpoints(Communicator& ranks, const std::filesystem::path& folder,
                                              const std::string& fingerprint, Index size, TreeSum& sum,
                                              const Progress& progress);

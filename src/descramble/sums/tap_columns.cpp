@@ -55,7 +55,7 @@ std::span<const Network> part_of(std::span<const Network> networks, Index first,
     return networks.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
 }
 
-// What a part of the networks has for itself where they do not fit all at once.
+// Checkpoints and fingerprint of a part of the networks, where they do not all fit at once.
 Streaming streaming_of_part(const Streaming& all, Index first, Index count) {
     Streaming part = all;
     const std::string range = std::to_string(first) + "-" + std::to_string(first + count - 1);
@@ -79,7 +79,7 @@ std::vector<ColumnSums> device_taps(Backend<double>& on, std::span<const Network
                                  .n = request.n,
                                  .centre = request.centre,
                                  .not_finite = [&](Index i) { return request.not_finite(first + i); }};
-        const auto sums = together(ranks, [&] {  // whatever has no room on one of them is told to all
+        const auto sums = together(ranks, [&] {  // lack of memory on one rank is thrown on all
             const auto tapped = std::make_shared<DeviceTap>(on, part_of(networks, first, count), tap);
             return std::make_unique<DeviceColumns>(on, part, [tapped](Batch<const double> X) { return (*tapped)(X); });
         });

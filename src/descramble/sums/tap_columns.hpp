@@ -6,18 +6,18 @@
 
 namespace descrambler {
 
-// Of S at the tap, one a network; the request is for as many items as there are networks. All ranks call.
+// Sums of S at the tap, one for each network; request.items is the number of networks. All ranks call.
 [[nodiscard]] std::vector<ColumnSums> tap_columns(Backend<double>& device, std::span<const Network> networks,
                                                   const TapRequest& tap, const ColumnRequest& request);
-// Of the inputs themselves, and of a row of ones below them where the request has a row more than the library. The ones
-// stand in for the bias of a layer; centring removes them again.
+// Sums of the inputs themselves, and of a row of ones below them where request.n is one more than the features. The
+// ones stand in for the bias of a layer; centring removes them again.
 [[nodiscard]] ColumnSums input_columns(Backend<double>& device, const ColumnRequest& request);
 
 // R_i with R_i^T R_i = (factor W_i^T)^T (factor W_i^T), factor [d, d], W_i [n, d]: on a device, all at once.
 [[nodiscard]] std::vector<Matrix<double>> device_factors(Backend<double>& on, const Matrix<double>& factor,
                                                          const std::vector<Matrix<double>>& weights);
 
-// sum over samples of (u^T (s - mean))^3 for each column u of U [n, k], one a network.
+// For each network: sum over samples of (u^T (s - mean))^3 for each column u of U [n, k].
 struct MomentRequest {
     const Library& library;
     const Execution& execution;

@@ -21,15 +21,16 @@ public:
         [[nodiscard]] Index first() const { return index << level; }
         [[nodiscard]] Index last() const { return (index + 1) << level; }  // one beyond
     };
-    // left becomes the sum of both; left stands before right.
+    // left becomes the sum of both; its leaves precede those of right.
     using Merge = std::function<void(std::vector<double>& left, const std::vector<double>& right)>;
 
     explicit TreeSum(Merge merge) : merge_(std::move(merge)) {}
-    // In any order; leaves that are there already must not come again. Halves of a node unite at once.
+    // In any order, no leaf twice (std::invalid_argument). Two halves of a node are merged at once.
     void add(Node node);
     [[nodiscard]] const std::map<Index, Node>& nodes() const { return nodes_; }  // by first leaf
     [[nodiscard]] std::map<Index, Node> take() { return std::exchange(nodes_, {}); }
-    // All leaves 0 .. count - 1 are there: what is left of the tree, from the right.
+    // The sum of all leaves 0 .. count - 1, which must be there (std::invalid_argument): the nodes that are left,
+    // merged from the right.
     [[nodiscard]] std::vector<double> total(Index count);
 
 private:

@@ -8,6 +8,7 @@
 #include "descrambler/jacobian.hpp"
 #include "descrambler/random.hpp"
 #include "study/study_steps.hpp"
+#include "tasks/deer_traces.hpp"
 
 namespace descrambler {
 
@@ -23,7 +24,7 @@ bool findings_apply(const StudyConfig& config, const DeerDatabase& data) {
            config.stencil == StencilKind::fourier2 && !config.renorm;
 }
 
-// What is read from the traces and distances of deep networks needs enough of both.
+// The readings of deep networks need enough times and distances.
 bool deep_findings_apply(const StudyConfig& config, const DeerDatabase& data) {
     return data.times >= 64 && data.distances >= 32 && config.hidden.front() >= 16 && config.hidden.back() >= 16;
 }
@@ -44,7 +45,7 @@ Matrix<double> first_columns(const Matrix<double>& from, Index count) {
 
 }  // namespace
 
-// ---- validation ------------------------------------------------------------------------------------------------------
+// ---- validation -----------------------------------------------------------------------------------------------------
 
 DeerStudy::Ensemble DeerStudy::validate(StudyData& study, const DeerLibrary& validation, int threads) {
     const Matrix<double> input = to_double(validation.input), target = to_double(validation.target);
@@ -148,7 +149,7 @@ void DeerStudy::run_peer(const DeerLibrary& validation, int threads) {
                   peer_.fits[static_cast<std::size_t>(j)].distribution.end(), examples_.tikhonov.column(j).begin());
 }
 
-// ---- findings --------------------------------------------------------------------------------------------------------
+// ---- findings -------------------------------------------------------------------------------------------------------
 
 void DeerStudy::read_findings(StudyData& study, const FindingsLibrary& library, const DeerLibrary& validation,
                               int threads) {
@@ -254,7 +255,7 @@ void DeerStudy::read_deep_networks(StudyData& study, const FindingsLibrary& libr
     }
 }
 
-// ---- all of it -------------------------------------------------------------------------------------------------------
+// ---- all of it ------------------------------------------------------------------------------------------------------
 
 void DeerStudy::analyse(StudyData& study, const Execution& execution, const Progress& progress) {
     const StudyConfig& config = study.config;
@@ -265,8 +266,9 @@ void DeerStudy::analyse(StudyData& study, const Execution& execution, const Prog
     DeerLibrary validation, traces;
     {
         const Stopwatch watch(study.seconds["libraries"]);
-        validation = make_deer_library(generator, tables_, config.seed, stream::validation, 0, config.validation);
-        traces = make_deer_library(generator, tables_, config.seed, stream::library, 0, config.library);
+        const DeerSource<float> source(tables_);
+        validation = make_deer_library(generator, source, config.seed, stream::validation, 0, config.validation);
+        traces = make_deer_library(generator, source, config.seed, stream::library, 0, config.library);
     }
     progress("validation", 1, stages);
     {

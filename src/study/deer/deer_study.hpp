@@ -1,4 +1,4 @@
-// A study of DEER networks: a regularisation peer beside them, the published findings, and deep networks layer by layer.
+// A study of DEER networks: regularisation as their peer, the published findings, and deep networks layer by layer.
 #pragma once
 
 #include "descrambler/deer_database.hpp"
@@ -21,7 +21,7 @@ private:
     struct Examples {  // columns are traces
         Matrix<double> trace, clean, target, mean, lower, upper, tikhonov;
     };
-    // What the ensemble answers to the validation traces: mean and standard deviation over networks [distances, traces].
+    // The answers of the ensemble to the validation traces: mean and deviation over networks [distances, traces].
     struct Ensemble {
         Matrix<double> mean, deviation;
     };

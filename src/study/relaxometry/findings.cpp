@@ -27,7 +27,7 @@ public:
         biexponential();
         sign_changes();
     }
-    // One row a condition of (ND,Reg) that has its (ND,ND) with it.
+    // One row per condition of (ND,Reg) that has its (ND,ND) with it.
     void add_comparisons() {
         for (c_ = 0; c_ < conditions_; ++c_)
             for (Index other = 0; other < conditions_; ++other) {
