@@ -330,6 +330,9 @@ void run(Options o) {
     const Graph graph = open_graph(o, source);
     if (o.explain)
         explain(graph, source);
+    if (graph.inputs() == 0 || graph.outputs() == 0)
+        throw InputError(o.net + ": input " + to_string(graph.values[static_cast<std::size_t>(graph.input)].shape) +
+                         ", output " + to_string(graph.output_shape) + ", expected numbers in both");
     if (o.input.empty())
         return;
     const std::string asked_for = asked(*o.command);

@@ -68,7 +68,7 @@ const Operand& Import::in(std::size_t input) const {
         refuse("input " + std::to_string(input) + " is missing");
     const auto found = values_.find(node_->inputs[input]);
     if (found == values_.end())
-        refuse("input " + node_->inputs[input] + " is made nowhere");
+        refuse("input " + node_->inputs[input] + " is an output that is not served");
     return found->second;
 }
 const Tensor& Import::constant(std::size_t input) const {
@@ -155,8 +155,14 @@ Operand Import::add(Operator op, std::vector<Operand> inputs, Shape shape, int g
 }
 
 int Import::append(Operator op, std::vector<int> inputs, Shape shape, int gate) {
-    if (limited(shape) == 0)
-        refuse("a value of shape " + to_string(shape) + ", expected one with numbers");
+    // what is carried from place to place may be nothing, as the end of a slice; nothing else is made of it
+    if (!std::holds_alternative<Move>(op)) {
+        if (limited(shape) == 0)
+            refuse("a value of shape " + to_string(shape) + ", expected one with numbers");
+        for (const int input : inputs)
+            if (volume(graph_.values[static_cast<std::size_t>(input)].shape) == 0)
+                refuse("an input without numbers");
+    }
     if (!finite(op))
         refuse("a constant that is not finite");
     const int value = static_cast<int>(graph_.values.size());
@@ -313,8 +319,10 @@ void Import::lower(const OnnxNode& node) {
     for (const OnnxAttribute& found : node.attributes)
         if (!known_.contains(found.name))
             refuse("attribute " + found.name + " is not known");
+    // masks and indices that nothing uses do no harm
     for (const std::string& output : node.outputs)
-        if (!output.empty() && !values_.contains(output))
+        if (!output.empty() && !values_.contains(output) &&
+            std::ranges::any_of(model_.graph.outputs, [&](const OnnxValue& v) { return v.name == output; }))
             refuse("output " + output + " is not served");
 }
 

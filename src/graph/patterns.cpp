@@ -76,10 +76,13 @@ std::optional<Deviation> deviation(const Import& import, const Operand& operand)
     return result;
 }
 
-// The shape that a mean over some axes has where they are kept.
-Shape without(Shape shape, const std::vector<Index>& axes) {
-    for (const Index axis : axes)
-        shape.at(static_cast<std::size_t>(axis)) = 1;
+// The shape that a mean over some axes has where they are kept; nothing where there are no such axes.
+std::optional<Shape> without(Shape shape, const std::vector<Index>& axes) {
+    for (const Index axis : axes) {
+        if (axis >= std::ssize(shape))
+            return std::nullopt;
+        shape[static_cast<std::size_t>(axis)] = 1;
+    }
     return shape;
 }
 
