@@ -59,10 +59,10 @@ void Maps<T>::project_runs(Index m, bool centre, Batch<const T> h, Batch<const T
     do_project_runs(m, centre, h, x, beta, y);
 }
 template <class T>
-void Maps<T>::softmax_runs(Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y) {
+void Maps<T>::softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y) {
     check("softmax_runs", x, y, beta);
     require(m > 0 && x.rows % m == 0 && is(s, x.rows, 1, 1), "softmax_runs: runs must fill the rows, s must be [n, 1]");
-    do_softmax_runs(m, s, x, beta, y);
+    do_softmax_runs(of, m, s, x, beta, y);
 }
 
 template <class T>
@@ -90,7 +90,7 @@ void Maps<T>::do_project_runs(Index, bool, Batch<const T>, Batch<const T>, T, Ba
     no_device();
 }
 template <class T>
-void Maps<T>::do_softmax_runs(Index, Batch<const T>, Batch<const T>, T, Batch<T>) {
+void Maps<T>::do_softmax_runs(SoftmaxOf, Index, Batch<const T>, Batch<const T>, T, Batch<T>) {
     no_device();
 }
 

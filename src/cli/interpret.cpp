@@ -89,10 +89,13 @@ Graph open_graph(const Options& o, std::string& source) {
 std::vector<double> open_input(const Options& o, const Graph& graph) {
     const Tensor x = read_npy_tensor(o.input);
     const Shape& shape = graph.values[static_cast<std::size_t>(graph.input)].shape;
-    Shape without = shape;
-    if (!without.empty() && without.front() == 1)
-        without.erase(without.begin());
-    if (x.shape != shape && x.shape != without && x.size() != volume(shape))
+    const auto squeezed = [](const Shape& of) {
+        Shape rest = of;
+        while (!rest.empty() && rest.front() == 1)
+            rest.erase(rest.begin());
+        return rest;
+    };
+    if (squeezed(x.shape) != squeezed(shape) && x.shape != Shape{volume(shape)})
         throw InputError(o.input + ": shape " + to_string(x.shape) + ", expected " + to_string(shape));
     return x.as<double>();
 }
@@ -150,7 +153,9 @@ Answers answers(const Options& o, const Execution& execution, const Graph& graph
     std::vector<double> linear(Fx.values().begin(), Fx.values().end());
     double worst = 0, scale = 0;
     for (std::size_t i = 0; i < linear.size(); ++i) {
-        worst = std::max(worst, std::abs(linear[i] + a.r[i] - a.y[i]));
+        const double off = std::abs(linear[i] + a.r[i] - a.y[i]);
+        if (!(off <= worst))  // what is no number stays
+            worst = off;
         scale = std::max(scale, std::abs(linear[i]) + std::abs(a.r[i]));
     }
     a.conservation = scale > 0 ? worst / scale : 0;
@@ -199,10 +204,10 @@ Json json_of(const Options& o, const Graph& graph, const Answers& a) {
     }
     if (a.contributions)
         for (std::size_t k = 0; k < a.output_index.size(); ++k) {
-            Json parts = Json::object();
+            Json parts = Json::array();  // names may occur twice
             for (std::size_t i = 0; i < a.contributions->names.size(); ++i)
-                parts[a.contributions->names[i]] =
-                    a.contributions->values(static_cast<Index>(i), static_cast<Index>(k));
+                parts.push_back({{"name", a.contributions->names[i]},
+                                 {"value", a.contributions->values(static_cast<Index>(i), static_cast<Index>(k))}});
             json["contributions"].push_back({{"output", a.output_index[k]},
                                              {"y", a.y[static_cast<std::size_t>(a.output_index[k])]},
                                              {"parts", std::move(parts)}});
@@ -269,7 +274,7 @@ void print(const Options& o, const Graph& graph, const Answers& a) {
         a.norm_y, a.norm_Fx, a.norm_r, a.norm_r / std::max(a.norm_r + a.norm_Fx, 1e-300),
         a.norm_r / std::max(a.norm_y, 1e-300), a.conservation);
     for (const std::string& remark : graph.remarks)
-        std::printf("  %s\n", remark.c_str());
+        std::printf("  %s\n", one_line(remark).c_str());
     if (a.svd) {
         std::printf("  singular values:");
         for (const double s : a.svd->s)
@@ -290,7 +295,7 @@ void print(const Options& o, const Graph& graph, const Answers& a) {
     for (std::size_t k = 0; k < a.output_index.size(); ++k) {
         std::printf("  output %td = %.6g:\n", a.output_index[k], a.y[static_cast<std::size_t>(a.output_index[k])]);
         for (std::size_t i = 0; i < a.contributions->names.size(); ++i)
-            std::printf("    %-40s %12.6g\n", a.contributions->names[i].c_str(),
+            std::printf("    %-40s %12.6g\n", one_line(a.contributions->names[i]).c_str(),
                         a.contributions->values(static_cast<Index>(i), static_cast<Index>(k)));
     }
     if (!o.out.empty())
@@ -298,15 +303,16 @@ void print(const Options& o, const Graph& graph, const Answers& a) {
 }
 
 void explain(const Graph& graph, const std::string& source) {
-    std::printf("%s\ninput %s: %s\n", source.c_str(), graph.values[static_cast<std::size_t>(graph.input)].name.c_str(),
+    std::printf("%s\ninput %s: %s\n", one_line(source).c_str(),
+                one_line(graph.values[static_cast<std::size_t>(graph.input)].name).c_str(),
                 to_string(graph.values[static_cast<std::size_t>(graph.input)].shape).c_str());
     for (const GraphNode& node : graph.nodes)
-        std::printf("  %-32s %-20s %-14s %s\n", node.name.c_str(), node.onnx.c_str(),
+        std::printf("  %-32s %-20s %-14s %s\n", one_line(node.name).c_str(), node.onnx.c_str(),
                     std::string(operator_name(node.op)).c_str(),
                     to_string(graph.values[static_cast<std::size_t>(node.output)].shape).c_str());
     std::printf("output: %s\n", to_string(graph.output_shape).c_str());
     for (const std::string& remark : graph.remarks)
-        std::printf("  %s\n", remark.c_str());
+        std::printf("  %s\n", one_line(remark).c_str());
 }
 
 void run(Options o) {
@@ -324,6 +330,9 @@ void run(Options o) {
     const Graph graph = open_graph(o, source);
     if (o.explain)
         explain(graph, source);
+    if (graph.inputs() == 0 || graph.outputs() == 0)
+        throw InputError(o.net + ": input " + to_string(graph.values[static_cast<std::size_t>(graph.input)].shape) +
+                         ", output " + to_string(graph.output_shape) + ", expected numbers in both");
     if (o.input.empty())
         return;
     const std::string asked_for = asked(*o.command);

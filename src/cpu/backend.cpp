@@ -99,8 +99,8 @@ private:
     void do_project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y) override {
         cpu::project_runs(m, centre, h, x, beta, y, threads_);
     }
-    void do_softmax_runs(Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y) override {
-        cpu::softmax_runs(m, s, x, beta, y, threads_);
+    void do_softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y) override {
+        cpu::softmax_runs(of, m, s, x, beta, y, threads_);
     }
     void do_dense_forward(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y) override {
         cpu::dense_forward(f, W, b, x, y, threads_);

@@ -127,7 +127,7 @@ void project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T be
 }
 
 template <class T>
-void softmax_runs(Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y, int threads) {
+void softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y, int threads) {
     const Index runs = x.rows / m;
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads)
     for (Index k = 0; k < x.cols; ++k)
@@ -137,9 +137,12 @@ void softmax_runs(Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> 
             T* const to = y.data + k * y.ld + run * m;
             double sum = 0;
             for (Index i = 0; i < m; ++i)
-                sum += static_cast<double>(share[i]) * from[i];
+                sum += of == SoftmaxOf::log_adjoint ? from[i] : static_cast<double>(share[i]) * from[i];
             for (Index i = 0; i < m; ++i) {
-                const T value = share[i] * (from[i] - static_cast<T>(sum));
+                const T common = static_cast<T>(sum);
+                const T value = of == SoftmaxOf::value ? share[i] * (from[i] - common)
+                                : of == SoftmaxOf::log ? from[i] - common
+                                                       : from[i] - share[i] * common;
                 to[i] = beta == 0 ? value : to[i] + value;
             }
         }
@@ -151,13 +154,13 @@ template void masked_product(const std::uint32_t*, Periodic<float>, Batch<const 
 template void add_offset(Periodic<float>, Batch<float>, int);
 template void offset_dot(Periodic<float>, Batch<const float>, Batch<float>, int);
 template void project_runs(Index, bool, Batch<const float>, Batch<const float>, float, Batch<float>, int);
-template void softmax_runs(Index, Batch<const float>, Batch<const float>, float, Batch<float>, int);
+template void softmax_runs(SoftmaxOf, Index, Batch<const float>, Batch<const float>, float, Batch<float>, int);
 template void sparse_product(const SparseRows<double>&, Batch<const double>, double, Batch<double>, int);
 template void diagonal_product(Periodic<double>, Batch<const double>, double, Batch<double>, int);
 template void masked_product(const std::uint32_t*, Periodic<double>, Batch<const double>, double, Batch<double>, int);
 template void add_offset(Periodic<double>, Batch<double>, int);
 template void offset_dot(Periodic<double>, Batch<const double>, Batch<double>, int);
 template void project_runs(Index, bool, Batch<const double>, Batch<const double>, double, Batch<double>, int);
-template void softmax_runs(Index, Batch<const double>, Batch<const double>, double, Batch<double>, int);
+template void softmax_runs(SoftmaxOf, Index, Batch<const double>, Batch<const double>, double, Batch<double>, int);
 
 }  // namespace descrambler::cpu

@@ -18,6 +18,6 @@ void offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r, int threads);
 template <class T>
 void project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y, int threads);
 template <class T>
-void softmax_runs(Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y, int threads);
+void softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y, int threads);
 
 }  // namespace descrambler::cpu

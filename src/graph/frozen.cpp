@@ -78,6 +78,7 @@ struct FrozenNetwork<T>::State {
     }
 
     void record(std::span<const T> input);
+    void check_finite(const GraphNode& node, const FrozenNode<T>& frozen, const Freezing<T>& here) const;
     Matrix<T> forward(const Matrix<T>& V, bool offsets);
     // visit(node, gradient of its output) on the way back
     template <class Visit>
@@ -108,12 +109,32 @@ void FrozenNetwork<T>::State::record(std::span<const T> input) {
         for (const int value : node.inputs)
             here.x.push_back(values[at(value)].view(size(value), 1));
         nodes.push_back(std::visit([&](const auto& op) { return freeze<T>(op, here); }, node.op));
+        check_finite(node, *nodes.back(), here);
         for_ended(static_cast<int>(n), [&](int value) { values[at(value)] = {}; });
     }
     y0.resize(static_cast<std::size_t>(size(graph->output)));
     on->download(values[at(graph->output)].view(size(graph->output), 1), y0.data());
-    if (!finite(y0))
-        throw InputError("the network: its output at this input is not finite");
+}
+
+// A slope that is infinite shows in A x0 or, where x0 is 0, as what is no number.
+template <class T>
+void FrozenNetwork<T>::State::check_finite(const GraphNode& node, const FrozenNode<T>& frozen,
+                                           const Freezing<T>& here) const {
+    const auto check = [&](Batch<const T> numbers, const char* what) {
+        std::vector<T> host(static_cast<std::size_t>(numbers.rows));
+        on->download(numbers, host.data());
+        if (!std::ranges::all_of(host, [](T number) { return std::isfinite(number); }))
+            throw InputError("the network: node \"" + node.name + "\" (" + node.onnx + "): " + what +
+                             " at this input is not finite");
+    };
+    check(here.y, "its value");
+    if (!frozen.offset.empty())
+        check(frozen.offset.numbers.view(frozen.offset.numbers.size(), 1), "its offset");
+    if (!frozen.decides)
+        return;
+    const Buffer<T> image = on->allocate(here.y.rows);
+    frozen.apply(*on, here.x, image.view(here.y.rows, 1));
+    check(image.view(here.y.rows, 1), "its linear part");
 }
 
 template <class T>

@@ -14,6 +14,35 @@ Operand constant_operand(Tensor tensor) {
     return result;
 }
 
+namespace {
+
+bool finite(const std::vector<double>& numbers) {
+    return std::ranges::all_of(numbers, [](double number) { return std::isfinite(number); });
+}
+bool finite(const Tensor& numbers) {
+    return std::visit(
+        [](const auto& list) {
+            return std::ranges::all_of(list, [](auto number) { return std::isfinite(static_cast<double>(number)); });
+        },
+        numbers.values);
+}
+bool finite(const Operator& op) {
+    if (const auto* convolve = std::get_if<Convolve>(&op))
+        return finite(convolve->weight) && finite(convolve->bias.values);
+    if (const auto* product = std::get_if<Product>(&op))
+        return finite(product->weight) && finite(product->bias.values);
+    if (const auto* affine = std::get_if<Affine>(&op))
+        return finite(affine->scale.values) && finite(affine->offset.values);
+    if (const auto* norm = std::get_if<Normalise>(&op))
+        return finite(norm->scale.values) && finite(norm->shift.values);
+    if (const auto* sparse = std::get_if<Sparse>(&op))
+        return finite(sparse->weight);
+    const auto* unit = std::get_if<Pointwise>(&op);
+    return unit == nullptr || finite(unit->slope.values);
+}
+
+}  // namespace
+
 Import::Import(const OnnxModel& model, const ImportOptions& options)
     : model_(model), options_(options), opset_(model.opset), host_(make_cpu_backend<double>(1)) {
     if (options_.assume_opset != 0)
@@ -28,7 +57,7 @@ void Import::refuse(const std::string& what) const {
     throw InputError(model_.path + ": node \"" + node_->name + "\" (" + node_->op + "): " + what);
 }
 void Import::remark(const std::string& what) {
-    graph_.remarks.push_back("node \"" + node_->name + "\" (" + node_->op + "): " + what);
+    remarks_.emplace_back(node_->name, "node \"" + node_->name + "\" (" + node_->op + "): " + what);
 }
 
 bool Import::has(std::size_t input) const {
@@ -37,7 +66,10 @@ bool Import::has(std::size_t input) const {
 const Operand& Import::in(std::size_t input) const {
     if (!has(input))
         refuse("input " + std::to_string(input) + " is missing");
-    return values_.at(node_->inputs[input]);
+    const auto found = values_.find(node_->inputs[input]);
+    if (found == values_.end())
+        refuse("input " + node_->inputs[input] + " is an output that is not served");
+    return found->second;
 }
 const Tensor& Import::constant(std::size_t input) const {
     const Operand& operand = in(input);
@@ -107,7 +139,7 @@ Operand Import::learnt(std::size_t input, Learnt kind, Index fan_in) {
 
 Index Import::axis(Index given, Index rank) const {
     const Index result = given < 0 ? given + rank : given;
-    if (result < 0 || result >= std::max<Index>(rank, 1))
+    if (result < 0 || result >= rank)
         refuse("axis " + std::to_string(given) + " of a tensor of rank " + std::to_string(rank));
     return result;
 }
@@ -123,6 +155,16 @@ Operand Import::add(Operator op, std::vector<Operand> inputs, Shape shape, int g
 }
 
 int Import::append(Operator op, std::vector<int> inputs, Shape shape, int gate) {
+    // what is carried from place to place may be nothing, as the end of a slice; nothing else is made of it
+    if (!std::holds_alternative<Move>(op)) {
+        if (limited(shape) == 0)
+            refuse("a value of shape " + to_string(shape) + ", expected one with numbers");
+        for (const int input : inputs)
+            if (volume(graph_.values[static_cast<std::size_t>(input)].shape) == 0)
+                refuse("an input without numbers");
+    }
+    if (!finite(op))
+        refuse("a constant that is not finite");
     const int value = static_cast<int>(graph_.values.size());
     graph_.values.push_back({node_->outputs.empty() ? "" : node_->outputs[0], std::move(shape)});
     graph_.nodes.push_back({node_->name, node_->op, std::move(op), std::move(inputs), value, gate});
@@ -131,6 +173,8 @@ int Import::append(Operator op, std::vector<int> inputs, Shape shape, int gate) 
 
 // The same code that runs the graph computes constants, in double precision.
 Operand Import::fold(const Operator& op, const std::vector<Operand>& inputs, Shape shape, int gate) {
+    if (limited(shape) == 0)
+        return constant_operand(tensor(std::move(shape), std::vector<double>()));
     Weights<double> weights(*host_);
     const FreezeOptions options;
     GraphNode made{node_->name, node_->op, op, {}, 0, gate};
@@ -142,7 +186,11 @@ Operand Import::fold(const Operator& op, const std::vector<Operand>& inputs, Sha
     for (const std::vector<double>& numbers : held)
         here.x.emplace_back(numbers.data(), std::ssize(numbers), 1);
     (void)std::visit([&](const auto& known) { return freeze<double>(known, here); }, made.op);
-    return constant_operand(tensor(std::move(shape), std::move(result)));
+    Tensor folded = tensor(std::move(shape), std::move(result));
+    // as the runtime of the file would: decisions of later shapes hang on the last digit
+    if (std::ranges::all_of(inputs, [](const Operand& input) { return input.type == ElementType::f32; }))
+        folded = tensor(folded.shape, folded.as<float>());
+    return constant_operand(std::move(folded));
 }
 
 void Import::out(Operand operand, std::size_t output) {
@@ -162,6 +210,27 @@ bool Import::same(const Operand& a, const Operand& b) const {
     return a.live() && b.live() && a.value == b.value && a.shape == b.shape;
 }
 
+// A value for an input of the file, in the type and with the extents that it declares.
+Tensor Import::as_declared(const OnnxValue& input, Tensor value) const {
+    const std::string where = model_.path + ": --set " + input.name;
+    if (input.dims) {
+        bool fits = input.dims->size() == value.shape.size();
+        for (std::size_t i = 0; fits && i < value.shape.size(); ++i) {
+            const Index* extent = std::get_if<Index>(&(*input.dims)[i]);
+            fits = extent == nullptr || *extent == value.shape[i];
+        }
+        if (!fits)
+            throw InputError(where + ": shape " + to_string(value.shape) + " is not what the input declares");
+    }
+    if (!input.type || is_real(*input.type) || !is_real(value.type))
+        return value;
+    for (const double number : value.as<double>())
+        if (!(std::abs(number) < 0x1p53) || number != std::trunc(number))
+            throw InputError(where + ": " + digits(number) + ", expected numbers of type " +
+                             std::string(to_string(*input.type)));
+    return {*input.type, value.shape, value.as<std::int64_t>()};
+}
+
 // Inputs of the file: bound to values, and one that is x0.
 void Import::bind_inputs() {
     std::vector<const OnnxValue*> free;
@@ -174,7 +243,7 @@ void Import::bind_inputs() {
     for (const OnnxValue& input : model_.graph.inputs) {
         const auto bound = options_.set.find(input.name);
         if (bound != options_.set.end())
-            values_[input.name] = constant_operand(bound->second);
+            values_[input.name] = constant_operand(as_declared(input, bound->second));
         else
             free.push_back(&input);
     }
@@ -237,25 +306,42 @@ void Import::lower(const OnnxNode& node) {
     if (opset_ < entry->since)
         refuse("opset " + std::to_string(opset_) + " has another meaning of it, expected " +
                std::to_string(entry->since) + " or later");
-    if (!whole_numbers(*this))
-        entry->lower(*this);
+    try {
+        if (!whole_numbers(*this))
+            entry->lower(*this);
+    } catch (const InputError& error) {
+        if (std::string_view(error.what()).starts_with(model_.path))
+            throw;
+        refuse(error.what());
+    } catch (const std::exception& error) {  // too large, or of a kind that nobody has thought of
+        refuse(std::string("cannot be read: ") + error.what());
+    }
     for (const OnnxAttribute& found : node.attributes)
         if (!known_.contains(found.name))
             refuse("attribute " + found.name + " is not known");
+    // masks and indices that nothing uses do no harm
     for (const std::string& output : node.outputs)
-        if (!output.empty() && !values_.contains(output))
+        if (!output.empty() && !values_.contains(output) &&
+            std::ranges::any_of(model_.graph.outputs, [&](const OnnxValue& v) { return v.name == output; }))
             refuse("output " + output + " is not served");
 }
 
 void Import::inline_graph(const OnnxGraph& graph) {
+    if (!graph.inputs.empty())
+        refuse("a branch that has inputs of its own");
     const OnnxNode* const outer = node_;
+    const std::set<std::string> known = known_;
     for (const auto& [name, value] : graph.constants)
         values_[name] = constant_operand(value);
     for (const OnnxNode& node : graph.nodes)
         lower(node);
     node_ = outer;
-    for (std::size_t i = 0; i < graph.outputs.size(); ++i)
+    known_ = known;
+    for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+        if (!values_.contains(graph.outputs[i].name))
+            refuse("output " + graph.outputs[i].name + " of a branch is made nowhere");
         out(values_.at(graph.outputs[i].name), i);
+    }
 }
 
 Graph Import::run() {
@@ -286,14 +372,11 @@ Graph Import::finish() {
     if (!answer.live())
         throw InputError(model_.path + ": output \"" + name + "\" does not hang on the input");
     if (options_.logits)
-        for (const GraphNode& node : graph_.nodes)
-            if (node.output == answer.value && std::holds_alternative<Softmax>(node.op)) {
-                graph_.remarks.push_back("node \"" + node.name + "\" (" + node.onnx +
-                                         "): cut, the output is what enters it");
-                answer.value = node.inputs[0];
-                answer.shape = graph_.values[static_cast<std::size_t>(answer.value)].shape;
-                break;
-            }
+        if (const Origin* from = origin(answer);
+            from != nullptr && (from->op == "Softmax" || from->op == "LogSoftmax")) {
+            graph_.remarks.push_back("the last " + from->op + " is cut, the output is what enters it");
+            answer = from->inputs[0];
+        }
     graph_.output = answer.value;
     graph_.output_shape = answer.shape;
     std::set<int> needed{graph_.output};
@@ -307,6 +390,9 @@ Graph Import::finish() {
     }
     std::ranges::reverse(kept);
     graph_.nodes = std::move(kept);
+    for (const auto& [node, text] : remarks_)  // of nodes that are left
+        if (std::ranges::any_of(graph_.nodes, [&](const GraphNode& one) { return one.name == node; }))
+            graph_.remarks.push_back(text);
     if (!needed.contains(graph_.input))
         throw InputError(model_.path + ": output \"" + name + "\" does not hang on the input");
     return std::move(graph_);

@@ -78,6 +78,7 @@ public:
 
 private:
     void bind_inputs();
+    [[nodiscard]] Tensor as_declared(const OnnxValue& input, Tensor value) const;
     void choose_input(const std::vector<const OnnxValue*>& free);
     void lower(const OnnxNode& node);
     [[nodiscard]] Graph finish();
@@ -88,13 +89,20 @@ private:
     ImportOptions options_;
     std::int64_t opset_;
     const OnnxNode* node_ = nullptr;
-    std::uint64_t drawn_ = 0;      // learnt constants so far
-    std::set<std::string> known_;  // attributes that the lowering has asked for
+    std::vector<std::pair<std::string, std::string>> remarks_;  // node, text
+    std::uint64_t drawn_ = 0;                                   // learnt constants so far
+    std::set<std::string> known_;                               // attributes that the lowering has asked for
     std::map<std::string, Operand> values_;
     std::map<int, Origin> origins_;
     Graph graph_;
     std::unique_ptr<Backend<double>> host_;
 };
+
+// Number of elements of what is made here. Throws InputError above 2^28: indices and values of a hostile file would fill
+// the memory.
+[[nodiscard]] Index limited(const Shape& shape);
+// The same for the entries of a map: a product of counts.
+void limit_entries(const Import& import, std::initializer_list<Index> counts);
 
 // ---- shapes ----------------------------------------------------------------------------------------------------------
 [[nodiscard]] Shape broadcast(const Import& import, const Shape& a, const Shape& b);
@@ -113,6 +121,9 @@ void for_places(const Shape& shape, const std::function<void(Index place, const 
 
 // Which of two live factors freezing keeps, by rule C7 (docs/interpreters.md).
 [[nodiscard]] int choose_gate(Import& import, const Operand& a, const Operand& b);
+// a b and a + sign b, broadcast, of constants and live values.
+[[nodiscard]] Operand multiplied(Import& import, const Operand& a, const Operand& b);
+[[nodiscard]] Operand summed(Import& import, const Operand& a, const Operand& b, double sign);
 [[nodiscard]] Operand one_constant(Import& import, const Operand& a, const Operand& b, const Shape& batch);
 
 // (x - mean) / sqrt(variance + epsilon) over some axes.
@@ -126,7 +137,6 @@ void for_places(const Shape& shape, const std::function<void(Index place, const 
 [[nodiscard]] bool whole_numbers(Import& import);
 
 // ---- patterns: operators that exporters write out, at their last node; nothing where there is none ------------------
-[[nodiscard]] std::optional<Operand> pattern_of_add(Import& import);
 [[nodiscard]] std::optional<Operand> pattern_of_mul(Import& import);
 [[nodiscard]] std::optional<Operand> pattern_of_div(Import& import);
 

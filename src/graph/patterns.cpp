@@ -18,7 +18,7 @@ std::optional<double> number_of(const Operand& operand) {
 }
 bool is_number(const Operand& operand, double expected) {
     const auto number = number_of(operand);
-    return number && std::abs(*number - expected) <= 1e-4 * std::abs(expected);
+    return number && std::abs(*number - expected) <= 1e-6 * std::abs(expected);
 }
 
 const Origin* made_by(const Import& import, const Operand& operand, const char* op) {
@@ -69,11 +69,21 @@ std::optional<Deviation> deviation(const Import& import, const Operand& operand)
     if (mean == nullptr)
         return std::nullopt;
     const auto base = squared(import, mean->inputs[0]);
-    if (!base)
+    if (!base || base->shape != mean->inputs[0].shape)
         return std::nullopt;
     result.of = *base;
     result.axes = mean->axes;
     return result;
+}
+
+// The shape that a mean over some axes has where they are kept; nothing where there are no such axes.
+std::optional<Shape> without(Shape shape, const std::vector<Index>& axes) {
+    for (const Index axis : axes) {
+        if (axis >= std::ssize(shape))
+            return std::nullopt;
+        shape[static_cast<std::size_t>(axis)] = 1;
+    }
+    return shape;
 }
 
 // x of x - mean(x) over these axes.
@@ -82,7 +92,9 @@ std::optional<Operand> centred(const Import& import, const Operand& operand, con
     if (difference == nullptr)
         return std::nullopt;
     const Origin* mean = made_by(import, difference->inputs[1], "ReduceMean");
-    if (mean == nullptr || mean->axes != axes || !import.same(mean->inputs[0], difference->inputs[0]))
+    if (mean == nullptr || mean->axes != axes || !import.same(mean->inputs[0], difference->inputs[0]) ||
+        difference->inputs[1].shape != without(difference->inputs[0].shape, axes) ||
+        operand.shape != difference->inputs[0].shape)
         return std::nullopt;
     return difference->inputs[0];
 }
@@ -90,7 +102,7 @@ std::optional<Operand> centred(const Import& import, const Operand& operand, con
 // numerator / sqrt(..): a norm where both are of one x.
 std::optional<Operand> norm(Import& import, const Operand& numerator, const Operand& denominator) {
     const auto spread = deviation(import, denominator);
-    if (!spread)
+    if (!spread || denominator.shape != without(numerator.shape, spread->axes))
         return std::nullopt;
     const auto x = centred(import, numerator, spread->axes);
     if (x) {  // two nodes may compute x - mean(x)
@@ -120,7 +132,7 @@ std::optional<Operand> one_and_erf(const Import& import, const Operand& operand)
         quotient != nullptr && is_number(quotient->inputs[1], std::numbers::sqrt2))
         return quotient->inputs[0];
     const auto product = beside_number(made_by(import, erf->inputs[0], "Mul"));
-    if (product && std::abs(product->number - 1 / std::numbers::sqrt2) < 1e-4)
+    if (product && std::abs(product->number - 1 / std::numbers::sqrt2) < 1e-6)
         return product->live;
     return std::nullopt;
 }
@@ -158,22 +170,22 @@ std::optional<Operand> clipped_shift(const Import& import, const Operand& operan
     const Origin* clip = made_by(import, operand, "Clip");
     if (clip == nullptr)
         return std::nullopt;
+    if (clip->inputs.size() != 3 || number_of(clip->inputs[1]) != 0 || number_of(clip->inputs[2]) != 6)
+        return std::nullopt;
     const auto sum = beside_number(made_by(import, clip->inputs[0], "Add"));
     return sum && sum->number == 3 ? std::optional(sum->live) : std::nullopt;
 }
 
 }  // namespace
 
-std::optional<Operand> pattern_of_add(Import&) {
-    return std::nullopt;
-}
+namespace {
 
-std::optional<Operand> pattern_of_mul(Import& import) {
+std::optional<Operand> of_mul(Import& import) {
     for (const std::size_t i : {0, 1}) {
         const Operand &a = import.in(i), &b = import.in(1 - i);
         if (!a.live())
             continue;
-        const Origin* gate = import.origin(b);
+        const Origin* gate = a.shape == b.shape ? import.origin(b) : nullptr;
         if (gate != nullptr && gate->op == "Sigmoid" && import.same(gate->inputs[0], a))
             return pointwise(import, a, Function::silu, 1);
         if (gate != nullptr && gate->op == "HardSigmoid" && import.same(gate->inputs[0], a) && is_sixth(*gate))
@@ -192,7 +204,7 @@ std::optional<Operand> pattern_of_mul(Import& import) {
     return std::nullopt;
 }
 
-std::optional<Operand> pattern_of_div(Import& import) {
+std::optional<Operand> of_div(Import& import) {
     const Operand a = import.in(0), b = import.in(1);
     if (const auto y = norm(import, a, b))
         return y;
@@ -205,6 +217,21 @@ std::optional<Operand> pattern_of_div(Import& import) {
                     return pointwise(import, *x, Function::hard_swish);
     }
     return std::nullopt;
+}
+
+// Nothing where the shapes were changed on the way: a reshaped gate, a number with axes of its own.
+std::optional<Operand> whole(Import& import, std::optional<Operand> y) {
+    const bool same = y && y->shape == broadcast(import, import.in(0).shape, import.in(1).shape);
+    return same ? y : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Operand> pattern_of_mul(Import& import) {
+    return whole(import, of_mul(import));
+}
+std::optional<Operand> pattern_of_div(Import& import) {
+    return whole(import, of_div(import));
 }
 
 }  // namespace descrambler

@@ -1,10 +1,28 @@
 // Broadcasting and places of numbers.
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "graph/import.hpp"
 
 namespace descrambler {
+
+Index limited(const Shape& shape) {
+    constexpr Index most = Index{1} << 28;
+    const Index total = volume(shape);
+    if (total > most)
+        throw InputError("shape " + to_string(shape) + ": more than 2^28 numbers");
+    return total;
+}
+void limit_entries(const Import& import, std::initializer_list<Index> counts) {
+    constexpr Index most = Index{1} << 28;
+    Index product = 1;
+    for (const Index count : counts) {
+        if (count > 0 && product > most / count)
+            import.refuse("more than 2^28 products");
+        product *= std::max<Index>(count, 1);
+    }
+}
 
 Shape broadcast(const Import& import, const Shape& a, const Shape& b) {
     const std::size_t rank = std::max(a.size(), b.size());
@@ -26,7 +44,7 @@ std::vector<Index> strides_of(const Shape& shape) {
 }
 
 void for_places(const Shape& shape, const std::function<void(Index, const std::vector<Index>&)>& visit) {
-    const Index total = volume(shape);
+    const Index total = limited(shape);
     std::vector<Index> at(shape.size());
     for (Index place = 0; place < total; ++place) {
         visit(place, at);
@@ -43,7 +61,8 @@ std::vector<std::uint32_t> broadcast_index(const Shape& from, const Shape& to) {
     for (std::size_t i = 0; i < from.size(); ++i)
         if (from[i] == 1)
             strides[i] = 0;
-    std::vector<std::uint32_t> index(static_cast<std::size_t>(volume(to)));
+    require(from.size() <= to.size(), "broadcast: a rank that is larger");
+    std::vector<std::uint32_t> index(static_cast<std::size_t>(limited(to)));
     const std::size_t skip = to.size() - from.size();
     for_places(to, [&](Index place, const std::vector<Index>& at) {
         Index source = 0;
@@ -56,6 +75,7 @@ std::vector<std::uint32_t> broadcast_index(const Shape& from, const Shape& to) {
 
 // Axes of a constant that are not 1 next to each other and whole: its numbers repeat as they lie.
 Pattern pattern_of(const Tensor& constant, const Shape& to) {
+    require(constant.shape.size() <= to.size(), "broadcast: a rank that is larger");
     const std::vector<double> numbers = constant.as<double>();
     Shape from(to.size() - constant.shape.size(), 1);
     from.insert(from.end(), constant.shape.begin(), constant.shape.end());
@@ -95,6 +115,8 @@ Operand moved(Import& import, const Operand& operand, std::vector<std::uint32_t>
         Move move{std::move(index), fill};
         return import.add(std::move(move), {operand}, std::move(shape));
     }
+    if (!is_real(operand.type) && !(std::abs(fill) < 0x1p63))
+        import.refuse("filled with " + digits(fill) + ", expected a whole number");
     Tensor result{operand.type, std::move(shape), {}};
     std::visit(
         [&](const auto& numbers) {
@@ -131,7 +153,7 @@ Operand transposed(Import& import, const Operand& operand, const std::vector<Ind
     }
     if (still)
         return reshaped(operand, shape);
-    std::vector<std::uint32_t> index(static_cast<std::size_t>(volume(shape)));
+    std::vector<std::uint32_t> index(static_cast<std::size_t>(limited(shape)));
     for_places(shape, [&](Index place, const std::vector<Index>& at) {
         Index source = 0;
         for (std::size_t i = 0; i < order.size(); ++i)

@@ -41,7 +41,8 @@ Windows read_windows(Import& import, Shape in, Shape kernel, bool transposed, bo
             import.refuse("attribute kernel_shape " + to_string(*given) + ", the weights have " + to_string(kernel));
         kernel = *given;
     }
-    if (kernel.size() != axes || std::ranges::any_of(kernel, [](Index k) { return k < 1; }))
+    constexpr Index most = std::numeric_limits<std::int32_t>::max();
+    if (kernel.size() != axes || std::ranges::any_of(kernel, [](Index k) { return k < 1 || k > most; }))
         import.refuse("kernel of shape " + to_string(kernel) + " for " + std::to_string(axes) + " axes");
     w.kernel = std::move(kernel);
     w.stride = list_of(import, "strides", axes, 1, 1);
@@ -63,11 +64,13 @@ Windows read_windows(Import& import, Shape in, Shape kernel, bool transposed, bo
     if (transposed) {
         extra = list_of(import, "output_padding", axes, 0, 0);
         wanted = import.list("output_shape");
-        if (wanted && wanted->size() != axes)
+        if (wanted &&
+            (wanted->size() != axes || std::ranges::any_of(*wanted, [](Index o) { return o < 1 || o > most; })))
             import.refuse("attribute output_shape has " + std::to_string(wanted->size()) + " numbers, expected " +
                           std::to_string(axes));
     }
     w.out.resize(axes);
+    Shape padded;
     for (std::size_t i = 0; i < axes; ++i) {
         const Index reach = (w.kernel[i] - 1) * w.dilation[i] + 1;
         if (transposed) {
@@ -83,13 +86,18 @@ Windows read_windows(Import& import, Shape in, Shape kernel, bool transposed, bo
             pad_same(w, i, lower, (w.out[i] - 1) * w.stride[i] + reach - w.in[i]);
         } else {
             const Index room = w.in[i] + w.before[i] + w.after[i] - reach;
-            w.out[i] = room < 0 ? 0 : (ceil ? ceil_divided(room, w.stride[i]) : room / w.stride[i]) + 1;
+            w.out[i] = ceil ? ceil_divided(room, w.stride[i]) + 1 : room < 0 ? 0 : room / w.stride[i] + 1;
             if (ceil && (w.out[i] - 1) * w.stride[i] >= w.in[i] + w.before[i])
                 --w.out[i];  // it would begin behind the input
         }
         if (w.out[i] < 1)
             import.refuse("an output without extent on axis " + std::to_string(i + 2));
+        // what a transposed one reaches is the padded input of the convolution whose transpose it is
+        padded.push_back(std::max<Index>(0, w.before[i]) + std::max<Index>(0, w.after[i]) +
+                         (transposed ? (w.in[i] - 1) * w.stride[i] + reach : w.in[i]));
     }
+    (void)limited(padded);
+    (void)limited(w.kernel);
     return w;
 }
 

@@ -27,9 +27,9 @@ protected:
             initialiser(tensor("W1", {2, 2}, {1, 1, 1, -1})) + initialiser(tensor("b", {2}, {.25f, .5f})) +
             initialiser(tensor("W2", {1, 2}, {2, 3})) + input("x", {1, 2}) + output("y", {1, 1});
         write_file(net, model(graph));
-        Matrix<double> one(2, 1);
+        Matrix<double> one(1, 2);
         one(0, 0) = 1;
-        one(1, 0) = 2;
+        one(0, 1) = 2;
         write_npy(x, one);
     }
 };
@@ -45,8 +45,8 @@ TEST_F(InterpretTest, RowsColumnsPartsAndSingularValuesByHand) {
     EXPECT_EQ(json["conservation_error"], 0);
     EXPECT_NEAR(json["sigma"][0], std::sqrt(8), 1e-12);
     const Json& parts = json["contributions"][0]["parts"];
-    EXPECT_DOUBLE_EQ(parts["input"], 6);
-    EXPECT_DOUBLE_EQ(parts["Gemm_0"], .5);
+    EXPECT_EQ(parts[0], (Json{{"name", "input"}, {"value", 6}}));
+    EXPECT_EQ(parts[1], (Json{{"name", "Gemm_0"}, {"value", .5}}));
     const Hdf5File file = Hdf5File::open(out);
     const Hdf5Group& root = file.root();
     EXPECT_EQ(root.read_vector<double>("output"), std::vector<double>{6.5});

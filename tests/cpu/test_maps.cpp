@@ -94,8 +94,12 @@ TYPED_TEST(Maps, RunsByHand) {
     EXPECT_EQ(y, (std::vector<T>{2, 2, 4, 4}));
     this->on->project_runs(2, true, {h.data(), 4, 1}, {x.data(), 4, 1}, 0, {y.data(), 4, 1});
     EXPECT_EQ(y, (std::vector<T>{0, 0, 0, 0}));
-    this->on->softmax_runs(2, {s.data(), 4, 1}, {x.data(), 4, 1}, 0, {y.data(), 4, 1});
+    this->on->softmax_runs(SoftmaxOf::value, 2, {s.data(), 4, 1}, {x.data(), 4, 1}, 0, {y.data(), 4, 1});
     EXPECT_EQ(y, (std::vector<T>{.25 * (1 - 2.5), .75 * (3 - 2.5), .5 * (2 - 4), .5 * (6 - 4)}));
+    this->on->softmax_runs(SoftmaxOf::log, 2, {s.data(), 4, 1}, {x.data(), 4, 1}, 0, {y.data(), 4, 1});
+    EXPECT_EQ(y, (std::vector<T>{1 - 2.5, 3 - 2.5, 2 - 4, 6 - 4}));
+    this->on->softmax_runs(SoftmaxOf::log_adjoint, 2, {s.data(), 4, 1}, {x.data(), 4, 1}, 0, {y.data(), 4, 1});
+    EXPECT_EQ(y, (std::vector<T>{1 - .25 * 4, 3 - .75 * 4, 2 - .5 * 8, 6 - .5 * 8}));
 }
 
 TYPED_TEST(Maps, ColumnsDoNotHangOnEachOther) {
@@ -119,8 +123,9 @@ TYPED_TEST(Maps, ColumnsDoNotHangOnEachOther) {
     });
     this->expect_columns_apart(
         n, n, [&](Backend<T>& on, auto x, T beta, auto y) { on.project_runs(300, true, a.view(), x, beta, y); });
-    this->expect_columns_apart(
-        n, n, [&](Backend<T>& on, auto x, T beta, auto y) { on.softmax_runs(300, a.view(), x, beta, y); });
+    this->expect_columns_apart(n, n, [&](Backend<T>& on, auto x, T beta, auto y) {
+        on.softmax_runs(SoftmaxOf::value, 300, a.view(), x, beta, y);
+    });
 }
 
 TYPED_TEST(Maps, RefuseWhatDoesNotFit) {
@@ -132,7 +137,7 @@ TYPED_TEST(Maps, RefuseWhatDoesNotFit) {
     EXPECT_THROW(on->diagonal_product({a.data(), 2, 1}, x.view(), 2, y.view()), std::invalid_argument);
     EXPECT_THROW(on->diagonal_product({a.data(), 2, 1}, x.view(), 0, short_one.view()), std::invalid_argument);
     EXPECT_THROW(on->project_runs(3, true, {}, x.view(), 0, y.view()), std::invalid_argument);
-    EXPECT_THROW(on->softmax_runs(2, short_one.view(), x.view(), 0, y.view()), std::invalid_argument);
+    EXPECT_THROW(on->softmax_runs(SoftmaxOf::value, 2, short_one.view(), x.view(), 0, y.view()), std::invalid_argument);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// ONNX files, with external data of 64 bytes beside them, a.bin.
-#include "descrambler/onnx.hpp"
+// ONNX files, what the graph makes of them, with external data of 64 bytes beside them, a.bin.
+#include "descrambler/frozen.hpp"
 #include "target.hpp"
 
 namespace {
@@ -23,6 +23,24 @@ void check(const OnnxGraph& graph) {
                 check(**inside);
 }
 
+// What the import accepts can be frozen where it is small: F x0 + r is computed, and the way back.
+void freeze(const OnnxModel& model) {
+    static const std::unique_ptr<Backend<double>> on = make_cpu_backend<double>(1);
+    const Graph graph = import_onnx(model, {});
+    Index numbers = 0;
+    for (const GraphValue& value : graph.values)
+        numbers += volume(value.shape);
+    if (numbers > 10'000)
+        return;
+    const std::vector<double> x0(static_cast<std::size_t>(graph.inputs()), .5);
+    for (const FreezeRule rule : {FreezeRule::frozen, FreezeRule::taylor}) {
+        const FrozenNetwork<double> frozen(*on, graph, x0, {rule, NormRule::std});
+        fuzz::expect(std::ssize(frozen.residual()) == graph.outputs());
+        const std::vector<Index> first{0};
+        fuzz::expect(frozen.contributions(first).values.cols() == 1);
+    }
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -34,6 +52,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
             parse_onnx({reinterpret_cast<const char*>(data), size}, "a.onnx", file.path().parent_path());
         check(model.graph);
         fuzz::expect(model.opset > 0);
+        freeze(model);
     });
     return 0;
 }

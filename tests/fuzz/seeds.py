@@ -88,6 +88,12 @@ def onnx_seeds():
                      + attribute(b"names", 8, field(9, b"a")) + attribute(b"rates", 6, b"\x3d" + floats[4:])) + ends)
 
 
+    # cases of the ONNX project, one an operator, where they are installed (Debian: libonnx-testdata)
+    for path in sorted(Path("/usr/share/libonnx-testdata/data/node").glob("*/model.onnx")):
+        if path.stat().st_size < 400:
+            yield path.read_bytes()
+
+
 def config_seeds():
     for path in sorted((root / "examples").glob("*.toml")):
         yield path.read_bytes()

@@ -213,6 +213,115 @@ TEST(Freezing, RefusesInputsThatAreNone) {
     EXPECT_THROW((void)frozen.residual(), InputError);
 }
 
+// Shapes and attributes that no network has end in a line that names the node, and nothing else.
+TEST(Import, HostileShapesAreRefusedByName) {
+    const std::string two_40 = std::to_string(std::int64_t{1} << 40),
+                      scalar_in = onnx::input("x", {}) + onnx::output("y", {});
+    const auto ints = [](const std::string& name, const std::vector<std::int64_t>& numbers) {
+        return onnx::initialiser(
+            onnx::tensor(name, {std::ssize(numbers)}, onnx::int64, field(onnx::raw_data, onnx::raw(numbers))));
+    };
+    const auto axes = [](const std::vector<std::int64_t>& numbers) {
+        std::string content;
+        for (const std::int64_t number : numbers)
+            content += field(8, number);
+        return attribute("axes", 7, content);
+    };
+    const auto about = [&](const std::string& nodes, const std::string& words, std::int64_t opset = 17) {
+        const std::string found = refusal(nodes, {}, opset);
+        EXPECT_NE(found.find("net.onnx: node \""), std::string::npos) << found;
+        EXPECT_NE(found.find(words), std::string::npos) << found;
+    };
+    constexpr std::int64_t huge = std::int64_t{1} << 62;
+    about(node("Expand", {"x", "s"}, {"y"}) + ints("s", {1 << 15, 1 << 14, 4}), "2^28");
+    about(node("Expand", {"x", "s"}, {"y"}) + ints("s", {-5}), "do not broadcast");
+    about(node("Reshape", {"x", "s"}, {"y"}) + ints("s", {huge, 4, -1}), "2^40");
+    about(node("Reshape", {"x", "s"}, {"y"}) + ints("s", {-2, 2}), "expected extents, and one -1 at most");
+    about(node("Tile", {"x", "s"}, {"y"}) + ints("s", {1, huge}), "2^40");
+    about(node("Pad", {"x", "s"}, {"y"}) + ints("s", {0, huge, 0, huge}), "2^40");
+    about(node("Split", {"x", "s"}, {"y", "z"}, integer("axis", 1)) + ints("s", {huge, huge}), "parts");
+    about(node("Transpose", {"x"}, {"y"}, attribute("perm", 7, "")), "no order of 2 axes");
+    about(node("DepthToSpace", {"x"}, {"y"}, integer("blocksize", std::int64_t{1} << 32)), "blocksize");
+    about(node("Clip", {"x", "x"}, {"y"}), "expected one number");
+    about(node("Gather", {"x", "s"}, {"y"}, integer("axis", 1)) + ints("s", {4}), "index 4 of an axis of 4");
+    about(node("Slice", {"x", "s", "e", "a", "z"}, {"y"}) + ints("s", {0}) + ints("e", {4}) + ints("a", {1}) +
+              ints("z", {0}),
+          "a step of 0");
+    about(node("Squeeze", {"x", "s"}, {"y"}) + ints("s", {1}), "is not 1");
+    about(node("Unsqueeze", {"x", "s"}, {"y"}) + ints("s", {0, 0}), "twice");
+    about(node("Resize", {"x", "", "", "s"}, {"y"}) + ints("s", {1, huge}), "a size of");
+    about(node("Resize", {"x", "", "s"}, {"y"}) + constant("s", {2}, {1, std::numeric_limits<float>::quiet_NaN()}),
+          "a scale of nan");
+    about(node("ConvTranspose", {"x", "w"}, {"y"}) + constant("w", {5}, {1, 1, 1, 1, 1}), "expected one to three axes");
+    about(node("MatMul", {"x", "w"}, {"y"}) + constant("w", {4, 0}, {}), "weights of shape 4x0");
+    about(node("Gemm", {"x", "w"}, {"y"}) + constant("w", {4, 1}, {1, 2, std::nanf(""), 4}),
+          "a constant that is not finite");
+    about(node("Add", {"x", "w"}, {"y"}) + constant("w", {3}, {1, 2, 3}), "do not broadcast");
+    about(node("Where", {"c", "x", "i"}, {"y"}) + ints("i", {1}) +
+              onnx::initialiser(onnx::tensor("c", {1}, onnx::boolean, field(onnx::raw_data, "\x01"))),
+          "whole and other numbers together");
+    about(node("ReduceMean", {"z"}, {"y"}, axes({0})) + constant("z", {}, {1}), "axis 0 of a tensor of rank 0");
+    about(node("Cast", {"k"}, {"y"}, integer("to", 7)) + constant("k", {1}, {9.3e18f}), "a cast of 9.3e+18");
+    about(node("LSTM", {"x"}, {"y"}), "recurrent layers are not served");
+}
+
+TEST(Import, WhatOnlyLooksLikeAPatternIsLeftAsItIs) {
+    const auto on = make_cpu_backend<double>(1);
+    const std::vector<double> x{-4, -1, 1, 2};
+    const auto value = [&](const std::string& nodes, std::size_t at) {
+        const Graph graph = import(nodes);
+        return FrozenNetwork<double>(*on, graph, x, {}).output().at(at);
+    };
+    const std::string numbers =
+        constant("three", {}, {3}) + constant("six", {}, {6}) + constant("low", {}, {-1}) + constant("one", {}, {1});
+    // x clip(x + 3, -1, 1) / 6
+    EXPECT_DOUBLE_EQ(value(node("Add", {"x", "three"}, {"a"}) + node("Clip", {"a", "low", "one"}, {"b"}) +
+                               node("Mul", {"x", "b"}, {"c"}) + node("Div", {"c", "six"}, {"y"}) + numbers,
+                           2),
+                     1. / 6);
+    // x [1, 4] and its gate as [4, 1]: an outer product
+    const std::string outer =
+        node("Sigmoid", {"x"}, {"s"}) + node("Reshape", {"s", "shape"}, {"t"}) + node("Mul", {"x", "t"}, {"y"}) +
+        onnx::initialiser(
+            onnx::tensor("shape", {2}, onnx::int64, field(onnx::raw_data, onnx::raw(std::vector<std::int64_t>{4, 1}))));
+    EXPECT_EQ(import(outer).output_shape, (Shape{4, 4}));
+    // bounds that cross: the upper one holds
+    EXPECT_EQ(value(node("Clip", {"x", "three", "one"}, {"y"}) + numbers, 0), 1);
+}
+
+TEST(Import, ABranchWithAConstantConditionIsTaken) {
+    const auto branch = [](const char* op) {
+        return field(1, field(4, op) + field(1, "x") + field(2, "z")) + field(2, op) + onnx::output("z", {1, 4});
+    };
+    const std::string nodes =
+        node("If", {"c"}, {"y"},
+             attribute("then_branch", 5, field(6, branch("Relu"))) +
+                 attribute("else_branch", 5, field(6, branch("Tanh")))) +
+        onnx::initialiser(onnx::tensor("c", {}, onnx::boolean, field(onnx::raw_data, std::string(1, '\0'))));
+    const Graph graph = import(nodes);
+    ASSERT_EQ(graph.nodes.size(), 1u);
+    EXPECT_EQ(graph.nodes[0].onnx, "Tanh");
+}
+
+TEST(Import, TheLastSoftmaxIsCutOnAnyAxis) {
+    const std::string graph = node("Relu", {"x"}, {"a"}) + node("Softmax", {"a"}, {"y"}, integer("axis", 1)) +
+                              onnx::input("x", {1, 3, 2, 2}) + onnx::output("y", {1, 3, 2, 2});
+    EXPECT_EQ(operators(import_onnx(model_of(graph), {})), Names{"Pointwise"});
+}
+
+TEST(Freezing, WhatIsNotFiniteIsNamed) {
+    const auto on = make_cpu_backend<double>(1);
+    const Graph graph = import(node("Relu", {"x"}, {"a"}) + node("Sqrt", {"a"}, {"y"}));
+    const std::vector<double> x{-1, 1, 2, 3};
+    EXPECT_EQ(FrozenNetwork<double>(*on, graph, x, {}).output()[0], 0);
+    try {  // the slope of a root at 0
+        FrozenNetwork<double>(*on, graph, x, {FreezeRule::taylor, NormRule::none});
+        ADD_FAILURE() << "accepted";
+    } catch (const InputError& error) {
+        EXPECT_NE(std::string(error.what()).find("\"Sqrt_1\" (Sqrt): its"), std::string::npos) << error.what();
+    }
+}
+
 TEST(DenseNetworks, EnterTheSameGraph) {
     const std::vector<Layer> layers{
         {5, 7, Activation::tanh, true}, {7, 6, Activation::softplus, false}, {6, 3, Activation::logistic, true}};

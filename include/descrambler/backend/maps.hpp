@@ -27,6 +27,10 @@ struct Periodic {
     Index count = 1, run = 1;
 };
 
+// Which derivative of a softmax with the values s: of itself, S = diag(s) - s s^T (symmetric), or of its logarithm,
+// L = I - 1 s^T, or L^T.
+enum class SoftmaxOf { value, log, log_adjoint };
+
 template <class T>
 class Maps {
 public:
@@ -42,9 +46,8 @@ public:
     void offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r);
     // In every run of m rows: y = x - mean(x) (if centre) - h mean(h x) (if h [n, 1] is not empty), + beta y. Symmetric.
     void project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y);
-    // In every run of m rows: y = s .* (x - sum(s .* x)) + beta y, s [n, 1]: the derivative of a softmax with the values
-    // s. Symmetric.
-    void softmax_runs(Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y);
+    // In every run of m rows: y = D x + beta y, D the derivative that `of` names; s [n, 1].
+    void softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y);
 
 protected:
     ~Maps() = default;
@@ -56,7 +59,7 @@ private:
     virtual void do_add_offset(Periodic<T> c, Batch<T> y);
     virtual void do_offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r);
     virtual void do_project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y);
-    virtual void do_softmax_runs(Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y);
+    virtual void do_softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y);
 };
 
 }  // namespace descrambler

@@ -163,8 +163,9 @@ Pattern negated(Pattern pattern) {
     return pattern;
 }
 
-// a + sign b
-Operand sum(Import& import, const Operand& a, const Operand& b, double sign) {
+}  // namespace
+
+Operand summed(Import& import, const Operand& a, const Operand& b, double sign) {
     const Shape shape = broadcast(import, a.shape, b.shape);
     if (a.live() && b.live())
         return import.add(Sum{{1, sign}}, {broadcast_to(import, a, shape), broadcast_to(import, b, shape)}, shape);
@@ -178,7 +179,7 @@ Operand sum(Import& import, const Operand& a, const Operand& b, double sign) {
     return import.add(Affine{scale, pattern_of(*a.constant, shape)}, {broadcast_to(import, b, shape)}, shape);
 }
 
-Operand product(Import& import, const Operand& a, const Operand& b) {
+Operand multiplied(Import& import, const Operand& a, const Operand& b) {
     const Shape shape = broadcast(import, a.shape, b.shape);
     if (a.live() && b.live())
         return import.add(Multiply{}, {broadcast_to(import, a, shape), broadcast_to(import, b, shape)}, shape,
@@ -188,23 +189,23 @@ Operand product(Import& import, const Operand& a, const Operand& b) {
                       shape);
 }
 
+namespace {
+
 void finish(Import& import, const Operand& y) {
     import.set_origin(y, {import.node().op, {import.in(0), import.in(1)}, {}});
     import.out(y);
 }
 
 void lower_add(Import& import) {
-    if (const auto y = pattern_of_add(import))
-        return import.out(*y);
-    finish(import, sum(import, import.in(0), import.in(1), 1));
+    finish(import, summed(import, import.in(0), import.in(1), 1));
 }
 void lower_sub(Import& import) {
-    finish(import, sum(import, import.in(0), import.in(1), -1));
+    finish(import, summed(import, import.in(0), import.in(1), -1));
 }
 void lower_mul(Import& import) {
     if (const auto y = pattern_of_mul(import))
         return import.out(*y);
-    finish(import, product(import, import.in(0), import.in(1)));
+    finish(import, multiplied(import, import.in(0), import.in(1)));
 }
 void lower_div(Import& import) {
     if (const auto y = pattern_of_div(import))
@@ -220,16 +221,17 @@ void lower_div(Import& import) {
     const Shape shape = broadcast(import, a.shape, b.shape);
     if (!a.live()) {  // a constant over a live value: its reciprocal
         const Operand inverse = import.add(Pointwise{Function::reciprocal, 0, 0, {}}, {b}, b.shape);
-        return finish(import, product(import, a, inverse));
+        return finish(import, multiplied(import, a, inverse));
     }
-    import.remark("the denominator is kept");
+    if (const Origin* norm = import.origin(b); norm != nullptr && norm->op == "Sqrt")
+        import.remark("a quotient by a root that is no norm: the denominator is what freezing keeps");
     finish(import, import.add(Divide{}, {broadcast_to(import, a, shape), broadcast_to(import, b, shape)}, shape));
 }
 
 void lower_variadic_sum(Import& import, bool mean) {
     Operand y = import.in(0);
     for (std::size_t i = 1; i < import.count(); ++i)
-        y = sum(import, y, import.in(i), 1);
+        y = summed(import, y, import.in(i), 1);
     if (mean)
         y = import.add(Affine{{{1 / static_cast<double>(import.count())}, volume(y.shape)}, {}}, {y}, y.shape);
     import.out(y);
@@ -268,6 +270,8 @@ void lower_where(Import& import) {
     Choose op;
     for (const std::uint32_t place : broadcast_index(condition.shape, shape))
         op.first.push_back(numbers[place] != 0);
+    if (is_real(a.type) != is_real(b.type))
+        import.refuse("whole and other numbers together");
     const Operand first = broadcast_to(import, a, shape), second = broadcast_to(import, b, shape);
     if (a.live() || b.live() || is_real(a.type))
         return import.out(import.add(std::move(op), {first, second}, shape));

@@ -29,7 +29,7 @@ void lower_constant_of_shape(Import& import) {
         value = *given;
     if (value.size() != 1)
         import.refuse("attribute value: expected one number");
-    const auto count = static_cast<std::size_t>(volume(shape));
+    const auto count = static_cast<std::size_t>(limited(shape));
     std::visit([&](auto& numbers) { numbers.assign(count, numbers[0]); }, value.values);
     value.shape = shape;
     import.out(constant_operand(std::move(value)));
@@ -53,7 +53,7 @@ void lower_range(Import& import) {
         import.refuse("expected three numbers");
     const double first = start.as<double>()[0], by = step.as<double>()[0];
     const double count = std::ceil((limit.as<double>()[0] - first) / by);
-    if (!(std::abs(count) < 1e9))
+    if (!(std::abs(count) < 0x1p28))
         import.refuse("a step of 0, or too many numbers");
     std::vector<double> numbers;
     for (Index i = 0; i < static_cast<Index>(count); ++i)
@@ -112,7 +112,7 @@ void lower_cast_to(Import& import, ElementType type) {
         result.values = std::move(truth);
     } else {
         for (const double number : x.constant->as<double>())
-            if (!(std::abs(number) <= 9.3e18))
+            if (!(std::abs(number) < 0x1p63))
                 import.refuse("a cast of " + digits(number) + " to " + std::string(to_string(type)));
         result.values = x.constant->as<std::int64_t>();
     }
@@ -142,6 +142,9 @@ void lower_dequantize(Import& import) {
         wide.assign(x.shape.size(), 1);
         wide[static_cast<std::size_t>(import.axis(axis, std::ssize(x.shape)))] = scale.size();
     }
+    if (import.has(2) && import.constant(2).shape != scale.shape)
+        import.refuse("a zero point of shape " + to_string(import.constant(2).shape) +
+                      ", expected that of the scale, " + to_string(scale.shape));
     const auto spread = [&](const Tensor& numbers) {
         Tensor copy = numbers;
         copy.shape = wide;
@@ -199,6 +202,8 @@ void lower_pairs(Import& import, const F& f, ElementType type) {
 }
 template <class F>
 void compare(Import& import) {
+    if (is_real(import.constant(0).type) != is_real(import.constant(1).type))
+        import.refuse("whole and other numbers together");
     if (is_real(import.constant(0).type))
         lower_pairs<double>(import, F(), ElementType::boolean);
     else
@@ -211,6 +216,9 @@ void arithmetic(Import& import, const F& f) {
 struct ExclusiveOr {
     bool operator()(auto a, auto b) const { return (a != 0) != (b != 0); }
 };
+void lower_of_whole_numbers(Import& import) {
+    import.refuse("served for whole numbers that are constants alone");
+}
 void lower_not(Import& import) {
     const Tensor& x = import.constant(0);
     Tensor result{ElementType::boolean, x.shape, {}};
@@ -232,7 +240,9 @@ std::uint64_t bits(std::int64_t number) {
 void reduce_whole(Import& import, const std::string& op) {
     const Tensor x = import.constant(0);
     const bool keep = import.integer("keepdims", 1) != 0;
-    (void)import.integer("noop_with_empty_axes", 0);
+    const bool none_is_none = import.integer("noop_with_empty_axes", 0) != 0;
+    if (none_is_none && !import.has(1) && !import.list("axes"))
+        return import.out(constant_operand(x));
     if (x.shape.size() > 1)
         import.refuse("whole numbers with more than one axis");
     (void)import.list("axes");
@@ -263,6 +273,8 @@ bool whole_numbers(Import& import) {
     else if (op == "Mul")
         arithmetic(import, [](std::int64_t a, std::int64_t b) { return wrapped(bits(a) * bits(b)); });
     else if (op == "Div" || op == "Mod") {
+        if (op == "Mod" && import.integer("fmod", 0) != 0)
+            import.refuse("attribute fmod is not served");
         if (std::ranges::find(import.constant(1).integers(), 0) != import.constant(1).integers().end())
             import.refuse("a division by 0");
         if (op == "Div")  // the most negative number over -1 has no quotient
@@ -304,6 +316,8 @@ std::span<const OperatorEntry> constant_operators() {
         {"Or", 7, compare<std::logical_or<>>},
         {"Xor", 7, compare<ExclusiveOr>},
         {"Not", 1, lower_not},
+        {"Mod", 10, lower_of_whole_numbers},
+        {"ReduceProd", 1, lower_of_whole_numbers},
     };
     return table;
 }

@@ -56,6 +56,7 @@ Operand with_bias(Import& import, const Operand& y, std::size_t input) {
 
 // A constant input and live weights: linear in the weights, with the numbers of the input as entries.
 Operand of_live_weights(Import& import, const Convolution& s, bool transposed, const Shape& shape) {
+    limit_entries(import, {s.outputs(), s.depth()});
     const std::vector<double> x = import.constant(0).as<double>();
     std::vector<std::vector<std::pair<std::uint32_t, double>>> rows(static_cast<std::size_t>(volume(shape)));
     for_products(s, [&](Index w, Index i, Index o) {
@@ -76,16 +77,18 @@ Operand of_live_weights(Import& import, const Convolution& s, bool transposed, c
 
 void lower_convolution(Import& import, bool transposed) {
     const Operand x = import.in(0);
-    // numbers that one output sums
-    const Shape& filters = import.in(1).shape;
-    const Index fan_in = filters.empty() ? 1 : volume(filters) / std::max<Index>(filters[transposed ? 1 : 0], 1);
-    const Operand w = import.learnt(1, Import::Learnt::weight, fan_in);
+    const Shape filters = import.in(1).shape;
     const std::size_t axes = x.shape.size() - std::min<std::size_t>(x.shape.size(), 2);
     if (axes < 1 || axes > 3)
         import.refuse("input of shape " + to_string(x.shape) + ", expected one to three axes after batch and channel");
-    if (w.shape.size() != x.shape.size())
-        import.refuse("weights of shape " + to_string(w.shape) + " for an input of shape " + to_string(x.shape));
+    if (filters.size() != x.shape.size())
+        import.refuse("weights of shape " + to_string(filters) + " for an input of shape " + to_string(x.shape));
+    // numbers that one output sums
+    const Index fan_in = volume(filters) / std::max<Index>(filters[transposed ? 1 : 0], 1);
+    const Operand w = import.learnt(1, Import::Learnt::weight, fan_in);
     const Index groups = import.integer("group", 1);
+    if (groups < 1 || groups > std::max(x.shape[1], filters[0]))
+        import.refuse("attribute group " + std::to_string(groups) + " for weights of shape " + to_string(filters));
     const Windows windows = read_windows(import, {x.shape.begin() + 2, x.shape.end()},
                                          Shape(w.shape.begin() + 2, w.shape.end()), transposed);
     Convolution s = convolution_of(windows, transposed);
@@ -102,9 +105,8 @@ void lower_convolution(Import& import, bool transposed) {
     shape.insert(shape.end(), windows.out.begin(), windows.out.end());
     if (import.has(2) && import.in(2).shape != Shape{channels})
         import.refuse("bias of shape " + to_string(import.in(2).shape) + ", expected " + std::to_string(channels));
-    Index pixels = 1;
-    for (const Index extent : windows.out)
-        pixels *= extent;
+    (void)limited(shape);
+    const Index pixels = volume(windows.out);
     if (w.live()) {
         if (x.live())
             import.refuse("weights that hang on the input beside an input that does");

@@ -23,26 +23,16 @@ public:
         }
     }
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override {
+        for (const Target<T>& target : x)  // both may be one value
+            if (target.x.data != nullptr && target.beta == 0)
+                on.axpby(0, target.x, 0, target.x);
         for (Index p = 0; p < y.cols; ++p)
             for (Index i = 0; i < shape.batch; ++i) {  // one after the other: they may share a factor
                 const Batch<const T> u = out(&y(0, p)).item(i);
-                const auto beta = [&](const Target<T>& target, bool shared) {
-                    return shared && i > 0 ? T{1} : target.beta;
-                };
-                if (x[0].x.data != nullptr) {
-                    const Batch<T> to = left(&x[0].x(0, p)).item(i);
-                    if (b.size() > 0)
-                        on.gemm(Op::transpose, Op::none, 1, right(b.data()).item(i), u, beta(x[0], shape.share_a), to);
-                    else if (x[0].beta == 0)
-                        on.axpby(0, to, 0, to);
-                }
-                if (x[1].x.data != nullptr) {
-                    const Batch<T> to = right(&x[1].x(0, p)).item(i);
-                    if (a.size() > 0)
-                        on.gemm(Op::none, Op::transpose, 1, u, left(a.data()).item(i), beta(x[1], shape.share_b), to);
-                    else if (x[1].beta == 0)
-                        on.axpby(0, to, 0, to);
-                }
+                if (x[0].x.data != nullptr && b.size() > 0)
+                    on.gemm(Op::transpose, Op::none, 1, right(b.data()).item(i), u, 1, left(&x[0].x(0, p)).item(i));
+                if (x[1].x.data != nullptr && a.size() > 0)
+                    on.gemm(Op::none, Op::transpose, 1, u, left(a.data()).item(i), 1, right(&x[1].x(0, p)).item(i));
             }
     }
 

@@ -98,7 +98,8 @@ void lower_reshape(Import& import) {
     if (!wanted)
         import.refuse("no shape is given");
     Shape shape = *wanted;
-    Index known = 1, open = -1;
+    Shape fixed;
+    Index open = -1;
     for (std::size_t i = 0; i < shape.size(); ++i) {
         if (shape[i] == 0 && !keep_zero) {
             if (i >= x.shape.size())
@@ -108,11 +109,11 @@ void lower_reshape(Import& import) {
         if (shape[i] == -1 && open < 0)
             open = static_cast<Index>(i);
         else if (shape[i] < 0)
-            import.refuse("shape " + to_string(*wanted) + ": more than one extent is open");
+            import.refuse("shape " + to_string(*wanted) + ": expected extents, and one -1 at most");
         else
-            known *= shape[i];
+            fixed.push_back(shape[i]);
     }
-    const Index total = volume(x.shape);
+    const Index total = volume(x.shape), known = volume(fixed);
     if (open >= 0 && known > 0 && total % known == 0)
         shape[static_cast<std::size_t>(open)] = total / known;
     if (std::ranges::any_of(shape, [](Index e) { return e < 0; }) || volume(shape) != total)
@@ -177,9 +178,11 @@ void lower_transpose(Import& import) {
     order = import.list("perm").value_or(order);
     std::vector<Index> sorted = order;
     std::ranges::sort(sorted);
-    for (std::size_t i = 0; i < sorted.size(); ++i)
-        if (sorted.size() != x.shape.size() || sorted[i] != static_cast<Index>(i))
-            import.refuse("attribute perm is no order of " + std::to_string(x.shape.size()) + " axes");
+    bool good = sorted.size() == x.shape.size();
+    for (std::size_t i = 0; good && i < sorted.size(); ++i)
+        good = sorted[i] == static_cast<Index>(i);
+    if (!good)
+        import.refuse("attribute perm is no order of " + std::to_string(x.shape.size()) + " axes");
     import.out(transposed(import, x, order));
 }
 
@@ -192,7 +195,7 @@ void lower_expand(Import& import) {
 template <class Source>
 Operand pick(Import& import, const Operand& x, const Shape& shape, const Source& source) {
     const std::vector<Index> strides = strides_of(x.shape);
-    std::vector<std::uint32_t> index(static_cast<std::size_t>(volume(shape)));
+    std::vector<std::uint32_t> index(static_cast<std::size_t>(limited(shape)));
     std::vector<Index> from(x.shape.size());
     for_places(shape, [&](Index place, const std::vector<Index>& at) {
         source(at, from);
@@ -213,9 +216,8 @@ void lower_tile(Import& import) {
     for (std::size_t i = 0; i < repeats.size(); ++i) {
         if (repeats[i] < 0)
             import.refuse("a negative number of repeats");
-        shape.push_back(x.shape[i] * repeats[i]);
+        shape.push_back(volume({x.shape[i], repeats[i]}));
     }
-    (void)volume(shape);
     import.out(pick(import, x, shape, [&](const std::vector<Index>& at, std::vector<Index>& from) {
         for (std::size_t i = 0;
     i < at.size(); ++i)
@@ -244,6 +246,8 @@ void lower_slice(Import& import) {
         const Index extent = x.shape[a], stride = steps ? (*steps)[i] : 1;
         if (stride == 0)
             import.refuse("a step of 0");
+        if (extent == 0)
+            continue;
         const auto place = [&](Index given_place, Index low, Index high) {
             const Index counted = given_place < 0 ? std::max(given_place, -2 * extent - 2) + extent : given_place;
             return std::clamp(counted, low, high);
@@ -311,6 +315,9 @@ void lower_concat(Import& import) {
     }
     if (inputs.size() == 1)
         return import.out(inputs[0]);
+    for (const Operand& input : inputs)
+        if (is_real(input.type) != is_real(inputs[0].type))
+            import.refuse("whole and other numbers together");
     if (std::ranges::any_of(inputs, &Operand::live) || is_real(inputs[0].type))
         return import.out(import.add(std::move(op), inputs, shape));
     std::vector<std::int64_t> numbers;
@@ -329,6 +336,8 @@ void lower_split(Import& import) {
     const auto axis = static_cast<std::size_t>(import.axis(import.integer("axis", 0), std::ssize(x.shape)));
     auto parts = given(import, 1, "split", 13);
     const std::size_t outputs = import.node().outputs.size();
+    if (outputs == 0)
+        import.refuse("no outputs");
     const std::int64_t asked = import.integer("num_outputs", static_cast<std::int64_t>(outputs));
     if (!parts) {
         if (asked != static_cast<std::int64_t>(outputs))
@@ -338,7 +347,8 @@ void lower_split(Import& import) {
         parts.emplace(outputs, each);
         parts->back() = x.shape[axis] - each * (asked - 1);
     }
-    if (parts->size() != outputs || std::ranges::any_of(*parts, [](Index p) { return p < 0; }) ||
+    const Index whole = x.shape[axis];
+    if (parts->size() != outputs || std::ranges::any_of(*parts, [&](Index p) { return p < 0 || p > whole; }) ||
         std::accumulate(parts->begin(), parts->end(), Index{0}) != x.shape[axis])
         import.refuse("parts " + to_string(*parts) + " of an axis of " + std::to_string(x.shape[axis]));
     Index before = 0;
@@ -360,7 +370,7 @@ void lower_depth_to_space(Import& import) {
     const Operand x = import.in(0);
     const Index b = import.integer("blocksize", 0);
     const std::string mode = import.text("mode", "DCR");
-    if (x.shape.size() != 4 || b < 1 || x.shape[1] % (b * b) != 0 || (mode != "DCR" && mode != "CRD"))
+    if (x.shape.size() != 4 || b < 1 || b > x.shape[1] || x.shape[1] % (b * b) != 0 || (mode != "DCR" && mode != "CRD"))
         import.refuse("shape " + to_string(x.shape) + " with blocksize " + std::to_string(b) + ", mode " + mode);
     const Index n = x.shape[0], c = x.shape[1] / (b * b), h = x.shape[2], w = x.shape[3];
     const Operand split = reshaped(x, mode == "DCR" ? Shape{n, b, b, c, h, w} : Shape{n, c, b, b, h, w});
@@ -372,7 +382,8 @@ void lower_space_to_depth(Import& import) {
     const Operand x = import.in(0);
     const Index b = import.integer("blocksize", 0);
     const std::string mode = import.text("mode", "DCR");
-    if (x.shape.size() != 4 || b < 1 || x.shape[2] % b != 0 || x.shape[3] % b != 0 || (mode != "DCR" && mode != "CRD"))
+    if (x.shape.size() != 4 || b < 1 || b > x.shape[2] || x.shape[2] % b != 0 || x.shape[3] % b != 0 ||
+        (mode != "DCR" && mode != "CRD"))
         import.refuse("shape " + to_string(x.shape) + " with blocksize " + std::to_string(b) + ", mode " + mode);
     const Index n = x.shape[0], c = x.shape[1], h = x.shape[2] / b, w = x.shape[3] / b;
     const Operand split = reshaped(x, {n, c, h, b, w, b});
@@ -414,6 +425,9 @@ void lower_pad(Import& import) {
         axes = import.numbers(3);
     if (!pads || pads->size() != 2 * axes.size())
         import.refuse("two pads an axis were expected");
+    constexpr Index most = Index{1} << 40;
+    if (std::ranges::any_of(*pads, [](Index p) { return p < -most || p > most; }))
+        import.refuse("pads of more than 2^40 numbers");
     std::vector<Index> before(x.shape.size(), 0);
     Shape shape = x.shape;
     for (std::size_t i = 0; i < axes.size(); ++i) {
@@ -424,7 +438,7 @@ void lower_pad(Import& import) {
             import.refuse("pads that leave nothing of axis " + std::to_string(a));
     }
     const std::vector<Index> strides = strides_of(x.shape);
-    std::vector<std::uint32_t> index(static_cast<std::size_t>(volume(shape)));
+    std::vector<std::uint32_t> index(static_cast<std::size_t>(limited(shape)));
     for_places(shape, [&](Index place, const std::vector<Index>& at) {
         Index sum = 0;
         bool there = true;

@@ -48,28 +48,9 @@ public:
     }
 
 private:
-    // softmax: S = diag(s) - s s^T. log: L = I - 1 s^T, L^T = I - s 1^T, both by S with one side divided by s.
     void multiply(Backend<T>& on, Batch<const T> from, T beta, Batch<T> to, bool transposed) const {
-        const Batch<const T> s = share.view(from.rows, 1);
-        if (!log)
-            return on.softmax_runs(run, s, from, beta, to);
-        const Held<T> inverse = inverse_share(on, from.rows);
-        const Buffer<T> between = on.allocate(from.size());
-        const Batch<T> half = between.view(from.rows, from.cols);
-        if (transposed) {
-            on.diagonal_product(inverse.view(), from, 0, half);
-            on.softmax_runs(run, s, half, beta, to);
-        } else {
-            on.softmax_runs(run, s, from, 0, half);
-            on.diagonal_product(inverse.view(), half, beta, to);
-        }
-    }
-    Held<T> inverse_share(Backend<T>& on, Index n) const {
-        std::vector<T> numbers(static_cast<std::size_t>(n));
-        on.download(share.view(n, 1), numbers.data());
-        for (T& number : numbers)
-            number = 1 / number;
-        return held(on, numbers);
+        const SoftmaxOf of = !log ? SoftmaxOf::value : transposed ? SoftmaxOf::log_adjoint : SoftmaxOf::log;
+        on.softmax_runs(of, run, share.view(from.rows, 1), from, beta, to);
     }
 };
 
@@ -256,17 +237,8 @@ Operand by_channel(Import& import, const Operand& numbers, const Shape& shape) {
 // y scale + shift, where either may hang on the input.
 Operand scaled(Import& import, Operand y, const Operand* scale, const Operand* shift) {
     if (scale != nullptr)
-        y = scale->live() || y.live()
-                ? (scale->live() && y.live()
-                       ? import.add(Multiply{}, {y, broadcast_to(import, *scale, y.shape)}, y.shape,
-                                    choose_gate(import, y, *scale))
-                       : import.add(Affine{pattern_of(*(scale->live() ? y : *scale).constant, y.shape), {}},
-                                    {broadcast_to(import, scale->live() ? *scale : y, y.shape)}, y.shape))
-                : import.add(Affine{pattern_of(*scale->constant, y.shape), {}}, {y}, y.shape);
-    if (shift != nullptr)
-        y = shift->live() ? import.add(Sum{{1, 1}}, {y, broadcast_to(import, *shift, y.shape)}, y.shape)
-                          : import.add(Affine{{}, pattern_of(*shift->constant, y.shape)}, {y}, y.shape);
-    return y;
+        y = multiplied(import, y, *scale);
+    return shift != nullptr ? summed(import, y, *shift, 1) : y;
 }
 
 void lower_batch_normalization(Import& import) {
@@ -290,11 +262,9 @@ void lower_batch_normalization(Import& import) {
         const Operand variance =
             import.add(Affine{{}, Pattern{{epsilon}, volume(numbers[3].shape)}}, {numbers[3]}, numbers[3].shape);
         const Operand inverse = import.add(Pointwise{Function::power, -.5, 0, {}}, {variance}, variance.shape);
-        const Operand centred = import.add(Sum{{1, -1}}, {x, broadcast_to(import, numbers[2], x.shape)}, x.shape);
-        const Operand factor = import.add(Multiply{}, {inverse, numbers[0]}, inverse.shape, 1);
-        const Operand y =
-            import.add(Multiply{}, {centred, broadcast_to(import, factor, x.shape)}, x.shape, x.live() ? 1 : 0);
-        return import.out(scaled(import, y, nullptr, &numbers[1]));
+        const Operand centred = summed(import, x, numbers[2], -1);
+        const Operand factor = multiplied(import, inverse, numbers[0]);
+        return import.out(summed(import, multiplied(import, centred, factor), numbers[1], 1));
     }
     Index run = 1;
     for (std::size_t i = 2; i < x.shape.size(); ++i)
@@ -450,12 +420,13 @@ Operand back_in_order(Import& import, const Operand& y, const std::vector<Index>
 
 Operand norm_over(Import& import, const Operand& x, const std::vector<Index>& axes, double epsilon, bool centre) {
     std::vector<Index> counted, order;
-    Index run = 1;
-    for (const Index a : axes) {
+    for (const Index a : axes)
         counted.push_back(import.axis(a, std::ssize(x.shape)));
-        run *= x.shape[static_cast<std::size_t>(counted.back())];
-    }
     std::ranges::sort(counted);
+    counted.erase(std::ranges::unique(counted).begin(), counted.end());
+    Index run = 1;
+    for (const Index a : counted)
+        run *= x.shape[static_cast<std::size_t>(a)];
     const Operand runs = in_runs(import, x, counted, order);
     const Operand y = import.add(Normalise{run, epsilon, centre, {}, {}}, {runs}, runs.shape);
     return back_in_order(import, y, order);

@@ -38,8 +38,7 @@ Scope clipped(double x, double low, double high, double slope, double shift) {  
     const double inside = slope * x + shift;
     if (inside > low && inside < high)
         return {inside, slope, shift};
-    const double bound =
-        inside >= high ? high : low;  // the upper one where they cross, as in the operator's definition
+    const double bound = inside <= low ? std::min(low, high) : high;
     return {bound, 0, bound};
 }
 constexpr double root_2 = std::numbers::sqrt2, ln_2 = std::numbers::ln2;
@@ -239,6 +238,10 @@ template Frozen<double> freeze(const Pointwise&, Freezing<double>&);
 
 namespace {
 
+Operand number(double value) {
+    return constant_operand(tensor({}, std::vector<double>{value}));
+}
+
 void lower_pointwise(Import& import, Pointwise op) {
     const Operand x = import.in(0);
     const Operand y = import.add(std::move(op), {x}, x.shape);
@@ -271,7 +274,6 @@ void lower_hard_sigmoid(Import& import) {
     const double alpha = import.real("alpha", .2);
     const double beta = import.real("beta", .5);
     const Operand x = import.in(0), y = import.add(Pointwise{Function::hard_sigmoid, alpha, beta, {}}, {x}, x.shape);
-    const auto number = [](double value) { return constant_operand(tensor({}, std::vector<double>{value})); };
     import.set_origin(y, {"HardSigmoid", {x, number(alpha), number(beta)}, {}});
     import.out(y);
 }
@@ -286,10 +288,16 @@ void lower_gelu(Import& import) {
 }
 void lower_prelu(Import& import) {
     Pointwise op{Function::leaky_relu, 0, 0, {}};
-    const Operand x = import.in(0), slope = import.in(1);
+    const Operand x = import.in(0);
+    Operand slope = import.in(1);
+    if (import.opset() < 7 && slope.shape.size() == 1 && x.shape.size() > 1) {  // a number a channel
+        Shape shape(x.shape.size() - 1, 1);
+        shape[0] = slope.shape[0];
+        slope = reshaped(slope, shape);
+    }
+    if (broadcast(import, x.shape, slope.shape) != x.shape)
+        import.refuse("slope of shape " + to_string(slope.shape) + " for an input of shape " + to_string(x.shape));
     if (!slope.live()) {
-        if (broadcast(import, x.shape, slope.shape) != x.shape)
-            import.refuse("slope of shape " + to_string(slope.shape) + " for an input of shape " + to_string(x.shape));
         op.slope = pattern_of(*slope.constant, x.shape);
         return lower_pointwise(import, std::move(op));
     }
@@ -315,12 +323,17 @@ double bound(Import& import, std::size_t input, const char* attribute, double ot
         import.refuse("input " + std::to_string(input) + ": expected one number");
     return numbers[0];
 }
+Operand one_number(Import& import, std::size_t input) {
+    if (volume(import.in(input).shape) != 1)
+        import.refuse("input " + std::to_string(input) + ": expected one number");
+    return reshaped(import.in(input), {});
+}
 // Bounds that hang on the input: the smaller of the upper one and the larger of x and the lower one.
 void lower_live_bounds(Import& import) {
     Operand y = import.in(0);
     for (const std::size_t input : {std::size_t{1}, std::size_t{2}})
         if (import.has(input))
-            y = import.add(Extreme{input == 1}, {y, broadcast_to(import, import.in(input), y.shape)}, y.shape);
+            y = import.add(Extreme{input == 1}, {y, broadcast_to(import, one_number(import, input), y.shape)}, y.shape);
     import.out(y);
 }
 void lower_clip(Import& import) {
@@ -329,7 +342,9 @@ void lower_clip(Import& import) {
         if (import.has(input) && import.in(input).live())
             return lower_live_bounds(import);
     const double low = bound(import, 1, "min", -infinite), high = bound(import, 2, "max", infinite);
-    lower_pointwise(import, {Function::clip, low, high, {}});
+    const Operand x = import.in(0), y = import.add(Pointwise{Function::clip, low, high, {}}, {x}, x.shape);
+    import.set_origin(y, {"Clip", {x, number(low), number(high)}, {}});
+    import.out(y);
 }
 // x^p = exp(p log x)
 void lower_live_exponent(Import& import, const Shape& shape) {
@@ -378,7 +393,7 @@ std::span<const OperatorEntry> pointwise_operators() {
         {"Softplus", 1, lower_plain<Function::softplus>},
         {"Softsign", 1, lower_plain<Function::softsign>},
         {"Elu", 1, lower_elu},
-        {"Selu", 1, lower_selu},
+        {"Selu", 6, lower_selu},
         {"Celu", 12, lower_celu},
         {"Gelu", 20, lower_gelu},
         {"Swish", 24, lower_swish},

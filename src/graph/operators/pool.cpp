@@ -66,6 +66,7 @@ void lower_max_pool(Import& import) {
     const Operand x = import.in(0);
     (void)import.integer("storage_order", 0);
     const Windows windows = windows_of(import, import.integer("ceil_mode", 0) != 0);
+    limit_entries(import, {planes(windows, x).outputs(), volume(windows.kernel)});
     import.out(import.add(MaxPool{planes(windows, x)}, {x}, pooled(x, windows)));
 }
 
@@ -76,6 +77,7 @@ void lower_average_pool(Import& import) {
     const bool count_pad = import.integer("count_include_pad", 0) != 0;
     const Windows windows = windows_of(import, import.integer("ceil_mode", 0) != 0);
     const Convolution s = planes(windows, x);
+    limit_entries(import, {s.outputs(), volume(windows.kernel)});
     std::vector<std::vector<std::uint32_t>> rows(static_cast<std::size_t>(s.outputs()));
     for_products(s, [&](Index, Index i, Index o) {
         rows[static_cast<std::size_t>(o)].push_back(static_cast<std::uint32_t>(i));

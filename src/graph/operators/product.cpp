@@ -80,6 +80,8 @@ Operand times_constant(Import& import, const Operand& x, const Operand& w, bool 
                        Pattern bias = {}) {
     Shape shape = x.shape;
     shape.back() = w.shape[transposed ? 0 : 1];
+    if (volume(w.shape) == 0)
+        import.refuse("weights of shape " + to_string(w.shape));
     return import.add(Product{matrix(w, !transposed, factor), std::move(bias)}, {x}, shape);
 }
 
@@ -199,6 +201,7 @@ Operand one_constant(Import& import, const Operand& a, const Operand& b, const S
     const Index m = a.shape[ra - 2], k = a.shape[ra - 1], n = b.shape[rb - 1];
     Shape shape = batch;
     shape.insert(shape.end(), {m, n});
+    limit_entries(import, {volume(batch), m, n, k});
     const auto stacks = [&](const Operand& x) {  // which matrix of x each of the batch takes
         return broadcast_index({x.shape.begin(), x.shape.end() - 2}, batch);
     };

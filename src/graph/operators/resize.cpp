@@ -92,8 +92,10 @@ std::vector<Entry> entries(const Options& o, const Axis& a, Index place) {
 Operand interpolated(Import& import, const Operand& x, const std::vector<Axis>& axes, const Options& o) {
     Shape shape;
     std::vector<std::vector<std::vector<Entry>>> of(axes.size());
+    for (const Axis& axis : axes)
+        shape.push_back(axis.out);
+    (void)limited(shape);
     for (std::size_t i = 0; i < axes.size(); ++i) {
-        shape.push_back(axes[i].out);
         for (Index place = 0; place < axes[i].out; ++place)
             of[i].push_back(axes[i].in == axes[i].out && axes[i].scale == 1 && o.coordinates != "tf_crop_and_resize"
                                 ? std::vector<Entry>{{place, 1}}
@@ -126,6 +128,14 @@ Operand interpolated(Import& import, const Operand& x, const std::vector<Axis>& 
 std::vector<Axis> axes_of(Import& import, const Operand& x, const std::vector<double>& scales,
                           const std::vector<Index>& sizes, const std::vector<double>& roi) {
     const std::size_t rank = x.shape.size();
+    if (volume(x.shape) == 0)
+        import.refuse("an input of shape " + to_string(x.shape));
+    for (const double number : scales)
+        if (!(number > 0 && number < 0x1p31))
+            import.refuse("a scale of " + digits(number));
+    for (const Index size : sizes)
+        if (size < 1 || size > (Index{1} << 31))
+            import.refuse("a size of " + std::to_string(size));
     std::vector<Index> named;
     if (const auto given = import.list("axes"))
         for (const Index a : *given)
@@ -141,6 +151,9 @@ std::vector<Axis> axes_of(Import& import, const Operand& x, const std::vector<do
     std::vector<Axis> axes;
     for (const Index extent : x.shape)
         axes.push_back({extent, extent, 1, 0, 1});
+    if (!roi.empty() &&
+        (roi.size() != 2 * named.size() || std::ranges::any_of(roi, [](double r) { return !(std::abs(r) < 1e6); })))
+        import.refuse("a region of interest that is none");
     double common = 0;
     for (std::size_t i = 0; i < sizes.size() && scales.empty(); ++i) {
         const double own =
@@ -152,8 +165,9 @@ std::vector<Axis> axes_of(Import& import, const Operand& x, const std::vector<do
         const auto extent = static_cast<double>(axis.in);
         if (!scales.empty()) {
             axis.scale = scales[i];
-            axis.out =
-                axis.scale > 0 && extent * axis.scale < 1e9 ? static_cast<Index>(std::floor(extent * axis.scale)) : -1;
+            // in single precision, as the runtimes of such files have it: 10 times 0.7f are 7
+            const float product = static_cast<float>(extent) * static_cast<float>(axis.scale);
+            axis.out = product < 0x1p31f ? static_cast<Index>(std::floor(product)) : -1;
         } else if (policy == "stretch") {
             axis.out = sizes[i];
             axis.scale = static_cast<double>(sizes[i]) / extent;
@@ -161,7 +175,7 @@ std::vector<Axis> axes_of(Import& import, const Operand& x, const std::vector<do
             axis.scale = common;
             axis.out = static_cast<Index>(std::floor(extent * common + .5));
         }
-        if (roi.size() == 2 * named.size()) {
+        if (!roi.empty()) {
             axis.from = roi[i];
             axis.to = roi[i + named.size()];
         }
