@@ -32,6 +32,11 @@ struct Contributions {
     Matrix<double> values;           // [names, outputs asked for]: each column sums to y_j
 };
 
+template <class T>
+struct Parts {                        // of y: [outputs] each
+    std::vector<T> linear, residual;  // F x0, r
+};
+
 template <class T>  // float, double
 class FrozenNetwork {
 public:
@@ -51,6 +56,8 @@ public:
     [[nodiscard]] Matrix<T> adjoint(const Matrix<T>& U) const;
     // r, by a probe of zeros through the offsets alone.
     [[nodiscard]] std::vector<T> residual() const;
+    // F x0 and r, each by a probe of its own in one pass.
+    [[nodiscard]] Parts<T> parts() const;
     // Rows and columns of F by unit vectors; indices are checked by the caller.
     [[nodiscard]] Matrix<T> rows(std::span<const Index> outputs) const;    // [inputs, count]
     [[nodiscard]] Matrix<T> columns(std::span<const Index> inputs) const;  // [outputs, count]

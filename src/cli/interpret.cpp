@@ -145,12 +145,9 @@ Answers answers(const Options& o, const Execution& execution, const Graph& graph
     Answers a;
     a.x0.assign(x0.begin(), x0.end());
     a.y.assign(frozen.output().begin(), frozen.output().end());
-    const std::vector<T> r = frozen.residual();
-    a.r.assign(r.begin(), r.end());
-    Matrix<T> x(frozen.inputs(), 1);
-    std::ranges::copy(x0, x.data());
-    const Matrix<T> Fx = frozen.apply(x);
-    std::vector<double> linear(Fx.values().begin(), Fx.values().end());
+    const Parts<T> parts = frozen.parts();
+    a.r.assign(parts.residual.begin(), parts.residual.end());
+    const std::vector<double> linear(parts.linear.begin(), parts.linear.end());
     double worst = 0, scale = 0;
     for (std::size_t i = 0; i < linear.size(); ++i) {
         const double off = std::abs(linear[i] + a.r[i] - a.y[i]);

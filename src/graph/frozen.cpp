@@ -79,7 +79,8 @@ struct FrozenNetwork<T>::State {
 
     void record(std::span<const T> input);
     void check_finite(const GraphNode& node, const FrozenNode<T>& frozen, const Freezing<T>& here) const;
-    Matrix<T> forward(const Matrix<T>& V, bool offsets);
+    // Offsets go to the first `offsets` columns.
+    Matrix<T> forward(const Matrix<T>& V, Index offsets);
     // visit(node, gradient of its output) on the way back
     template <class Visit>
     Matrix<T> backward(const Matrix<T>& U, const Visit& visit);
@@ -130,7 +131,7 @@ void FrozenNetwork<T>::State::check_finite(const GraphNode& node, const FrozenNo
     check(here.y, "its value");
     if (!frozen.offset.empty())
         check(frozen.offset.numbers.view(frozen.offset.numbers.size(), 1), "its offset");
-    if (!frozen.decides)
+    if (frozen.affine)
         return;
     const Buffer<T> image = on->allocate(here.y.rows);
     frozen.apply(*on, here.x, image.view(here.y.rows, 1));
@@ -138,7 +139,7 @@ void FrozenNetwork<T>::State::check_finite(const GraphNode& node, const FrozenNo
 }
 
 template <class T>
-Matrix<T> FrozenNetwork<T>::State::forward(const Matrix<T>& V, bool offsets) {
+Matrix<T> FrozenNetwork<T>::State::forward(const Matrix<T>& V, Index offsets) {
     Matrix<T> result(size(graph->output), V.cols());
     const Index width = block();
     for (Index first = 0; first < V.cols(); first += width) {
@@ -154,8 +155,9 @@ Matrix<T> FrozenNetwork<T>::State::forward(const Matrix<T>& V, bool offsets) {
             for (const int value : node.inputs)
                 x.push_back(view(value));
             nodes[n]->apply(*on, x, view(node.output));
-            if (offsets && !nodes[n]->offset.empty())
-                on->add_offset(nodes[n]->offset.view(), view(node.output));
+            if (const Index shifted = std::clamp<Index>(offsets - first, 0, count);
+                shifted > 0 && !nodes[n]->offset.empty())
+                on->add_offset(nodes[n]->offset.view(), view(node.output).columns(0, shifted));
             for_ended(static_cast<int>(n), [&](int value) { values[at(value)] = {}; });
         }
         on->download(view(graph->output), result.data() + first * result.rows());
@@ -231,7 +233,7 @@ Index FrozenNetwork<T>::recorded_bytes() const {
 template <class T>
 Matrix<T> FrozenNetwork<T>::apply(const Matrix<T>& V) const {
     require(V.rows() == inputs(), "apply: V must be [inputs, K]");
-    return state_->forward(V, false);
+    return state_->forward(V, 0);
 }
 template <class T>
 Matrix<T> FrozenNetwork<T>::adjoint(const Matrix<T>& U) const {
@@ -240,8 +242,16 @@ Matrix<T> FrozenNetwork<T>::adjoint(const Matrix<T>& U) const {
 }
 template <class T>
 std::vector<T> FrozenNetwork<T>::residual() const {
-    const Matrix<T> r = state_->forward(Matrix<T>(inputs(), 1), true);
+    const Matrix<T> r = state_->forward(Matrix<T>(inputs(), 1), 1);
     return {r.values().begin(), r.values().end()};
+}
+template <class T>
+Parts<T> FrozenNetwork<T>::parts() const {
+    Matrix<T> V(inputs(), 2);
+    std::ranges::copy(state_->x0, V.column(1).begin());
+    const Matrix<T> both = state_->forward(V, 1);
+    const auto r = both.column(0), Fx = both.column(1);
+    return {{Fx.begin(), Fx.end()}, {r.begin(), r.end()}};
 }
 
 namespace {

@@ -44,7 +44,8 @@ void Freezing<T>::set(const std::vector<T>& y_host) const {
     on.upload(y_host.data(), y);
 }
 template <class T>
-void Freezing<T>::set_affine(const FrozenNode<T>& frozen) const {
+void Freezing<T>::set_affine(FrozenNode<T>& frozen) const {
+    frozen.affine = true;
     frozen.apply(on, x, y);
     if (!frozen.offset.empty())
         on.add_offset(frozen.offset.view(), y);

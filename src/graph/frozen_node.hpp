@@ -37,9 +37,9 @@ public:
     virtual ~FrozenNode() = default;
     virtual void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const = 0;
     virtual void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const = 0;
-    Held<T> offset;        // empty: none
-    Index recorded = 0;    // bytes of what was recorded at the input, offsets that are constants of the file aside
-    bool decides = false;  // hangs on the input
+    Held<T> offset;       // empty: none
+    Index recorded = 0;   // bytes of what was recorded at the input, offsets that are constants of the file aside
+    bool affine = false;  // its value at x0 was computed as A x0 + offset
 };
 
 // Constants of the file where the backend computes, sent once for all nodes and inputs.
@@ -65,7 +65,7 @@ struct Freezing {
     Batch<T> y;                                                    // primal output, to be filled
     [[nodiscard]] std::vector<T> primal(std::size_t input) const;  // on the host
     void set(const std::vector<T>& y_host) const;
-    void set_affine(const FrozenNode<T>& frozen) const;  // y = A x + offset
+    void set_affine(FrozenNode<T>& frozen) const;  // y = A x + offset
 };
 
 // One overload an operator, each in the file of its operator.

@@ -38,13 +38,16 @@ inline ScopeErrors scope_errors(const FrozenNetwork<double>& frozen, const std::
     std::copy(x0.begin(), x0.end(), x.data());
     const Matrix<double> Fx = frozen.apply(x);
     const std::vector<double> r = frozen.residual();
+    const Parts<double> parts_of_y = frozen.parts();
+    if (parts_of_y.residual != r || !std::ranges::equal(parts_of_y.linear, Fx.values()))
+        errors.identity = 1;  // the same bits, whatever probe is beside
     double scale = 1e-300, worst = 0;
     for (Index i = 0; i < frozen.outputs(); ++i) {
         const auto e = static_cast<std::size_t>(i);
         scale = std::max(scale, std::abs(Fx(i, 0)) + std::abs(r[e]));
         worst = std::max(worst, std::abs(Fx(i, 0) + r[e] - frozen.output()[e]));
     }
-    errors.identity = worst / scale;
+    errors.identity = std::max(errors.identity, worst / scale);
 
     const Matrix<double> u = wave(frozen.inputs(), 2, .3), w = wave(frozen.outputs(), 2, 1.1);
     const Matrix<double> Fu = frozen.apply(u), Ftw = frozen.adjoint(w);

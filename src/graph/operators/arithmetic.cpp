@@ -39,7 +39,6 @@ Frozen<T> select(Freezing<T>& at, const Wins& wins) {
     for (std::size_t i = 0; i < a.size(); ++i)
         result->a[i] = held(at.on, a[i]);
     result->recorded = static_cast<Index>(x.size() * n * sizeof(T));
-    result->decides = true;
     at.set(y);
     return result;
 }
@@ -91,7 +90,6 @@ Frozen<T> freeze(const Multiply&, Freezing<T>& at) {
     if (taylor)
         result->offset = held(at.on, offset);
     result->recorded = static_cast<Index>((taylor ? 2 : 1) * first.size() * sizeof(T));
-    result->decides = true;
     at.set(y);
     return result;
 }
@@ -113,7 +111,6 @@ Frozen<T> freeze(const Divide&, Freezing<T>& at) {
     if (taylor)
         result->offset = held(at.on, y);
     result->recorded = static_cast<Index>((taylor ? 2 : 1) * x.size() * sizeof(T));
-    result->decides = true;
     at.set(y);
     return result;
 }
@@ -134,7 +131,6 @@ Frozen<T> freeze(const Choose& op, Freezing<T>& at) {
     auto result = select(at, [&](std::size_t e, const std::vector<std::vector<T>>&) {
         return op.first[e] ? std::size_t{0} : std::size_t{1};
     });
-    result->decides = false;
     return result;
 }
 

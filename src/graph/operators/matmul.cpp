@@ -78,7 +78,6 @@ Frozen<T> freeze(const MatMul& op, Freezing<T>& at) {
         result->offset = held(at.on, y);
     }
     result->recorded = (result->a.size() + result->b.size()) * static_cast<Index>(sizeof(T));
-    result->decides = true;
     return result;
 }
 template Frozen<float> freeze(const MatMul&, Freezing<float>&);

@@ -99,7 +99,6 @@ Frozen<T> freeze(const Normalise& op, Freezing<T>& at) {
         result->offset = held(at.on, shift);
     result->recorded =
         (std::ssize(x) / m * (keeps_mean ? 2 : 1) + (taylor ? std::ssize(x) : 0)) * static_cast<Index>(sizeof(T));
-    result->decides = true;
     at.set(y);
     return result;
 }
@@ -135,7 +134,6 @@ Frozen<T> freeze(const LocalNormalise& op, Freezing<T>& at) {
         auto result = std::make_unique<Diagonal<T>>();
         result->a.push_back(held(at.on, a));
         result->recorded = static_cast<Index>(x.size() * sizeof(T));
-        result->decides = true;
         return result;
     }
     for (Index i = 0; i < std::ssize(x); ++i) {
@@ -156,7 +154,6 @@ Frozen<T> freeze(const LocalNormalise& op, Freezing<T>& at) {
     result->add(at.on, at.y.rows, at.x[0].rows, starts, index, weight);
     result->offset = held(at.on, offset);
     result->recorded = static_cast<Index>(weight.size() * sizeof(T));
-    result->decides = true;
     return result;
 }
 
@@ -190,7 +187,6 @@ Frozen<T> freeze(const Softmax& op, Freezing<T>& at) {
         result->a.push_back(held(at.on, std::vector<T>{0}, at.y.rows));
         result->offset = held(at.on, offset);
         result->recorded = static_cast<Index>(x.size() * sizeof(T));
-        result->decides = true;
         return result;
     }
     auto result = std::make_unique<SoftmaxMap<T>>();
@@ -200,7 +196,6 @@ Frozen<T> freeze(const Softmax& op, Freezing<T>& at) {
     at.on.upload(share.data(), result->share.view(std::ssize(share), 1));
     result->offset = held(at.on, offset);
     result->recorded = static_cast<Index>(x.size() * sizeof(T));
-    result->decides = true;
     return result;
 }
 

@@ -188,20 +188,20 @@ Scope scope(const Unit& op, FreezeRule rule, double x) {
     return rule == FreezeRule::frozen ? kept : tangent(kept.value, slope_of(op, x), x);
 }
 
+// A bit a number; the value at x0 is A x0.
 template <class T>
-Frozen<T> masked(const Pointwise& op, Freezing<T>& at, const std::vector<T>& x, const std::vector<T>& y) {
+Frozen<T> masked(const Pointwise& op, Freezing<T>& at, const std::vector<T>& x) {
     auto result = std::make_unique<Masked<T>>();
+    const double threshold = op.function == Function::thresholded_relu ? op.a : 0;
     std::vector<std::uint32_t> bits((x.size() + 31) / 32);
     for (std::size_t i = 0; i < x.size(); ++i)
-        if (x[i] > (op.function == Function::thresholded_relu ? op.a : 0))
-            bits[i / 32] |= 1u << (i % 32);
+        bits[i / 32] |= static_cast<std::uint32_t>(x[i] > threshold) << (i % 32);
     result->bits = at.on.allocate_words(std::ssize(bits));
     at.on.upload(bits.data(), Batch<std::uint32_t>(result->bits.data(), std::ssize(bits), 1));
     const Pattern slope{{op.function == Function::leaky_relu ? op.a : 0}, std::max<Index>(std::ssize(x), 1)};
     result->off = held(at.on, op.slope.empty() ? slope : op.slope);
     result->recorded = (std::ssize(x) + 7) / 8;
-    result->decides = true;
-    at.set(y);
+    at.set_affine(*result);
     return result;
 }
 
@@ -210,6 +210,8 @@ Frozen<T> masked(const Pointwise& op, Freezing<T>& at, const std::vector<T>& x, 
 template <class T>
 Frozen<T> freeze(const Pointwise& op, Freezing<T>& at) {
     const std::vector<T> x = at.primal(0);
+    if (is_switch(op.function))
+        return masked(op, at, x);
     std::vector<T> y(x.size()), a(x.size()), c(x.size());
     bool offset = false;
     for (std::size_t i = 0; i < x.size(); ++i) {
@@ -220,14 +222,11 @@ Frozen<T> freeze(const Pointwise& op, Freezing<T>& at) {
         c[i] = static_cast<T>(here.c);
         offset = offset || c[i] != 0;
     }
-    if (is_switch(op.function))
-        return masked(op, at, x, y);
     auto result = std::make_unique<Diagonal<T>>();
     result->a.push_back(held(at.on, a));
     if (offset)
         result->offset = held(at.on, c);
     result->recorded = static_cast<Index>((offset ? 2 : 1) * x.size() * sizeof(T));
-    result->decides = op.function != Function::neg;
     at.set(y);
     return result;
 }

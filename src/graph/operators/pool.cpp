@@ -33,7 +33,6 @@ Frozen<T> freeze(const MaxPool& op, Freezing<T>& at) {
     result->add(at.on, at.y.rows, at.x[0].rows, {}, chosen, {});
     const Index window = s.kernel[0] * s.kernel[1] * s.kernel[2];
     result->recorded = at.y.rows * (window <= 256 ? 1 : 4);
-    result->decides = true;
     at.set_affine(*result);
     return result;
 }
