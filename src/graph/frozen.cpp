@@ -71,7 +71,7 @@ struct FrozenNetwork<T>::State {
     void for_ended(int node, const Body& body) const {
         std::vector<int> ended = graph->nodes[at(node)].inputs;
         std::ranges::sort(ended);
-        ended.erase(std::ranges::unique(ended).begin(), ended.end());
+        ended.erase(std::unique(ended.begin(), ended.end()), ended.end());
         for (const int value : ended)
             if (last_use[at(value)] == node)
                 body(value);

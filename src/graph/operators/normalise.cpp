@@ -418,7 +418,7 @@ Operand norm_over(Import& import, const Operand& x, const std::vector<Index>& ax
     for (const Index a : axes)
         counted.push_back(import.axis(a, std::ssize(x.shape)));
     std::ranges::sort(counted);
-    counted.erase(std::ranges::unique(counted).begin(), counted.end());
+    counted.erase(std::unique(counted.begin(), counted.end()), counted.end());
     Index run = 1;
     for (const Index a : counted)
         run *= x.shape[static_cast<std::size_t>(a)];
