@@ -235,10 +235,10 @@ Tensor Import::as_declared(const OnnxValue& input, Tensor value) const {
 void Import::bind_inputs() {
     std::vector<const OnnxValue*> free;
     for (const auto& [name, value] : options_.set)
-        if (std::ranges::none_of(model_.graph.inputs, [&](const OnnxValue& v) { return v.name == name; }))
+        if (std::ranges::none_of(model_.graph.inputs, [&name = name](const OnnxValue& v) { return v.name == name; }))
             throw InputError(model_.path + ": --set " + name + ": the network has no input of this name");
     for (const auto& [name, shape] : options_.shapes)
-        if (std::ranges::none_of(model_.graph.inputs, [&](const OnnxValue& v) { return v.name == name; }))
+        if (std::ranges::none_of(model_.graph.inputs, [&name = name](const OnnxValue& v) { return v.name == name; }))
             throw InputError(model_.path + ": --shape " + name + ": the network has no input of this name");
     for (const OnnxValue& input : model_.graph.inputs) {
         const auto bound = options_.set.find(input.name);
@@ -391,7 +391,7 @@ Graph Import::finish() {
     std::ranges::reverse(kept);
     graph_.nodes = std::move(kept);
     for (const auto& [node, text] : remarks_)  // of nodes that are left
-        if (std::ranges::any_of(graph_.nodes, [&](const GraphNode& one) { return one.name == node; }))
+        if (std::ranges::any_of(graph_.nodes, [&node = node](const GraphNode& one) { return one.name == node; }))
             graph_.remarks.push_back(text);
     if (!needed.contains(graph_.input))
         throw InputError(model_.path + ": output \"" + name + "\" does not hang on the input");
