@@ -360,7 +360,7 @@ Command add_interpret(CLI::App& app, const Process& process) {
         "interpret", "any network frozen at an input: y = F x + r, its rows, columns, parts and singular vectors");
     command->add_option("NET", o->net, "network: FILE.onnx, or an ensemble or study (HDF5)")->required();
     command->add_option("--input", o->input, "the input x0: FILE.npy, with or without the batch axis");
-    command->add_flag("--residual", o->residual, "r alone (it is always computed and written)");
+    command->add_flag("--residual", o->residual, "the residual r; it is computed and written in any case");
     command->add_option("--rows", o->rows, "rows of F, by output: 5,17 (C order without the batch axis, from 0)");
     command->add_option("--columns", o->columns, "columns of F, by input");
     command->add_option("--svd", o->svd, "leading singular triplets of F");
