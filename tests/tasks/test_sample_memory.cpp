@@ -28,16 +28,17 @@ void* operator new(std::size_t bytes) {
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
     return counted(bytes, static_cast<std::size_t>(alignment));
 }
-void operator delete(void* data) noexcept {
+// Not inlined: the compiler takes a free beside a new that it has not inlined for a mistake.
+[[gnu::noinline]] void operator delete(void* data) noexcept {
     std::free(data);
 }
-void operator delete(void* data, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* data, std::size_t) noexcept {
     std::free(data);
 }
-void operator delete(void* data, std::align_val_t) noexcept {
+[[gnu::noinline]] void operator delete(void* data, std::align_val_t) noexcept {
     std::free(data);
 }
-void operator delete(void* data, std::size_t, std::align_val_t) noexcept {
+[[gnu::noinline]] void operator delete(void* data, std::size_t, std::align_val_t) noexcept {
     std::free(data);
 }
 
