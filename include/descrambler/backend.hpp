@@ -24,6 +24,7 @@
 #include "descrambler/backend/orthogonal.hpp"
 #include "descrambler/backend/random.hpp"
 #include "descrambler/backend/training.hpp"
+#include "descrambler/backend/windows.hpp"
 #include "descrambler/execution.hpp"
 
 namespace descrambler {
@@ -38,6 +39,7 @@ class Backend : public Memory<T>,
                 public Dense<T>,
                 public Convolutions<T>,
                 public Maps<T>,
+                public WindowMaps<T>,
                 public Training<T> {
 public:
     virtual ~Backend() = default;

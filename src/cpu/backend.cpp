@@ -17,6 +17,7 @@
 #include "cpu/random.hpp"
 #include "cpu/randomized_svd.hpp"
 #include "cpu/training.hpp"
+#include "cpu/windows.hpp"
 
 namespace descrambler {
 
@@ -101,6 +102,18 @@ private:
     }
     void do_softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y) override {
         cpu::softmax_runs(of, m, s, x, beta, y, threads_);
+    }
+    void do_diagonal_windows(Periodic<T> a, const Windows& from, Batch<const T> x, T beta, const Windows& to,
+                             Batch<T> y) override {
+        cpu::diagonal_windows(a, from, x, beta, to, y, threads_);
+    }
+    void do_masked_windows(const std::uint32_t* bits, Periodic<T> off, const Windows& from, Batch<const T> x, T beta,
+                           const Windows& to, Batch<T> y) override {
+        cpu::masked_windows(bits, off, from, x, beta, to, y, threads_);
+    }
+    void do_sparse_windows(const SparseRows<T>& A, const Windows& from, Batch<const T> x, T beta, const Windows& to,
+                           Batch<T> y) override {
+        cpu::sparse_windows(A, from, x, beta, to, y, threads_);
     }
     void do_dense_forward(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y) override {
         cpu::dense_forward(f, W, b, x, y, threads_);

@@ -12,7 +12,8 @@ namespace descrambler {
 struct Convolution {
     Index images = 1, in_channels = 0, out_channels = 0, groups = 1;
     std::array<Index, 3> in{1, 1, 1}, out{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1};
-    std::array<Index, 3> pad{0, 0, 0};  // zeros in front of each axis; behind: what `out` needs
+    std::array<Index, 3> pad{0, 0,
+                             0};  // zeros in front of each axis (negative: what is left out); behind: what `out` needs
     [[nodiscard]] constexpr Index inputs() const { return images * in_channels * in[0] * in[1] * in[2]; }
     [[nodiscard]] constexpr Index outputs() const { return images * out_channels * out[0] * out[1] * out[2]; }
     // of one output pixel in one group
