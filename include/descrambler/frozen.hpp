@@ -3,6 +3,7 @@
 // Navarrete Michelini et al., A Tour of Convolutional Networks Guided by Linear Interpreters (ICCV 2019).
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <span>
 #include <string>
@@ -40,15 +41,21 @@ struct Parts {                        // of y: [outputs] each
 template <class T>  // float, double
 class FrozenNetwork {
 public:
-    // Runs the network at x0 [inputs] and records what its nodes decide there. The backend and the graph outlive this.
-    // Throws InputError where x0 has another size or is not finite, and where a value of the network is not finite.
-    FrozenNetwork(Backend<T>& on, const Graph& graph, std::span<const T> x0, const FreezeOptions& options);
+    // Runs the network at x0 [inputs] and records what its nodes decide there. The run is in double precision, by `exact`,
+    // whatever T: near a kink single precision would take another decision, and F be another one by far more than
+    // rounding. Probes run on `on`, which outlives this, as the graph does. Throws InputError where x0 has another size or
+    // is not finite, and where a value of the network is not finite.
+    FrozenNetwork(Backend<T>& on, Backend<double>& exact, const Graph& graph, std::span<const double> x0,
+                  const FreezeOptions& options);
+    FrozenNetwork(Backend<double>& on, const Graph& graph, std::span<const double> x0,
+                  const FreezeOptions& options) requires std::same_as<T, double>
+        : FrozenNetwork(on, on, graph, x0, options) {}
     ~FrozenNetwork();
     FrozenNetwork(FrozenNetwork&&) noexcept;
 
     [[nodiscard]] Index inputs() const;
     [[nodiscard]] Index outputs() const;
-    [[nodiscard]] const std::vector<T>& output() const;  // y = f(x0)
+    [[nodiscard]] const std::vector<double>& output() const;  // y = f(x0)
     [[nodiscard]] Index recorded_bytes() const;
     // F V, V [inputs, K], and F^T U, U [outputs, K]. In blocks of columns that fit into the memory; a column has the same
     // bits in any K.
@@ -70,6 +77,20 @@ private:
     struct State;
     std::unique_ptr<State> state_;
 };
+
+// The network and its interpreter in two batches of one run, node by node: nothing of a node is kept once it has passed,
+// so the memory does not grow with the depth. Forwards alone; every set of probes runs the network again.
+template <class T>
+struct TwoBatch {
+    std::vector<double> output;  // y = f(x0)
+    Matrix<T> image;             // [outputs, K]: F V, + r in the first `offsets` columns
+    Index peak_bytes = 0;        // of values, probes and the node that was frozen, at most at once
+};
+// V [inputs, K]; the bits of FrozenNetwork::apply. Throws InputError as the constructor of FrozenNetwork.
+template <class T>
+[[nodiscard]] TwoBatch<T> two_batch(Backend<T>& on, Backend<double>& exact, const Graph& graph,
+                                    std::span<const double> x0, const FreezeOptions& options, const Matrix<T>& V,
+                                    Index offsets);
 
 // F as an operator in double precision, whatever the network is run in. The network outlives it.
 template <class T>

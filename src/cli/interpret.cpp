@@ -139,12 +139,11 @@ template <class T>
 Answers answers(const Options& o, const Execution& execution, const Graph& graph, const std::vector<double>& input,
                 std::uint64_t seed) {
     const FreezeOptions options{freeze_rule_from(o.freeze), norm_rule_from(o.norm)};
-    const std::vector<T> x0(input.begin(), input.end());
-    FrozenNetwork<T> frozen(execution.backend<T>(), graph, x0, options);
+    FrozenNetwork<T> frozen(execution.backend<T>(), execution.backend<double>(), graph, input, options);
     frozen.set_memory(o.memory << 20);
     Answers a;
-    a.x0.assign(x0.begin(), x0.end());
-    a.y.assign(frozen.output().begin(), frozen.output().end());
+    a.x0 = input;
+    a.y = frozen.output();
     const Parts<T> parts = frozen.parts();
     a.r.assign(parts.residual.begin(), parts.residual.end());
     const std::vector<double> linear(parts.linear.begin(), parts.linear.end());

@@ -1,20 +1,23 @@
 #include "graph/frozen_node.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <type_traits>
 
 namespace descrambler {
 
 template <class T>
-Held<T> held(Backend<T>& on, const std::vector<T>& numbers, Index run) {
+Held<T> held(Backend<T>& on, const std::vector<double>& numbers, Index run) {
     Held<T> result{on.allocate(std::ssize(numbers)), run};
-    on.upload(numbers.data(), result.numbers.view(std::ssize(numbers), 1));
+    const std::vector<T> rounded(numbers.begin(), numbers.end());
+    on.upload(rounded.data(), result.numbers.view(std::ssize(numbers), 1));
     return result;
 }
 template <class T>
 Held<T> held(Backend<T>& on, const Pattern& pattern) {
     if (pattern.empty())
         return {};
-    return held(on, std::vector<T>(pattern.values.begin(), pattern.values.end()), pattern.run);
+    return held(on, pattern.values, pattern.run);
 }
 
 template <class T>
@@ -33,23 +36,115 @@ Batch<const T> Weights<T>::matrix(const Tensor& tensor, Index rows, Index cols) 
 }
 
 template <class T>
-std::vector<T> Freezing<T>::primal(std::size_t input) const {
-    std::vector<T> numbers(static_cast<std::size_t>(x[input].rows));
-    on.download(x[input], numbers.data());
+std::vector<double> Freezing<T>::primal(std::size_t input) const {
+    std::vector<double> numbers(static_cast<std::size_t>(x[input].rows));
+    exact.download(x[input], numbers.data());
     return numbers;
 }
 template <class T>
-void Freezing<T>::set(const std::vector<T>& y_host) const {
+std::vector<double> Freezing<T>::value() const {
+    std::vector<double> numbers(static_cast<std::size_t>(y.rows));
+    exact.download(y, numbers.data());
+    return numbers;
+}
+template <class T>
+void Freezing<T>::set(const std::vector<double>& y_host) const {
     require(std::ssize(y_host) == y.rows, "freeze: as many numbers as the output has");
-    on.upload(y_host.data(), y);
+    if constexpr (std::is_same_v<T, double>)
+        exact.upload(y_host.data(), y);
+}
+template <class T>
+void Freezing<T>::set_linear([[maybe_unused]] const FrozenNode<T>& frozen) const {
+    if constexpr (std::is_same_v<T, double>)
+        frozen.apply(exact, x, y);
 }
 template <class T>
 void Freezing<T>::set_affine(FrozenNode<T>& frozen) const {
     frozen.affine = true;
-    frozen.apply(on, x, y);
-    if (!frozen.offset.empty())
-        on.add_offset(frozen.offset.view(), y);
+    set_linear(frozen);
+    if constexpr (std::is_same_v<T, double>)
+        if (!frozen.offset.empty())
+            exact.add_offset(frozen.offset.view(), y);
 }
+
+namespace {
+
+template <class T>
+void check_finite(Backend<T>& on, const GraphNode& node, Batch<const T> numbers, const char* what) {
+    std::vector<T> host(static_cast<std::size_t>(numbers.rows));
+    on.download(numbers, host.data());
+    if (!std::ranges::all_of(host, [](T number) { return std::isfinite(number); }))
+        throw InputError("the network: node \"" + node.name + "\" (" + node.onnx + "): " + what +
+                         " at this input is not finite" + (sizeof(T) == 4 ? " in single precision" : ""));
+}
+template <class T>
+void check_offset(Backend<T>& on, const GraphNode& node, const FrozenNode<T>& frozen) {
+    if (const Buffer<T>& offset = frozen.offset.numbers; offset.size() > 0)
+        check_finite<T>(on, node, offset.view(offset.size(), 1), "its offset");
+}
+
+Frozen<double> freeze_exactly(Freezing<double>& at) {
+    Frozen<double> result = std::visit([&](const auto& op) { return freeze<double>(op, at); }, at.node.op);
+    check_finite<double>(at.on, at.node, at.y, "its value");
+    check_offset(at.on, at.node, *result);
+    if (result->affine)  // A x0 is in its value
+        return result;
+    const Buffer<double> image = at.on.allocate(at.y.rows);
+    result->apply(at.on, at.x, image.view(at.y.rows, 1));
+    check_finite<double>(at.on, at.node, image.view(at.y.rows, 1), "its linear part");
+    return result;
+}
+
+}  // namespace
+
+template <class T>
+Frozen<T> freeze_node(Backend<T>& on, Weights<T>& weights, Backend<double>& exact,
+                      [[maybe_unused]] Weights<double>& exact_weights, const FreezeOptions& options,
+                      const GraphNode& node, const std::vector<Batch<const double>>& x, Batch<double> y) {
+    if constexpr (std::is_same_v<T, double>) {
+        Freezing<double> at{on, weights, options, node, on, x, y};
+        return freeze_exactly(at);
+    } else {
+        Freezing<double> reference{exact, exact_weights, options, node, exact, x, y};
+        (void)freeze_exactly(reference);
+        Freezing<T> at{on, weights, options, node, exact, x, y};
+        Frozen<T> result = std::visit([&](const auto& op) { return freeze<T>(op, at); }, node.op);
+        check_offset(on, node, *result);
+        return result;
+    }
+}
+
+void check_input(const Graph& graph, std::span<const double> x0) {
+    const Shape& shape = graph.values[static_cast<std::size_t>(graph.input)].shape;
+    if (std::ssize(x0) != volume(shape))
+        throw InputError("--input: " + std::to_string(x0.size()) + " numbers, expected " +
+                         std::to_string(volume(shape)) + " (" + to_string(shape) + ")");
+    if (!std::ranges::all_of(x0, [](double number) { return std::isfinite(number); }))
+        throw InputError("--input: a number that is not finite");
+}
+
+template <class T>
+std::vector<Reach> FrozenNode<T>::reach(std::span<const Planes>, const Planes&) const {
+    return {};
+}
+template <class T>
+void FrozenNode<T>::apply_windows(Backend<T>&, std::span<const Windowed<const T>>, const Windowed<T>&) const {
+    require(false, "a node that couples everything has no windows");
+}
+template <class T>
+void FrozenNode<T>::adjoint_windows(Backend<T>&, const Windowed<const T>&, std::span<const WindowedTarget<T>>) const {
+    require(false, "a node that couples everything has no windows");
+}
+
+namespace {
+
+std::vector<Reach> reach_of_numbers(std::span<const Planes> in, const Planes& out) {
+    if (!std::ranges::all_of(in, [&](const Planes& planes) { return planes == out; }))
+        return {};
+    return std::vector<Reach>(in.size(), reach_of_itself(out));
+}
+
+}  // namespace
 
 template <class T>
 void Diagonal<T>::apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const {
@@ -71,12 +166,45 @@ void Diagonal<T>::adjoint(Backend<T>& on, Batch<const T> y, std::span<const Targ
 }
 
 template <class T>
+std::vector<Reach> Diagonal<T>::reach(std::span<const Planes> in, const Planes& out) const {
+    return reach_of_numbers(in, out);
+}
+template <class T>
+void Diagonal<T>::apply_windows(Backend<T>& on, std::span<const Windowed<const T>> x, const Windowed<T>& y) const {
+    for (std::size_t i = 0; i < x.size(); ++i)
+        on.diagonal_windows(a[i].empty() ? Periodic<T>{} : a[i].view(), *x[i].at, x[i].numbers, i == 0 ? T{0} : T{1},
+                            *y.at, y.numbers);
+}
+template <class T>
+void Diagonal<T>::adjoint_windows(Backend<T>& on, const Windowed<const T>& y,
+                                  std::span<const WindowedTarget<T>> x) const {
+    for (std::size_t i = 0; i < x.size(); ++i)
+        if (x[i].to.x.data != nullptr)
+            on.diagonal_windows(a[i].empty() ? Periodic<T>{} : a[i].view(), *y.at, y.numbers, x[i].to.beta, *x[i].at,
+                                x[i].to.x);
+}
+
+template <class T>
 void Masked<T>::apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const {
     on.masked_product(bits.data(), off.view(), x[0], 0, y);
 }
 template <class T>
 void Masked<T>::adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const {
     on.masked_product(bits.data(), off.view(), y, x[0].beta, x[0].x);
+}
+
+template <class T>
+std::vector<Reach> Masked<T>::reach(std::span<const Planes> in, const Planes& out) const {
+    return reach_of_numbers(in, out);
+}
+template <class T>
+void Masked<T>::apply_windows(Backend<T>& on, std::span<const Windowed<const T>> x, const Windowed<T>& y) const {
+    on.masked_windows(bits.data(), off.view(), *x[0].at, x[0].numbers, 0, *y.at, y.numbers);
+}
+template <class T>
+void Masked<T>::adjoint_windows(Backend<T>& on, const Windowed<const T>& y,
+                                std::span<const WindowedTarget<T>> x) const {
+    on.masked_windows(bits.data(), off.view(), *y.at, y.numbers, x[0].to.beta, *x[0].at, x[0].to.x);
 }
 
 template <class T>
@@ -157,7 +285,29 @@ void SparseMap<T>::adjoint(Backend<T>& on, Batch<const T> y, std::span<const Tar
             on.sparse_product(backward[i].view(), y, x[i].beta, x[i].x);
 }
 
-template Held<float> held(Backend<float>&, const std::vector<float>&, Index);
+template <class T>
+std::vector<Reach> SparseMap<T>::reach(std::span<const Planes> in, const Planes& out) const {
+    std::vector<Reach> result;
+    for (std::size_t i = 0; i < in.size(); ++i) {
+        const SparseRows<T> entries = forward[i].view();
+        result.push_back(reach_of_entries(in[i], out, entries.starts, entries.index));
+    }
+    return result;
+}
+template <class T>
+void SparseMap<T>::apply_windows(Backend<T>& on, std::span<const Windowed<const T>> x, const Windowed<T>& y) const {
+    for (std::size_t i = 0; i < x.size(); ++i)
+        on.sparse_windows(forward[i].view(), *x[i].at, x[i].numbers, i == 0 ? T{0} : T{1}, *y.at, y.numbers);
+}
+template <class T>
+void SparseMap<T>::adjoint_windows(Backend<T>& on, const Windowed<const T>& y,
+                                   std::span<const WindowedTarget<T>> x) const {
+    for (std::size_t i = 0; i < x.size(); ++i)
+        if (x[i].to.x.data != nullptr)
+            on.sparse_windows(backward[i].view(), *y.at, y.numbers, x[i].to.beta, *x[i].at, x[i].to.x);
+}
+
+template Held<float> held(Backend<float>&, const std::vector<double>&, Index);
 template Held<double> held(Backend<double>&, const std::vector<double>&, Index);
 template Held<float> held(Backend<float>&, const Pattern&);
 template Held<double> held(Backend<double>&, const Pattern&);
@@ -165,6 +315,14 @@ template class Weights<float>;
 template class Weights<double>;
 template struct Freezing<float>;
 template struct Freezing<double>;
+template Frozen<float> freeze_node(Backend<float>&, Weights<float>&, Backend<double>&, Weights<double>&,
+                                   const FreezeOptions&, const GraphNode&, const std::vector<Batch<const double>>&,
+                                   Batch<double>);
+template Frozen<double> freeze_node(Backend<double>&, Weights<double>&, Backend<double>&, Weights<double>&,
+                                    const FreezeOptions&, const GraphNode&, const std::vector<Batch<const double>>&,
+                                    Batch<double>);
+template class FrozenNode<float>;
+template class FrozenNode<double>;
 template class Diagonal<float>;
 template class Diagonal<double>;
 template class Masked<float>;

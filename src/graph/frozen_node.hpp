@@ -3,12 +3,14 @@
 
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
 #include "descrambler/backend.hpp"
 #include "descrambler/frozen.hpp"
 #include "descrambler/graph.hpp"
+#include "graph/reach.hpp"
 
 namespace descrambler {
 
@@ -21,7 +23,7 @@ struct Held {
     [[nodiscard]] Periodic<T> view() const { return {numbers.data(), numbers.size(), run}; }
 };
 template <class T>
-[[nodiscard]] Held<T> held(Backend<T>& on, const std::vector<T>& numbers, Index run = 1);
+[[nodiscard]] Held<T> held(Backend<T>& on, const std::vector<double>& numbers, Index run = 1);
 template <class T>
 [[nodiscard]] Held<T> held(Backend<T>& on, const Pattern& pattern);
 
@@ -31,12 +33,30 @@ struct Target {  // where an adjoint goes: x = A^T y + beta x; no data: not want
     T beta = 0;
 };
 
+// The same of windows of probes.
+template <class T>
+struct Windowed {
+    const Windows* at = nullptr;
+    Batch<T> numbers;
+};
+template <class T>
+struct WindowedTarget {
+    const Windows* at = nullptr;
+    Target<T> to;
+};
+
 template <class T>
 class FrozenNode {
 public:
     virtual ~FrozenNode() = default;
     virtual void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const = 0;
     virtual void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const = 0;
+    // How far the node carries windows, one Reach an input; none: it couples everything, and is asked for whole values
+    // alone. Known on the host.
+    [[nodiscard]] virtual std::vector<Reach> reach(std::span<const Planes> in, const Planes& out) const;
+    virtual void apply_windows(Backend<T>& on, std::span<const Windowed<const T>> x, const Windowed<T>& y) const;
+    virtual void adjoint_windows(Backend<T>& on, const Windowed<const T>& y,
+                                 std::span<const WindowedTarget<T>> x) const;
     Held<T> offset;       // empty: none
     Index recorded = 0;   // bytes of what was recorded at the input, offsets that are constants of the file aside
     bool affine = false;  // its value at x0 was computed as A x0 + offset
@@ -54,18 +74,22 @@ private:
     std::unordered_map<const Tensor*, Buffer<T>> sent_;
 };
 
-// What freezing an operator needs.
+// What freezing an operator needs. Primal values are in double precision whatever the node computes in: a decision near
+// a kink would be another one in single precision.
 template <class T>
 struct Freezing {
     Backend<T>& on;
     Weights<T>& weights;
     const FreezeOptions& options;
     const GraphNode& node;
-    std::vector<Batch<const T>> x;                                 // primal values [n, 1]
-    Batch<T> y;                                                    // primal output, to be filled
-    [[nodiscard]] std::vector<T> primal(std::size_t input) const;  // on the host
-    void set(const std::vector<T>& y_host) const;
-    void set_affine(FrozenNode<T>& frozen) const;  // y = A x + offset
+    Backend<double>& exact;              // where the primal values are; in double precision `on` itself
+    std::vector<Batch<const double>> x;  // [n, 1]
+    Batch<double> y;                     // output: filled by the node of double precision, read by the other
+    [[nodiscard]] std::vector<double> primal(std::size_t input) const;  // on the host
+    [[nodiscard]] std::vector<double> value() const;                    // of y
+    void set(const std::vector<double>& y_host) const;
+    void set_linear(const FrozenNode<T>& frozen) const;  // y = A x
+    void set_affine(FrozenNode<T>& frozen) const;        // y = A x + offset
 };
 
 // One overload an operator, each in the file of its operator.
@@ -108,6 +132,24 @@ Frozen<T> freeze(const LocalNormalise& op, Freezing<T>& at);
 template <class T>
 Frozen<T> freeze(const Softmax& op, Freezing<T>& at);
 
+// Throws InputError where x0 has another size than the input of the graph or is not finite.
+void check_input(const Graph& graph, std::span<const double> x0);
+// Where primal values are: a node in double precision is made there and stays.
+template <class T>
+[[nodiscard]] Backend<double>& exact_backend(Backend<T>& on, Backend<double>& exact) {
+    if constexpr (std::is_same_v<T, double>)
+        return on;
+    else
+        return exact;
+}
+// The overload for the node, and its primal value y from x, in double precision where `exact` computes. Throws InputError
+// where its value, its offset or its linear part at the input is not finite: a slope that is infinite shows in A x0 or,
+// where x0 is 0, as what is no number.
+template <class T>
+[[nodiscard]] Frozen<T> freeze_node(Backend<T>& on, Weights<T>& weights, Backend<double>& exact,
+                                    Weights<double>& exact_weights, const FreezeOptions& options, const GraphNode& node,
+                                    const std::vector<Batch<const double>>& x, Batch<double> y);
+
 // ---- maps that several operators share -------------------------------------------------------------------------------
 
 // y = sum_i a_i .* x_i; an empty a_i is 1.
@@ -117,6 +159,10 @@ public:
     std::vector<Held<T>> a;
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override;
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override;
+    [[nodiscard]] std::vector<Reach> reach(std::span<const Planes> in, const Planes& out) const override;
+    void apply_windows(Backend<T>& on, std::span<const Windowed<const T>> x, const Windowed<T>& y) const override;
+    void adjoint_windows(Backend<T>& on, const Windowed<const T>& y,
+                         std::span<const WindowedTarget<T>> x) const override;
 };
 
 // y = a .* x with a = 1 or `off`, a bit a number.
@@ -127,6 +173,10 @@ public:
     Held<T> off;
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override;
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override;
+    [[nodiscard]] std::vector<Reach> reach(std::span<const Planes> in, const Planes& out) const override;
+    void apply_windows(Backend<T>& on, std::span<const Windowed<const T>> x, const Windowed<T>& y) const override;
+    void adjoint_windows(Backend<T>& on, const Windowed<const T>& y,
+                         std::span<const WindowedTarget<T>> x) const override;
 };
 
 // y = sum_i S_i x_i with sparse S_i, held with their transposes.
@@ -146,6 +196,10 @@ public:
              std::span<const std::uint32_t> index, std::span<const double> weight);
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override;
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override;
+    [[nodiscard]] std::vector<Reach> reach(std::span<const Planes> in, const Planes& out) const override;
+    void apply_windows(Backend<T>& on, std::span<const Windowed<const T>> x, const Windowed<T>& y) const override;
+    void adjoint_windows(Backend<T>& on, const Windowed<const T>& y,
+                         std::span<const WindowedTarget<T>> x) const override;
 };
 
 }  // namespace descrambler

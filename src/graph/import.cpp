@@ -182,7 +182,8 @@ Operand Import::fold(const Operator& op, const std::vector<Operand>& inputs, Sha
     for (const Operand& input : inputs)
         held.push_back(input.constant->as<double>());
     std::vector<double> result(static_cast<std::size_t>(volume(shape)));
-    Freezing<double> here{*host_, weights, options, made, {}, Batch<double>(result.data(), std::ssize(result), 1)};
+    Freezing<double> here{
+        *host_, weights, options, made, *host_, {}, Batch<double>(result.data(), std::ssize(result), 1)};
     for (const std::vector<double>& numbers : held)
         here.x.emplace_back(numbers.data(), std::ssize(numbers), 1);
     (void)std::visit([&](const auto& known) { return freeze<double>(known, here); }, made.op);

@@ -1,4 +1,4 @@
-#include "graph/windows.hpp"
+#include "graph/sliding_windows.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -24,7 +24,7 @@ Index ceil_divided(Index a, Index b) {
 }
 
 // SAME: as many outputs as strides fit into the input; an odd number pads more behind (UPPER) or in front (LOWER).
-void pad_same(Windows& w, std::size_t i, bool lower, Index total) {
+void pad_same(SlidingWindows& w, std::size_t i, bool lower, Index total) {
     total = std::max<Index>(total, 0);
     w.before[i] = lower ? total - total / 2 : total / 2;
     w.after[i] = total - w.before[i];
@@ -32,9 +32,9 @@ void pad_same(Windows& w, std::size_t i, bool lower, Index total) {
 
 }  // namespace
 
-Windows read_windows(Import& import, Shape in, Shape kernel, bool transposed, bool ceil) {
+SlidingWindows read_windows(Import& import, Shape in, Shape kernel, bool transposed, bool ceil) {
     const std::size_t axes = in.size();
-    Windows w;
+    SlidingWindows w;
     w.in = std::move(in);
     if (const auto given = import.list("kernel_shape")) {
         if (!kernel.empty() && *given != kernel)
@@ -101,7 +101,7 @@ Windows read_windows(Import& import, Shape in, Shape kernel, bool transposed, bo
     return w;
 }
 
-Convolution convolution_of(const Windows& w, bool transposed) {
+Convolution convolution_of(const SlidingWindows& w, bool transposed) {
     Convolution s;
     const std::size_t skip = 3 - w.in.size();
     for (std::size_t i = 0; i < w.in.size(); ++i) {

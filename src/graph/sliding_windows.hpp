@@ -1,4 +1,4 @@
-// Windows that slide over one to three axes: kernels, strides, dilations and paddings as convolutions and pools have them.
+// SlidingWindows that slide over one to three axes: kernels, strides, dilations and paddings as convolutions and pools have them.
 #pragma once
 
 #include <vector>
@@ -7,14 +7,15 @@
 
 namespace descrambler {
 
-struct Windows {
+struct SlidingWindows {
     std::vector<Index> in, out, kernel, stride, dilation, before, after;  // by axis
 };
 // Reads kernel_shape, strides, pads, dilations, auto_pad (of a transposed convolution output_padding and output_shape
 // too). kernel: of the weights; empty: the attribute alone. ceil: windows may begin behind the last whole one.
-[[nodiscard]] Windows read_windows(Import& import, Shape in, Shape kernel, bool transposed = false, bool ceil = false);
+[[nodiscard]] SlidingWindows read_windows(Import& import, Shape in, Shape kernel, bool transposed = false,
+                                          bool ceil = false);
 // For a transposed one `in` and `out` change places: the convolution whose transpose it is.
-[[nodiscard]] Convolution convolution_of(const Windows& windows, bool transposed = false);
+[[nodiscard]] Convolution convolution_of(const SlidingWindows& windows, bool transposed = false);
 
 // body(w, i, o): the product of weight w [out_channels, in_channels / groups, kernel] with input i goes to output o.
 template <class Body>

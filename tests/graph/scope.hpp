@@ -30,7 +30,33 @@ struct ScopeErrors {
     double identity = 0;      // |F x0 + r - y| over the sum of the parts
     double adjoint = 0;       // |<F u, w> - <u, F^T w>| / (||F u|| ||w||)
     double conservation = 0;  // |y_j - sum of contributions| over the sum of their sizes
+    double windows = 0;       // of rows and columns through windows against whole probes: the same numbers
 };
+
+inline double window_error(const FrozenNetwork<double>& frozen) {
+    const auto some = [](Index n) {
+        std::vector<Index> places;
+        for (Index i = 0; i < std::min<Index>(n, 5); ++i)
+            places.push_back(i * (n - 1) / std::max<Index>(std::min<Index>(n, 5) - 1, 1));
+        return places;
+    };
+    const auto units = [](Index n, const std::vector<Index>& places) {
+        Matrix<double> result(n, std::ssize(places));
+        for (Index k = 0; k < result.cols(); ++k)
+            result(places[static_cast<std::size_t>(k)], k) = 1;
+        return result;
+    };
+    double worst = 0;
+    const auto compare = [&](const Matrix<double>& a, const Matrix<double>& b) {
+        for (Index i = 0; i < a.size(); ++i)
+            worst = std::max(
+                worst, std::abs(a.values()[static_cast<std::size_t>(i)] - b.values()[static_cast<std::size_t>(i)]));
+    };
+    const std::vector<Index> rows = some(frozen.outputs()), columns = some(frozen.inputs());
+    compare(frozen.rows(rows), frozen.adjoint(units(frozen.outputs(), rows)));
+    compare(frozen.columns(columns), frozen.apply(units(frozen.inputs(), columns)));
+    return worst;
+}
 
 inline ScopeErrors scope_errors(const FrozenNetwork<double>& frozen, const std::vector<double>& x0) {
     ScopeErrors errors;
@@ -69,6 +95,7 @@ inline ScopeErrors scope_errors(const FrozenNetwork<double>& frozen, const std::
 
     if (frozen.outputs() == 0)
         return errors;
+    errors.windows = window_error(frozen);
     std::vector<Index> some{0};
     if (frozen.outputs() > 1)
         some.push_back(frozen.outputs() - 1);

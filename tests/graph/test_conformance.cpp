@@ -126,6 +126,8 @@ std::string failure(const Case& one) {
                     return "identity" + where + ": " + digits(errors.identity);
                 if (!(errors.adjoint <= 1e-12))
                     return "dot test" + where + ": " + digits(errors.adjoint);
+                if (errors.windows != 0)
+                    return "windows" + where + ": " + digits(errors.windows);
                 if (!(errors.conservation <= 1e-12))
                     return "conservation" + where + ": " + digits(errors.conservation);
             }

@@ -9,6 +9,7 @@
 
 #include "data.hpp"
 #include "descrambler/frozen.hpp"
+#include "descrambler/lanczos.hpp"
 #include "graph/scope.hpp"
 
 namespace descrambler {
@@ -163,6 +164,56 @@ TEST_P(GoldenTest, RowsColumnsResidualAndContributions) {
     EXPECT_LE(errors.identity, 1e-12);
     EXPECT_LE(errors.adjoint, 1e-12);
     EXPECT_LE(errors.conservation, 1e-12);
+    EXPECT_EQ(errors.windows, 0);
+}
+
+// Single precision: |y_32 - y| within 1e-5 of |F x0| + |r|, number by number of the largest, and rows and columns
+// within 1e-4 of their largest number (depths of some thousand products, seventeen layers).
+TEST_P(GoldenTest, SinglePrecision) {
+    const Array x0 = array("x0");
+    const Graph graph = graph_for(GetParam(), x0.shape);
+    const auto on = make_cpu_backend<float>(2);
+    const auto exact = make_cpu_backend<double>(2);
+    const FrozenNetwork<float> frozen(*on, *exact, graph, x0.numbers, GetParam().options);
+    const Parts<float> parts = frozen.parts();
+    const std::vector<double> y = array("y").numbers, r = array("r").numbers;
+    double scale = 0, worst_y = 0, worst_r = 0;
+    for (std::size_t i = 0; i < y.size(); ++i) {
+        scale = std::max(scale, std::abs(y[i] - r[i]) + std::abs(r[i]));
+        worst_y = std::max(worst_y, std::abs(frozen.output()[i] - y[i]));
+        worst_r = std::max(worst_r, std::abs(static_cast<double>(parts.residual[i]) - r[i]));
+    }
+    EXPECT_LE(worst_y, 1e-5 * scale);
+    EXPECT_LE(worst_r, 1e-5 * scale);
+    const auto expect_rows = [&](const Matrix<float>& found, const std::string& name) {
+        const std::vector<double> expected = array(name).numbers;
+        ASSERT_EQ(found.size(), std::ssize(expected));
+        double worst = 0;
+        for (std::size_t i = 0; i < expected.size(); ++i)
+            worst = std::max(worst, std::abs(static_cast<double>(found.values()[i]) - expected[i]));
+        EXPECT_LE(worst, 1e-5 * largest(expected)) << name;
+    };
+    expect_rows(frozen.rows(indices(array("row_index"))), "rows");
+    expect_rows(frozen.columns(indices(array("column_index"))), "columns");
+}
+
+TEST_P(GoldenTest, SingularValues) {
+    const std::vector<double> expected = array("sigma").numbers;
+    if (expected.empty())
+        GTEST_SKIP() << "the file has no singular values";
+    const Array x0 = array("x0");
+    const Graph graph = graph_for(GetParam(), x0.shape);
+    const auto on = make_cpu_backend<double>(2);
+    const FrozenNetwork<double> frozen(*on, graph, x0.numbers, GetParam().options);
+    LanczosOptions options;
+    options.wanted = 10;
+    ASSERT_LE(expected.size(), 10U);
+    options.tolerance = 1e-6;  // of the residuals; the error of a value is their square over the gap
+    const LanczosSvd svd = lanczos_svd(*on, operator_of(frozen), options);
+    EXPECT_TRUE(svd.converged);
+    EXPECT_LE(svd.pairs, 160);
+    for (std::size_t i = 0; i < expected.size(); ++i)
+        EXPECT_NEAR(svd.s[i], expected[i], 1e-9 * expected[0]) << i;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GoldenTest, testing::ValuesIn(all),

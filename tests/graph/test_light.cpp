@@ -34,6 +34,7 @@ TEST_P(LightTest, HasTheSameAnswerInTwoWays) {
     EXPECT_LE(errors.identity, 1e-12);
     EXPECT_LE(errors.adjoint, 1e-12);
     EXPECT_LE(errors.conservation, 1e-12);
+    EXPECT_EQ(errors.windows, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, LightTest,

@@ -20,6 +20,7 @@ class Nothing final : public FrozenNode<T> {
 public:
     void apply(Backend<T>& on, std::span<const Batch<const T>>, Batch<T> y) const override { on.axpby(0, y, 0, y); }
     void adjoint(Backend<T>&, Batch<const T>, std::span<const Target<T>>) const override {}
+    void adjoint_windows(Backend<T>&, const Windowed<const T>&, std::span<const WindowedTarget<T>>) const override {}
 };
 
 // The first of the inputs that wins keeps its number: selections, a bit for two inputs.
@@ -27,10 +28,10 @@ template <class T, class Wins>
 Frozen<T> select(Freezing<T>& at, const Wins& wins) {
     auto result = diagonal<T>(at.x.size());
     const auto n = static_cast<std::size_t>(at.y.rows);
-    std::vector<std::vector<T>> x, a(at.x.size(), std::vector<T>(n));
+    std::vector<std::vector<double>> x, a(at.x.size(), std::vector<double>(n));
     for (std::size_t i = 0; i < at.x.size(); ++i)
         x.push_back(at.primal(i));
-    std::vector<T> y(n);
+    std::vector<double> y(n);
     for (std::size_t e = 0; e < n; ++e) {
         const std::size_t winner = wins(e, x);
         a[winner][e] = 1;
@@ -57,7 +58,7 @@ Frozen<T> freeze(const Affine& op, Freezing<T>& at) {
 template <class T>
 Frozen<T> freeze(const Fixed& op, Freezing<T>& at) {
     auto result = std::make_unique<Nothing<T>>();
-    result->offset = held(at.on, std::vector<T>(op.values.begin(), op.values.end()));
+    result->offset = held(at.on, std::vector<double>(op.values.begin(), op.values.end()));
     at.set_affine(*result);
     return result;
 }
@@ -67,7 +68,7 @@ Frozen<T> freeze(const Sum& op, Freezing<T>& at) {
     auto result = diagonal<T>(at.x.size());
     for (std::size_t i = 0; i < at.x.size(); ++i)
         if (op.sign[i] != 1)
-            result->a[i] = held(at.on, std::vector<T>{static_cast<T>(op.sign[i])}, at.y.rows);
+            result->a[i] = held(at.on, std::vector<double>{op.sign[i]}, at.y.rows);
     at.set_affine(*result);
     return result;
 }
@@ -76,13 +77,13 @@ Frozen<T> freeze(const Sum& op, Freezing<T>& at) {
 template <class T>
 Frozen<T> freeze(const Multiply&, Freezing<T>& at) {
     auto result = diagonal<T>(2);
-    const std::vector<T> first = at.primal(0), second = at.primal(1);
-    std::vector<T> y(first.size()), offset(first.size());
+    const std::vector<double> first = at.primal(0), second = at.primal(1);
+    std::vector<double> y(first.size()), offset(first.size());
     for (std::size_t i = 0; i < y.size(); ++i) {
         y[i] = first[i] * second[i];
         offset[i] = -y[i];
     }
-    const std::vector<T> none(first.size());
+    const std::vector<double> none(first.size());
     const bool taylor = at.options.rule == FreezeRule::taylor;
     const int gate = at.node.gate;
     result->a[0] = held(at.on, taylor || gate == 1 ? second : none);
@@ -98,13 +99,13 @@ Frozen<T> freeze(const Multiply&, Freezing<T>& at) {
 template <class T>
 Frozen<T> freeze(const Divide&, Freezing<T>& at) {
     auto result = diagonal<T>(2);
-    const std::vector<T> x = at.primal(0), d = at.primal(1);
-    std::vector<T> y(x.size()), inverse(x.size()), slope(x.size());
+    const std::vector<double> x = at.primal(0), d = at.primal(1);
+    std::vector<double> y(x.size()), inverse(x.size()), slope(x.size());
     const bool taylor = at.options.rule == FreezeRule::taylor;
     for (std::size_t i = 0; i < y.size(); ++i) {
         y[i] = x[i] / d[i];
         inverse[i] = 1 / d[i];
-        slope[i] = taylor ? -y[i] / d[i] : T{0};
+        slope[i] = taylor ? -y[i] / d[i] : 0.0;
     }
     result->a[0] = held(at.on, inverse);
     result->a[1] = held(at.on, slope);
@@ -117,7 +118,7 @@ Frozen<T> freeze(const Divide&, Freezing<T>& at) {
 
 template <class T>
 Frozen<T> freeze(const Extreme& op, Freezing<T>& at) {
-    return select(at, [&](std::size_t e, const std::vector<std::vector<T>>& x) {
+    return select(at, [&](std::size_t e, const std::vector<std::vector<double>>& x) {
         std::size_t winner = 0;
         for (std::size_t i = 1; i < x.size(); ++i)
             if (op.largest ? x[i][e] > x[winner][e] : x[i][e] < x[winner][e])
@@ -128,7 +129,7 @@ Frozen<T> freeze(const Extreme& op, Freezing<T>& at) {
 
 template <class T>
 Frozen<T> freeze(const Choose& op, Freezing<T>& at) {
-    auto result = select(at, [&](std::size_t e, const std::vector<std::vector<T>>&) {
+    auto result = select(at, [&](std::size_t e, const std::vector<std::vector<double>>&) {
         return op.first[e] ? std::size_t{0} : std::size_t{1};
     });
     return result;

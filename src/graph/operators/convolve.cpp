@@ -2,7 +2,7 @@
 
 #include "graph/frozen_node.hpp"
 #include "graph/import.hpp"
-#include "graph/windows.hpp"
+#include "graph/sliding_windows.hpp"
 
 namespace descrambler {
 namespace {
@@ -24,10 +24,87 @@ public:
             on.convolve_adjoint(op_->shape, W_, y, x[0].beta, x[0].x);
     }
 
+    [[nodiscard]] std::vector<Reach> reach(std::span<const Planes> in, const Planes& out) const override;
+    void apply_windows(Backend<T>& on, std::span<const Windowed<const T>> x, const Windowed<T>& y) const override {
+        const Target<T> to{y.numbers, 0};
+        if (op_->transposed)
+            adjoint_of_windows(on, x[0], {y.at, to});
+        else
+            forward_of_windows(on, x[0], {y.at, to});
+    }
+    void adjoint_windows(Backend<T>& on, const Windowed<const T>& y,
+                         std::span<const WindowedTarget<T>> x) const override {
+        if (op_->transposed)
+            forward_of_windows(on, y, x[0]);
+        else
+            adjoint_of_windows(on, y, x[0]);
+    }
+
 private:
+    void forward_of_windows(Backend<T>& on, const Windowed<const T>& x, const WindowedTarget<T>& y) const;
+    void adjoint_of_windows(Backend<T>& on, const Windowed<const T>& y, const WindowedTarget<T>& x) const;
+
     const Convolve* op_;
     Batch<const T> W_;
 };
+
+// Along one axis, of every output the inputs that it takes.
+std::vector<Interval> reach_of_axis(const Convolution& s, std::size_t a, bool transposed) {
+    const Index span = (s.kernel[a] - 1) * s.dilation[a];
+    std::vector<Interval> result;
+    if (!transposed)
+        for (Index o = 0; o < s.out[a]; ++o)
+            result.push_back({std::max<Index>(o * s.stride[a] - s.pad[a], 0),
+                              std::min(o * s.stride[a] - s.pad[a] + span + 1, s.in[a])});
+    else
+        for (Index i = 0; i < s.in[a]; ++i)
+            result.push_back({(std::max<Index>(i + s.pad[a] - span, 0) + s.stride[a] - 1) / s.stride[a],
+                              std::min((i + s.pad[a]) / s.stride[a] + 1, s.out[a])});
+    return result;
+}
+
+template <class T>
+std::vector<Reach> FrozenConvolve<T>::reach(std::span<const Planes> in, const Planes& out) const {
+    const Convolution& s = op_->shape;
+    const Planes x{s.in_channels * s.in[0], s.in[1], s.in[2]}, y{s.out_channels * s.out[0], s.out[1], s.out[2]};
+    if (s.images != 1 || in[0] != (op_->transposed ? y : x) || out != (op_->transposed ? x : y))
+        return {};
+    return {{reach_of_axis(s, 1, op_->transposed), reach_of_axis(s, 2, op_->transposed)}};
+}
+
+// The same convolution of smaller images. Its padding is the distance of the corners, which differs from probe to probe
+// where a window has met a border: body(shape, first probe, probes) over those of one padding.
+template <class Body>
+void for_paddings(const Convolution& s, const Windows& in, const Windows& out, const Body& body) {
+    const auto pad = [&](std::size_t k) {
+        return std::array<Index, 3>{s.pad[0], s.pad[1] + in.corners[k].row - out.corners[k].row * s.stride[1],
+                                    s.pad[2] + in.corners[k].col - out.corners[k].col * s.stride[2]};
+    };
+    for (std::size_t k = 0, end = 0; k < in.corners.size(); k = end) {
+        Convolution small = s;
+        small.in = {s.in[0], in.rows, in.cols};
+        small.out = {s.out[0], out.rows, out.cols};
+        small.pad = pad(k);
+        for (end = k + 1; end < in.corners.size() && pad(end) == small.pad;)
+            ++end;
+        body(small, static_cast<Index>(k), static_cast<Index>(end - k));
+    }
+}
+
+template <class T>
+void FrozenConvolve<T>::forward_of_windows(Backend<T>& on, const Windowed<const T>& x,
+                                           const WindowedTarget<T>& y) const {
+    for_paddings(op_->shape, *x.at, *y.at, [&](const Convolution& s, Index first, Index count) {
+        on.convolve(s, W_, x.numbers.columns(first, count), y.to.beta, y.to.x.columns(first, count));
+    });
+}
+template <class T>
+void FrozenConvolve<T>::adjoint_of_windows(Backend<T>& on, const Windowed<const T>& y,
+                                           const WindowedTarget<T>& x) const {
+    for_paddings(op_->shape, *x.at, *y.at, [&](const Convolution& s, Index first, Index count) {
+        on.convolve_adjoint(s, W_, y.numbers.columns(first, count), x.to.beta, x.to.x.columns(first, count));
+    });
+}
 
 }  // namespace
 
@@ -89,8 +166,8 @@ void lower_convolution(Import& import, bool transposed) {
     const Index groups = import.integer("group", 1);
     if (groups < 1 || groups > std::max(x.shape[1], filters[0]))
         import.refuse("attribute group " + std::to_string(groups) + " for weights of shape " + to_string(filters));
-    const Windows windows = read_windows(import, {x.shape.begin() + 2, x.shape.end()},
-                                         Shape(w.shape.begin() + 2, w.shape.end()), transposed);
+    const SlidingWindows windows = read_windows(import, {x.shape.begin() + 2, x.shape.end()},
+                                                Shape(w.shape.begin() + 2, w.shape.end()), transposed);
     Convolution s = convolution_of(windows, transposed);
     s.images = x.shape[0];
     s.groups = groups;

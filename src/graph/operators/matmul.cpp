@@ -50,13 +50,6 @@ public:
     }
 };
 
-template <class T>
-Buffer<T> copy(Backend<T>& on, Batch<const T> x) {
-    Buffer<T> result = on.allocate(x.rows);
-    on.axpby(1, x, 0, result.view(x.rows, 1));
-    return result;
-}
-
 }  // namespace
 
 template <class T>
@@ -64,16 +57,15 @@ Frozen<T> freeze(const MatMul& op, Freezing<T>& at) {
     auto result = std::make_unique<MatMulMap<T>>();
     result->shape = op;
     const bool taylor = at.options.rule == FreezeRule::taylor;
-    result->b = copy(at.on, at.x[1]);
-    result->apply(at.on, at.x, at.y);  // b alone: the product itself
+    result->b = held(at.on, at.primal(1)).numbers;
+    at.set_linear(*result);  // b alone: the product itself
     if (taylor || at.node.gate == 0)
-        result->a = copy(at.on, at.x[0]);
+        result->a = held(at.on, at.primal(0)).numbers;
     if (!taylor && at.node.gate == 0)
         result->b = {};
     if (taylor) {
-        std::vector<T> y(static_cast<std::size_t>(at.y.rows));
-        at.on.download(at.y, y.data());
-        for (T& number : y)
+        std::vector<double> y = at.value();
+        for (double& number : y)
             number = -number;
         result->offset = held(at.on, y);
     }

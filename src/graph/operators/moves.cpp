@@ -12,9 +12,9 @@ template <class T>
 Held<T> fill_of_empty(Backend<T>& on, double fill, const std::vector<bool>& empty) {
     if (fill == 0 || std::ranges::none_of(empty, [](bool e) { return e; }))
         return {};
-    std::vector<T> numbers(empty.size());
+    std::vector<double> numbers(empty.size());
     for (std::size_t i = 0; i < empty.size(); ++i)
-        numbers[i] = empty[i] ? static_cast<T>(fill) : T{0};
+        numbers[i] = empty[i] ? fill : 0;
     return held(on, numbers);
 }
 

@@ -58,9 +58,9 @@ private:
 
 template <class T>
 Frozen<T> freeze(const Normalise& op, Freezing<T>& at) {
-    const std::vector<T> x = at.primal(0);
+    const std::vector<double> x = at.primal(0);
     const Index m = op.run;
-    std::vector<T> y(x.size()), gain(x.size()), shift(x.size()), h(x.size());
+    std::vector<double> y(x.size()), gain(x.size()), shift(x.size()), h(x.size());
     const bool taylor = at.options.rule == FreezeRule::taylor || at.options.norm == NormRule::none;
     const bool keeps_mean = !taylor && at.options.norm == NormRule::mean_std && op.centre;
     bool offset = false;
@@ -76,14 +76,14 @@ Frozen<T> freeze(const Normalise& op, Freezing<T>& at) {
             const auto e = static_cast<std::size_t>(i);
             const double scale = op.scale.empty() ? 1 : op.scale.at(i), beta = op.shift.empty() ? 0 : op.shift.at(i);
             const double value = (x[e] - mean) * inverse;
-            gain[e] = static_cast<T>(scale * inverse);
-            h[e] = static_cast<T>(value);
-            y[e] = static_cast<T>(scale * value + beta);
+            gain[e] = scale * inverse;
+            h[e] = value;
+            y[e] = scale * value + beta;
             // what the linear part makes of x0 itself: all of it, or, of a tangent, nearly nothing
             const double linear = keeps_mean ? x[e] * inverse
                                   : taylor   ? value * (1 - squares * inverse * inverse / static_cast<double>(m))
                                              : value;
-            shift[e] = static_cast<T>(beta + scale * (value - linear));
+            shift[e] = beta + scale * (value - linear);
             offset = offset || shift[e] != 0;
         }
     }
@@ -91,10 +91,8 @@ Frozen<T> freeze(const Normalise& op, Freezing<T>& at) {
     result->gain = held(at.on, gain);
     result->run = m;
     result->centre = op.centre && !keeps_mean;
-    if (taylor) {
-        result->h = at.on.allocate(std::ssize(h));
-        at.on.upload(h.data(), result->h.view(std::ssize(h), 1));
-    }
+    if (taylor)
+        result->h = held(at.on, h).numbers;
     if (offset)
         result->offset = held(at.on, shift);
     result->recorded =
@@ -106,11 +104,11 @@ Frozen<T> freeze(const Normalise& op, Freezing<T>& at) {
 // d = k + alpha / size sum x_j^2 over the channels around. frozen: x / d^beta; taylor: the derivative, as sparse rows.
 template <class T>
 Frozen<T> freeze(const LocalNormalise& op, Freezing<T>& at) {
-    const std::vector<T> x = at.primal(0);
-    std::vector<T> y(x.size()), a(x.size());
+    const std::vector<double> x = at.primal(0);
+    std::vector<double> y(x.size()), a(x.size());
     std::vector<std::uint32_t> starts{0}, index;
     std::vector<double> weight;
-    std::vector<T> offset(x.size());
+    std::vector<double> offset(x.size());
     const bool taylor = at.options.rule == FreezeRule::taylor;
     std::vector<double> d(x.size(), op.k);
     const Index plane = op.channels * op.run;
@@ -126,8 +124,8 @@ Frozen<T> freeze(const LocalNormalise& op, Freezing<T>& at) {
         neighbours(i, [&](Index j) {
             d[e] += op.alpha / static_cast<double>(op.size) * std::pow(x[static_cast<std::size_t>(j)], 2);
         });
-        a[e] = static_cast<T>(std::pow(d[e], -op.beta));
-        y[e] = static_cast<T>(x[e] * std::pow(d[e], -op.beta));
+        a[e] = std::pow(d[e], -op.beta);
+        y[e] = x[e] * std::pow(d[e], -op.beta);
     }
     at.set(y);
     if (!taylor) {
@@ -148,7 +146,7 @@ Frozen<T> freeze(const LocalNormalise& op, Freezing<T>& at) {
             linear += entry * x[static_cast<std::size_t>(j)];
         });
         starts.push_back(static_cast<std::uint32_t>(index.size()));
-        offset[e] = static_cast<T>(x[e] * std::pow(d[e], -op.beta) - linear);
+        offset[e] = x[e] * std::pow(d[e], -op.beta) - linear;
     }
     auto result = std::make_unique<SparseMap<T>>();
     result->add(at.on, at.y.rows, at.x[0].rows, starts, index, weight);
@@ -160,9 +158,9 @@ Frozen<T> freeze(const LocalNormalise& op, Freezing<T>& at) {
 // frozen: its value at x0, whole; taylor: its derivative.
 template <class T>
 Frozen<T> freeze(const Softmax& op, Freezing<T>& at) {
-    const std::vector<T> x = at.primal(0);
+    const std::vector<double> x = at.primal(0);
     const Index m = op.run;
-    std::vector<T> y(x.size()), share(x.size()), offset(x.size());
+    std::vector<double> y(x.size()), share(x.size()), offset(x.size());
     for (Index first = 0; first < std::ssize(x); first += m) {
         const auto begin = x.begin() + first;
         const double largest = *std::max_element(begin, begin + m);
@@ -176,15 +174,15 @@ Frozen<T> freeze(const Softmax& op, Freezing<T>& at) {
             const double s = std::exp(begin[i] - largest) / sum;
             const double value = op.log ? begin[i] - largest - std::log(sum) : s;
             const double linear = op.log ? begin[i] - mean : s * (begin[i] - mean);
-            share[e] = static_cast<T>(s);
-            y[e] = static_cast<T>(value);
-            offset[e] = static_cast<T>(at.options.rule == FreezeRule::taylor ? value - linear : value);
+            share[e] = s;
+            y[e] = value;
+            offset[e] = at.options.rule == FreezeRule::taylor ? value - linear : value;
         }
     }
     at.set(y);
     if (at.options.rule == FreezeRule::frozen) {
         auto result = std::make_unique<Diagonal<T>>();
-        result->a.push_back(held(at.on, std::vector<T>{0}, at.y.rows));
+        result->a.push_back(held(at.on, std::vector<double>{0}, at.y.rows));
         result->offset = held(at.on, offset);
         result->recorded = static_cast<Index>(x.size() * sizeof(T));
         return result;
@@ -192,8 +190,7 @@ Frozen<T> freeze(const Softmax& op, Freezing<T>& at) {
     auto result = std::make_unique<SoftmaxMap<T>>();
     result->run = m;
     result->log = op.log;
-    result->share = at.on.allocate(std::ssize(share));
-    at.on.upload(share.data(), result->share.view(std::ssize(share), 1));
+    result->share = held(at.on, share).numbers;
     result->offset = held(at.on, offset);
     result->recorded = static_cast<Index>(x.size() * sizeof(T));
     return result;

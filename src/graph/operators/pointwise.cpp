@@ -190,7 +190,7 @@ Scope scope(const Unit& op, FreezeRule rule, double x) {
 
 // A bit a number; the value at x0 is A x0.
 template <class T>
-Frozen<T> masked(const Pointwise& op, Freezing<T>& at, const std::vector<T>& x) {
+Frozen<T> masked(const Pointwise& op, Freezing<T>& at, const std::vector<double>& x) {
     auto result = std::make_unique<Masked<T>>();
     const double threshold = op.function == Function::thresholded_relu ? op.a : 0;
     std::vector<std::uint32_t> bits((x.size() + 31) / 32);
@@ -209,17 +209,17 @@ Frozen<T> masked(const Pointwise& op, Freezing<T>& at, const std::vector<T>& x) 
 
 template <class T>
 Frozen<T> freeze(const Pointwise& op, Freezing<T>& at) {
-    const std::vector<T> x = at.primal(0);
+    const std::vector<double> x = at.primal(0);
     if (is_switch(op.function))
         return masked(op, at, x);
-    std::vector<T> y(x.size()), a(x.size()), c(x.size());
+    std::vector<double> y(x.size()), a(x.size()), c(x.size());
     bool offset = false;
     for (std::size_t i = 0; i < x.size(); ++i) {
         const double own = op.slope.empty() ? op.a : op.slope.at(static_cast<Index>(i));
         const Scope here = scope({op.function, own, op.b}, at.options.rule, x[i]);
-        y[i] = static_cast<T>(here.value);
-        a[i] = static_cast<T>(here.a);
-        c[i] = static_cast<T>(here.c);
+        y[i] = here.value;
+        a[i] = here.a;
+        c[i] = here.c;
         offset = offset || c[i] != 0;
     }
     auto result = std::make_unique<Diagonal<T>>();

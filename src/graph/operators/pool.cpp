@@ -1,7 +1,7 @@
 #include <limits>
 
 #include "graph/frozen_node.hpp"
-#include "graph/windows.hpp"
+#include "graph/sliding_windows.hpp"
 
 namespace descrambler {
 
@@ -9,7 +9,7 @@ namespace descrambler {
 template <class T>
 Frozen<T> freeze(const MaxPool& op, Freezing<T>& at) {
     const Convolution& s = op.window;
-    const std::vector<T> x = at.primal(0);
+    const std::vector<double> x = at.primal(0);
     std::vector<std::uint32_t> chosen(static_cast<std::size_t>(at.y.rows), SparseRows<T>::nothing);
     std::size_t o = 0;
     for (Index plane = 0; plane < s.images * s.in_channels; ++plane)
@@ -43,18 +43,18 @@ template Frozen<double> freeze(const MaxPool&, Freezing<double>&);
 
 namespace {
 
-Convolution planes(const Windows& windows, const Operand& x) {
+Convolution planes(const SlidingWindows& windows, const Operand& x) {
     Convolution s = convolution_of(windows);
     s.images = x.shape[0];
     s.in_channels = s.out_channels = s.groups = x.shape[1];
     return s;
 }
-Shape pooled(const Operand& x, const Windows& windows) {
+Shape pooled(const Operand& x, const SlidingWindows& windows) {
     Shape shape{x.shape[0], x.shape[1]};
     shape.insert(shape.end(), windows.out.begin(), windows.out.end());
     return shape;
 }
-Windows windows_of(Import& import, bool ceil) {
+SlidingWindows windows_of(Import& import, bool ceil) {
     const Operand& x = import.in(0);
     if (x.shape.size() < 3 || x.shape.size() > 5)
         import.refuse("input of shape " + to_string(x.shape) + ", expected one to three axes after batch and channel");
@@ -64,7 +64,7 @@ Windows windows_of(Import& import, bool ceil) {
 void lower_max_pool(Import& import) {
     const Operand x = import.in(0);
     (void)import.integer("storage_order", 0);
-    const Windows windows = windows_of(import, import.integer("ceil_mode", 0) != 0);
+    const SlidingWindows windows = windows_of(import, import.integer("ceil_mode", 0) != 0);
     limit_entries(import, {planes(windows, x).outputs(), volume(windows.kernel)});
     import.out(import.add(MaxPool{planes(windows, x)}, {x}, pooled(x, windows)));
 }
@@ -74,7 +74,7 @@ void lower_max_pool(Import& import) {
 void lower_average_pool(Import& import) {
     const Operand x = import.in(0);
     const bool count_pad = import.integer("count_include_pad", 0) != 0;
-    const Windows windows = windows_of(import, import.integer("ceil_mode", 0) != 0);
+    const SlidingWindows windows = windows_of(import, import.integer("ceil_mode", 0) != 0);
     const Convolution s = planes(windows, x);
     limit_entries(import, {s.outputs(), volume(windows.kernel)});
     std::vector<std::vector<std::uint32_t>> rows(static_cast<std::size_t>(s.outputs()));

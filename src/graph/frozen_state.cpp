@@ -1,0 +1,281 @@
+#include "graph/frozen_state.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace descrambler {
+
+template <class T>
+FrozenNetwork<T>::State::State(Backend<T>& backend, const Graph& g, const FreezeOptions& o)
+    : on(&backend), graph(&g), weights(backend), options(o), reaches_(g.nodes.size()) {
+    for (const GraphValue& value : g.values)
+        sizes.push_back(volume(value.shape));
+    last_use.assign(g.values.size(), -1);
+    for (std::size_t n = 0; n < g.nodes.size(); ++n)
+        for (const int input : g.nodes[n].inputs)
+            last_use[at(input)] = static_cast<int>(n);
+    last_use[at(g.output)] = static_cast<int>(g.nodes.size());
+}
+
+// ---- memory ----------------------------------------------------------------------------------------------------------
+
+// Probes whose values fit into the memory, at most a block of 16 for the caches.
+template <class T>
+Index FrozenNetwork<T>::State::width() const {
+    const Index most = peak() * static_cast<Index>(sizeof(T));
+    if (most > memory)
+        throw InputError("--memory: " + std::to_string(memory >> 20) + " MiB are less than one probe takes, " +
+                         std::to_string((most >> 20) + 1) + " MiB");
+    return std::clamp<Index>(memory / std::max<Index>(most, 1), 1, 16);
+}
+template <class T>
+Index FrozenNetwork<T>::State::peak() const {  // numbers of one probe that live at once
+    Index live = size(graph->input), most = live;
+    for (std::size_t n = 0; n < graph->nodes.size(); ++n) {
+        live += size(graph->nodes[n].output);
+        most = std::max(most, live);
+        for_ended(static_cast<int>(n), [&](int value) { live -= size(value); });
+    }
+    return 2 * most;  // an adjoint holds what it adds to beside what it adds
+}
+template <class T>
+template <class Body>
+void FrozenNetwork<T>::State::for_ended(int node, const Body& body) const {
+    std::vector<int> ended = graph->nodes[at(node)].inputs;
+    std::ranges::sort(ended);
+    ended.erase(std::unique(ended.begin(), ended.end()), ended.end());
+    for (const int value : ended)
+        if (last_use[at(value)] == node)
+            body(value);
+}
+
+template <class T>
+auto FrozenNetwork<T>::State::block_of(Index first, Index count, const WindowPlan* plan) const -> Block {
+    Block block{first, count, plan, {}};
+    block.values.resize(sizes.size());
+    return block;
+}
+template <class T>
+Index FrozenNetwork<T>::State::numbers(const Block& block, int value) const {
+    return block.plan == nullptr ? size(value) : block.plan->of(value).size();
+}
+template <class T>
+void FrozenNetwork<T>::State::allocate(Block& block, int value) const {
+    block.values[at(value)] = on->allocate(numbers(block, value) * block.count);
+}
+template <class T>
+Batch<T> FrozenNetwork<T>::State::view(const Block& block, int value) const {
+    return block.values[at(value)].view(numbers(block, value), block.count);
+}
+template <class T>
+void FrozenNetwork<T>::State::clear(Block& block, int value) const {
+    allocate(block, value);
+    on->axpby(0, view(block, value), 0, view(block, value));
+}
+template <class T>
+bool FrozenNetwork<T>::State::whole(const Block& block, const GraphNode& node) const {
+    return block.plan == nullptr || (block.plan->whole(node.output) && std::ranges::all_of(node.inputs, [&](int value) {
+                                         return block.plan->whole(value);
+                                     }));
+}
+
+// ---- recording -------------------------------------------------------------------------------------------------------
+
+template <class T>
+void FrozenNetwork<T>::State::record(Backend<double>& given, std::span<const double> input) {
+    Backend<double>& exact = exact_backend(*on, given);
+    check_input(*graph, input);
+    x0.assign(input.begin(), input.end());
+    Weights<double> exact_weights(exact);
+    std::vector<Buffer<double>> values(sizes.size());
+    const auto view = [&](int value) { return values[at(value)].view(size(value), 1); };
+    values[at(graph->input)] = exact.allocate(size(graph->input));
+    exact.upload(x0.data(), view(graph->input));
+    for (std::size_t n = 0; n < graph->nodes.size(); ++n) {
+        const GraphNode& node = graph->nodes[n];
+        values[at(node.output)] = exact.allocate(size(node.output));
+        std::vector<Batch<const double>> x;
+        for (const int value : node.inputs)
+            x.push_back(view(value));
+        nodes.push_back(freeze_node(*on, weights, exact, exact_weights, options, node, x, view(node.output)));
+        for_ended(static_cast<int>(n), [&](int value) { values[at(value)] = {}; });
+    }
+    y0.resize(static_cast<std::size_t>(size(graph->output)));
+    exact.download(view(graph->output), y0.data());
+}
+
+// ---- passes ----------------------------------------------------------------------------------------------------------
+
+template <class T>
+void FrozenNetwork<T>::State::run_forward(Block& block, Index offsets) const {
+    for (std::size_t n = 0; n < nodes.size(); ++n) {
+        const GraphNode& node = graph->nodes[n];
+        const auto here = [&](int value) { return block.values[at(value)].size() > 0; };
+        if (block.plan == nullptr || (std::ranges::any_of(node.inputs, here) && numbers(block, node.output) > 0)) {
+            for (const int value : node.inputs)  // reached by no probe, wanted beside one that is
+                if (!here(value))
+                    clear(block, value);
+            allocate(block, node.output);
+            const Batch<T> y = view(block, node.output);
+            if (whole(block, node)) {
+                std::vector<Batch<const T>> x;
+                for (const int value : node.inputs)
+                    x.push_back(view(block, value));
+                nodes[n]->apply(*on, x, y);
+            } else {
+                std::vector<Windowed<const T>> x;
+                for (const int value : node.inputs)
+                    x.push_back({&block.plan->of(value), view(block, value)});
+                nodes[n]->apply_windows(*on, x, {&block.plan->of(node.output), y});
+            }
+            if (const Index shifted = std::clamp<Index>(offsets - block.first, 0, block.count);
+                shifted > 0 && !nodes[n]->offset.empty())
+                on->add_offset(nodes[n]->offset.view(), y.columns(0, shifted));
+        }
+        for_ended(static_cast<int>(n), [&](int value) { block.values[at(value)] = {}; });
+    }
+}
+
+template <class T>
+void FrozenNetwork<T>::State::run_backward(Block& block, const Visit& visit) const {
+    for (std::size_t n = nodes.size(); n-- > 0;) {
+        const GraphNode& node = graph->nodes[n];
+        if (block.values[at(node.output)].size() == 0 && size(node.output) > 0)
+            continue;
+        if (visit)
+            visit(n, block.first, view(block, node.output));
+        // a value that enters twice gets both, one after the other
+        std::vector<Target<T>> targets;
+        for (const int value : node.inputs) {
+            const bool fresh = block.values[at(value)].size() == 0;
+            if (fresh)
+                allocate(block, value);
+            targets.push_back({view(block, value), fresh ? T{0} : T{1}});
+        }
+        if (whole(block, node)) {
+            nodes[n]->adjoint(*on, view(block, node.output), targets);
+        } else {
+            std::vector<WindowedTarget<T>> windows;
+            for (std::size_t i = 0; i < targets.size(); ++i)
+                windows.push_back({&block.plan->of(node.inputs[i]), targets[i]});
+            nodes[n]->adjoint_windows(*on, {&block.plan->of(node.output), view(block, node.output)}, windows);
+        }
+        if (node.output != graph->input)
+            block.values[at(node.output)] = {};
+    }
+}
+
+template <class T>
+Matrix<T> FrozenNetwork<T>::State::forward(const Matrix<T>& V, Index offsets) const {
+    Matrix<T> result(size(graph->output), V.cols());
+    const Index step = width();
+    for (Index first = 0; first < V.cols(); first += step) {
+        Block block = block_of(first, std::min(step, V.cols() - first));
+        allocate(block, graph->input);
+        on->upload(V.data() + first * V.rows(), view(block, graph->input));
+        run_forward(block, offsets);
+        on->download(view(block, graph->output), result.data() + first * result.rows());
+    }
+    return result;
+}
+
+template <class T>
+Matrix<T> FrozenNetwork<T>::State::backward(const Matrix<T>& U, const Visit& visit) const {
+    Matrix<T> result(size(graph->input), U.cols());
+    const Index step = width();
+    for (Index first = 0; first < U.cols(); first += step) {
+        Block block = block_of(first, std::min(step, U.cols() - first));
+        allocate(block, graph->output);
+        on->upload(U.data() + first * U.rows(), view(block, graph->output));
+        run_backward(block, visit);
+        if (block.values[at(graph->input)].size() > 0)
+            on->download(view(block, graph->input), result.data() + first * result.rows());
+    }
+    return result;
+}
+
+// ---- windows ---------------------------------------------------------------------------------------------------------
+
+template <class T>
+const std::vector<Reach>& FrozenNetwork<T>::State::reach(std::size_t n) const {
+    if (!reaches_[n]) {
+        const GraphNode& node = graph->nodes[n];
+        std::vector<Planes> in;
+        for (const int value : node.inputs)
+            in.push_back(planes_of(graph->values[at(value)].shape));
+        reaches_[n] = nodes[n]->reach(in, planes_of(graph->values[at(node.output)].shape));
+    }
+    return *reaches_[n];
+}
+
+template <class T>
+void FrozenNetwork<T>::State::begin(Block& block, int value, std::span<const Index> places) const {
+    const Windows& windows = block.plan->of(value);
+    Matrix<T> units(windows.size(), block.count);
+    for (Index k = 0; k < block.count; ++k) {
+        const Index place = places[static_cast<std::size_t>(k)], line = place / windows.width,
+                    plane = line / windows.height;
+        const Corner corner = windows.corners[static_cast<std::size_t>(k)];
+        const Index row = line % windows.height - corner.row, col = place % windows.width - corner.col;
+        units((plane * windows.rows + row) * windows.cols + col, k) = 1;
+    }
+    allocate(block, value);
+    on->upload(units.data(), view(block, value));
+}
+
+template <class T>
+void FrozenNetwork<T>::State::end(const Block& block, int value, Matrix<T>& result) const {
+    if (block.values[at(value)].size() == 0)
+        return;
+    const Windows& windows = block.plan->of(value);
+    Matrix<T> numbers(windows.size(), block.count);
+    on->download(view(block, value), numbers.data());
+    for (Index k = 0; k < block.count; ++k) {
+        const Corner corner = windows.corners[static_cast<std::size_t>(k)];
+        const T* from = &numbers(0, k);
+        T* const to = &result(0, block.first + k);
+        for (Index plane = 0; plane < windows.planes; ++plane)
+            for (Index row = 0; row < windows.rows; ++row, from += windows.cols)
+                std::copy_n(from, windows.cols,
+                            to + (plane * windows.height + corner.row + row) * windows.width + corner.col);
+    }
+}
+
+template <class T>
+Matrix<T> FrozenNetwork<T>::State::columns(std::span<const Index> inputs) const {
+    Matrix<T> result(size(graph->output), std::ssize(inputs));
+    const Index step = width();
+    for (Index first = 0; first < result.cols(); first += step) {
+        const Index count = std::min(step, result.cols() - first);
+        const auto places = inputs.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+        const WindowPlan plan = WindowPlan::forward(
+            *graph, [&](std::size_t n) -> const std::vector<Reach>& { return reach(n); }, places);
+        Block block = block_of(first, count, &plan);
+        begin(block, graph->input, places);
+        run_forward(block, 0);
+        end(block, graph->output, result);
+    }
+    return result;
+}
+
+template <class T>
+Matrix<T> FrozenNetwork<T>::State::rows(std::span<const Index> outputs) const {
+    Matrix<T> result(size(graph->input), std::ssize(outputs));
+    const Index step = width();
+    for (Index first = 0; first < result.cols(); first += step) {
+        const Index count = std::min(step, result.cols() - first);
+        const auto places = outputs.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+        const WindowPlan plan = WindowPlan::backward(
+            *graph, [&](std::size_t n) -> const std::vector<Reach>& { return reach(n); }, places);
+        Block block = block_of(first, count, &plan);
+        begin(block, graph->output, places);
+        run_backward(block, nullptr);
+        end(block, graph->input, result);
+    }
+    return result;
+}
+
+template struct FrozenNetwork<float>::State;
+template struct FrozenNetwork<double>::State;
+
+}  // namespace descrambler

@@ -1,0 +1,66 @@
+// What a FrozenNetwork holds, and its passes over blocks of probes.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "graph/frozen_node.hpp"
+#include "graph/reach.hpp"
+
+namespace descrambler {
+
+template <class T>
+struct FrozenNetwork<T>::State {
+    // What is told of a node on the way back: the gradient of its output for the probes first, first + 1, ...
+    using Visit = std::function<void(std::size_t node, Index first, Batch<const T> gradient)>;
+
+    Backend<T>* on;
+    const Graph* graph;
+    Weights<T> weights;
+    FreezeOptions options;
+    std::vector<Frozen<T>> nodes;
+    std::vector<Index> sizes;   // of values
+    std::vector<int> last_use;  // node after which a value is not needed, by value
+    std::vector<double> x0, y0;
+    Index memory = Index{1} << 30;
+
+    State(Backend<T>& backend, const Graph& g, const FreezeOptions& o);
+    void record(Backend<double>& given, std::span<const double> input);
+    // Offsets go to the first `offsets` columns.
+    [[nodiscard]] Matrix<T> forward(const Matrix<T>& V, Index offsets) const;
+    [[nodiscard]] Matrix<T> backward(const Matrix<T>& U, const Visit& visit) const;
+    // Unit vectors, through windows where the values are on the host.
+    [[nodiscard]] Matrix<T> columns(std::span<const Index> inputs) const;
+    [[nodiscard]] Matrix<T> rows(std::span<const Index> outputs) const;
+
+    static std::size_t at(int i) { return static_cast<std::size_t>(i); }
+    [[nodiscard]] Index size(int value) const { return sizes[at(value)]; }
+
+private:
+    // Values of a block of probes; empty: nothing has arrived. Without a plan they are whole.
+    struct Block {
+        Index first = 0, count = 0;
+        const WindowPlan* plan = nullptr;
+        std::vector<Buffer<T>> values;
+    };
+    [[nodiscard]] Block block_of(Index first, Index count, const WindowPlan* plan = nullptr) const;
+    [[nodiscard]] Index numbers(const Block& block, int value) const;  // of one probe
+    void allocate(Block& block, int value) const;
+    void clear(Block& block, int value) const;  // zeros
+    [[nodiscard]] Batch<T> view(const Block& block, int value) const;
+    [[nodiscard]] bool whole(const Block& block, const GraphNode& node) const;
+    void run_forward(Block& block, Index offsets) const;
+    void run_backward(Block& block, const Visit& visit) const;
+    void begin(Block& block, int value, std::span<const Index> places) const;
+    void end(const Block& block, int value, Matrix<T>& result) const;
+
+    [[nodiscard]] Index width() const;
+    [[nodiscard]] Index peak() const;
+    template <class Body>
+    void for_ended(int node, const Body& body) const;
+    [[nodiscard]] const std::vector<Reach>& reach(std::size_t node) const;
+    mutable std::vector<std::optional<std::vector<Reach>>> reaches_;  // as they are asked for
+};
+
+}  // namespace descrambler

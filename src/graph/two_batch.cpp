@@ -1,0 +1,76 @@
+// The network and its linear interpreter side by side, as two batches of one run (Navarrete Michelini et al., eq. 6).
+#include <algorithm>
+
+#include "graph/frozen_node.hpp"
+
+namespace descrambler {
+
+template <class T>
+TwoBatch<T> two_batch(Backend<T>& on, Backend<double>& given, const Graph& graph, std::span<const double> x0,
+                      const FreezeOptions& options, const Matrix<T>& V, Index offsets) {
+    Backend<double>& exact = exact_backend(on, given);
+    check_input(graph, x0);
+    const auto at = [](int value) { return static_cast<std::size_t>(value); };
+    const auto size = [&](int value) { return volume(graph.values[at(value)].shape); };
+    require(V.rows() == size(graph.input), "two_batch: V must be [inputs, K]");
+    std::vector<std::size_t> last_use(graph.values.size(), 0);
+    for (std::size_t n = 0; n < graph.nodes.size(); ++n)
+        for (const int input : graph.nodes[n].inputs)
+            last_use[at(input)] = n;
+
+    struct Value {
+        Buffer<double> primal;
+        Buffer<T> probes;
+    };
+    std::vector<Value> values(graph.values.size());
+    Index live = 0, peak = 0;  // bytes
+    const auto bytes = [&](int value) {
+        return size(value) * static_cast<Index>(sizeof(double) + V.cols() * sizeof(T));
+    };
+    const auto allocate = [&](int value) {
+        values[at(value)] = {exact.allocate(size(value)), on.allocate(size(value) * V.cols())};
+        live += bytes(value);
+    };
+    const auto probes = [&](int value) { return values[at(value)].probes.view(size(value), V.cols()); };
+    allocate(graph.input);
+    exact.upload(x0.data(), values[at(graph.input)].primal.view(size(graph.input), 1));
+    on.upload(V.data(), probes(graph.input));
+    for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+        const GraphNode& node = graph.nodes[n];
+        allocate(node.output);
+        Weights<T> weights(on);  // of this node alone
+        Weights<double> exact_weights(exact);
+        std::vector<Batch<const double>> primal;
+        std::vector<Batch<const T>> x;
+        for (const int value : node.inputs) {
+            primal.push_back(values[at(value)].primal.view(size(value), 1));
+            x.push_back(probes(value));
+        }
+        const Frozen<T> frozen = freeze_node(on, weights, exact, exact_weights, options, node, primal,
+                                             values[at(node.output)].primal.view(size(node.output), 1));
+        frozen->apply(on, x, probes(node.output));
+        if (offsets > 0 && !frozen->offset.empty())
+            on.add_offset(frozen->offset.view(), probes(node.output).columns(0, std::min(offsets, V.cols())));
+        peak = std::max(peak, live + frozen->recorded);
+        std::vector<int> ended = node.inputs;
+        std::ranges::sort(ended);
+        ended.erase(std::unique(ended.begin(), ended.end()), ended.end());
+        for (const int value : ended)
+            if (last_use[at(value)] == n && value != graph.output) {
+                values[at(value)] = {};
+                live -= bytes(value);
+            }
+    }
+    TwoBatch<T> result{std::vector<double>(static_cast<std::size_t>(size(graph.output))),
+                       Matrix<T>(size(graph.output), V.cols()), peak};
+    exact.download(values[at(graph.output)].primal.view(size(graph.output), 1), result.output.data());
+    on.download(probes(graph.output), result.image.data());
+    return result;
+}
+
+template TwoBatch<float> two_batch(Backend<float>&, Backend<double>&, const Graph&, std::span<const double>,
+                                   const FreezeOptions&, const Matrix<float>&, Index);
+template TwoBatch<double> two_batch(Backend<double>&, Backend<double>&, const Graph&, std::span<const double>,
+                                    const FreezeOptions&, const Matrix<double>&, Index);
+
+}  // namespace descrambler
