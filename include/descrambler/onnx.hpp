@@ -42,7 +42,8 @@ struct OnnxGraph {
 };
 struct OnnxModel {
     std::string path;  // for messages
-    std::string producer;
+    std::string producer, producer_version;
+    std::map<std::string, std::string> metadata;
     std::int64_t ir_version = 0, opset = 0;            // opset of ai.onnx
     std::map<std::string, std::int64_t> other_opsets;  // of other domains that are declared
     OnnxGraph graph;
@@ -54,11 +55,14 @@ struct OnnxModel {
 // graphs more than 16 deep, types that are not served (strings, complex, sequences, maps, sparse tensors), operators of
 // sets that are not imported, functions of the model where a node calls one, fewer or more bytes than dims say, extents that
 // overflow, external data outside the folder of the file or beyond the end of theirs.
-// Not read: quantisation annotations, shapes of inner values, training information, metadata.
+// Not read: quantisation annotations, shapes of inner values, training information. Of metadata of one name the last.
 [[nodiscard]] OnnxModel read_onnx(const std::filesystem::path& path);
 // The same of bytes in memory; folder: where external data lie. path: for messages.
 [[nodiscard]] OnnxModel parse_onnx(std::string_view bytes, const std::string& path,
                                    const std::filesystem::path& folder);
+// The same bytes for the same model, whole or not at all. Constants of f32 are written as float. Throws Error where the
+// file cannot be written and for more than 2 GiB. Nothing is checked that read_onnx checks.
+void write_onnx(const std::filesystem::path& path, const OnnxModel& model);
 // A TensorProto alone, as test data of the ONNX project are.
 [[nodiscard]] Tensor read_onnx_tensor(const std::filesystem::path& path);
 

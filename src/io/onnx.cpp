@@ -300,6 +300,9 @@ public:
     OnnxModel read(pb::ModelProto& proto) {
         OnnxModel model;
         model.producer = proto.producer_name();
+        model.producer_version = proto.producer_version();
+        for (const pb::StringStringEntryProto& entry : proto.metadata_props())
+            model.metadata[entry.key()] = entry.value();
         model.ir_version = proto.ir_version();
         if (!proto.has_ir_version() || model.ir_version < oldest_ir || model.ir_version > pb::IR_VERSION)
             fail(path_, "ir_version: expected " + std::to_string(oldest_ir) + " to " + std::to_string(pb::IR_VERSION) +
