@@ -21,7 +21,7 @@ public:
     };
 
     // `inputs` is one of
-    //   FILE.npy             as npy.hpp says; rank 1 is one feature
+    //   FILE.npy             as npy.hpp says; rank 1 is one feature; of 3 to 8 axes (C order) the first counts samples
     //   FILE.h5[:/DATASET]   numbers of any type and rank 2; without a name the only data set of rank 2
     //   PATTERN[:/DATASET]   * and ? in the file name stand for all such files; part-2 precedes part-10
     //   @LIST                a text file with one FILE a line, relative to the list; lines with # are comments

@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr Index most_values = Index{1} << 60;  // their bytes still have a 64-bit count
+constexpr std::size_t most_axes = 8;           // of an array of samples
 constexpr std::size_t most_common = 4;         // files that all ranks open together for one window each
 
 std::string only_dataset(const Hdf5File& file, const std::string& path) {
@@ -67,8 +68,12 @@ public:
 private:
     using Source = std::variant<NpyFile, Hdf5Rows>;
     static Source open(ShardName& of) {
-        if (of.npy)
-            return NpyFile(of.path);
+        if (of.npy) {
+            NpyFile file(of.path, most_axes);
+            if (file.fortran_order() && file.shape().size() > 2)
+                throw InputError(of.path + ": Fortran order, expected C order of samples with several axes");
+            return Source(std::move(file));
+        }
         const Hdf5File file = Hdf5File::open(of.path);
         if (of.dataset.empty())
             of.dataset = only_dataset(file, of.path);

@@ -64,6 +64,17 @@ TEST_F(ShardFiles, EveryWindowOfNpyFiles) {
     put(file("a.npy"), test::npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }",
                                  std::string("\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\0\x40", 16)));
     expect_series(Shards::open(file("a.npy"), 1), 2, "rank 1");
+    const std::string two_axes = npy_of(series(0, 4, 6), "<f8", false);
+    for (const bool fortran : {false, true}) {  // what stands behind the first axis is one sample
+        put(file("b.npy"), test::npy("{'descr': '<f8', 'fortran_order': " + std::string(fortran ? "True" : "False") +
+                                         ", 'shape': (4, 1, 2, 3), }",
+                                     two_axes.substr(two_axes.size() - 4 * 6 * 8)));
+        if (fortran)
+            EXPECT_EQ(open_error("b.npy", 6),
+                      file("b.npy") + ": Fortran order, expected C order of samples with several axes");
+        else
+            expect_series(Shards::open(file("b.npy"), 6), 4, "rank 4");
+    }
     EXPECT_NE(open_error("a.npy", 2).find("a.npy: expected 2 columns (features), found 1"), std::string::npos);
 }
 
