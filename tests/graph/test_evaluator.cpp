@@ -1,0 +1,70 @@
+// Many inputs at once give what each gives alone.
+#include "descrambler/evaluator.hpp"
+
+#include <gtest/gtest.h>
+
+#include "data.hpp"
+#include "descrambler/frozen.hpp"
+#include "graph/scope.hpp"
+#include "io/onnx_bytes.hpp"
+
+namespace descrambler {
+namespace {
+
+using namespace test;
+using onnx::node;
+
+std::string constant(const std::string& name, const std::vector<std::int64_t>& dims, double phase) {
+    std::int64_t count = 1;
+    for (const std::int64_t dim : dims)
+        count *= dim;
+    const Matrix<double> numbers = wave(count, 1, phase);
+    return onnx::initialiser(onnx::tensor(name, dims, {numbers.values().begin(), numbers.values().end()}));
+}
+// The operators that are the same affine map everywhere, functions of one number, and those of several.
+Graph graph() {
+    const std::string nodes =
+        node("Conv", {"x", "K", "k"}, {"a"}) + node("PRelu", {"a", "slope"}, {"b"}) + node("Tanh", {"b"}, {"c"}) +
+        node("Mul", {"b", "c"}, {"d"}) + node("Add", {"d", "k2"}, {"e"}) + node("Relu", {"e"}, {"f"}) +
+        node("Add", {"f", "a"}, {"g"}) + node("GlobalAveragePool", {"g"}, {"m"}) + node("Sub", {"g", "m"}, {"n"}) +
+        node("Max", {"n", "g"}, {"o"}) + node("Softmax", {"o"}, {"p"}) +
+        node("Concat", {"p", "o"}, {"q"}, onnx::attribute("axis", 2, onnx::field(3, std::int64_t{1}))) +
+        node("Flatten", {"q"}, {"r"}) + node("MatMul", {"r", "W"}, {"y"}) + constant("K", {2, 1, 2, 2}, .3) +
+        constant("k", {2}, .8) + constant("k2", {1, 2, 4, 4}, .6) + constant("slope", {2, 1, 1}, .2) +
+        constant("W", {64, 7}, 1.1);
+    return import_onnx(
+        parse_onnx(onnx::model(nodes + onnx::input("x", {1, 1, 5, 5}) + onnx::output("y", {1, 7})), "net.onnx", "."),
+        {});
+}
+
+TEST(Evaluator, AColumnHasTheBitsOfTheNetworkAtThatInput) {
+    const Graph net = graph();
+    const auto on = make_cpu_backend<double>(1), two = make_cpu_backend<double>(2);
+    const Matrix<double> X = wave(25, 70, .1);  // more than a block of columns
+    Evaluator together(*two, net);
+    EXPECT_EQ(together.inputs(), 25);
+    EXPECT_EQ(together.outputs(), 7);
+    const Matrix<double> Y = together.run(X.view());
+    Evaluator alone(*on, net);
+    for (const Index k : {0, 1, 63, 64, 69}) {
+        const FrozenNetwork<double> frozen(*on, net, X.column(k), {});
+        const Matrix<double> one = alone.run(X.view().columns(k, 1));
+        for (Index i = 0; i < 7; ++i) {
+            EXPECT_EQ(Y(i, k), frozen.output()[static_cast<std::size_t>(i)]) << k;
+            EXPECT_EQ(one(i, 0), Y(i, k)) << k;
+        }
+    }
+    EXPECT_EQ(together.run(X.view().columns(0, 0)).cols(), 0);
+    EXPECT_THROW((void)together.run(wave(24, 1, 0).view()), std::invalid_argument);
+}
+
+TEST(Evaluator, ANetworkWithoutNodesGivesItsInput) {
+    Graph net;
+    net.values.push_back({"x", {1, 3}});
+    const auto on = make_cpu_backend<double>(1);
+    const Matrix<double> X = wave(3, 2, .1);
+    EXPECT_EQ(Evaluator(*on, net).run(X.view()), X);
+}
+
+}  // namespace
+}  // namespace descrambler
