@@ -1,10 +1,11 @@
-// Libraries of noise and of signals with noise, and what is read from a library in one pass. Noise is counter-based:
+// Libraries of noise, of signals with noise and of values inside a graph, and what is read from a library in one pass. Noise is counter-based:
 // sample i owns ceil(features / 2) Philox blocks of its stream, from block i ceil(features / 2) on, so that it has the
 // same bits whatever window it is read in.
 #pragma once
 
 #include <cstdint>
 
+#include "descrambler/dense_graph.hpp"
 #include "descrambler/gram.hpp"
 
 namespace descrambler {
@@ -18,6 +19,11 @@ namespace descrambler {
 // here and below.
 [[nodiscard]] Library with_noise(const Library& library, double snr, std::uint64_t seed,
                                  const Execution& execution = Execution::on_cpu(), const Streaming& streaming = {});
+
+// What enters a dense node of a graph, h [columns of W, samples x rows], for a library of inputs of the graph (numbers of
+// an input in C order, without the batch axis). Computed again whenever it is read, with so many threads (0: all), by
+// one thread at a time. Throws InputError for inputs of another width.
+[[nodiscard]] Library library_at(const DenseTap& tap, const Library& inputs, int threads = 0);
 
 // sqrt(sum x^2 / (features samples)). Throws InputError for an empty library and where the result is not finite;
 // Stopped after a checkpoint (Progress::stop).

@@ -52,6 +52,7 @@ Command add_train(CLI::App& app, const Process& process);
 Command add_layer(CLI::App& app, const Process& process);
 Command add_gram(CLI::App& app, const Process& process);
 Command add_spectrum(CLI::App& app, const Process& process);
+Command add_export(CLI::App& app, const Process& process);
 Command add_interpret(CLI::App& app, const Process& process);
 Command add_predict(CLI::App& app, const Process& process);
 Command add_report(CLI::App& app, const Process& process);

@@ -162,7 +162,7 @@ void run(const Options& o) {
 Command add_gram(CLI::App& app, const Process& process) {
     const auto o = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("gram", "Gram matrix of the signals at a tap over a library of inputs");
-    command->add_option("NET", o->net, "network, ensemble or study (HDF5)")->required();
+    command->add_option("NET", o->net, "network, ensemble or study (HDF5), or a dense network (FILE.onnx)")->required();
     command->add_option("--inputs", o->inputs, std::string(inputs_help))->required();
     command->add_option("--layer", o->layer, "layer, from 1")->required();
     command->add_option("--tap", o->tap, "before (W h) or after (f(W h + b)) the activation")

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <mutex>
 
+#include "cli/graph_inputs.hpp"
 #include "descrambler/files.hpp"
 #include "descrambler/library.hpp"
 #include "descrambler/random.hpp"
@@ -172,7 +173,7 @@ Library stored_library(const std::string& inputs, Index width, const Execution& 
 }  // namespace
 
 Ensemble open_networks(const std::string& net, std::optional<Index> network) {
-    Ensemble ensemble = read_ensemble(net);
+    Ensemble ensemble = ends_as_onnx(net) ? dense_ensemble(net) : read_ensemble(net);
     const std::optional<TaskRecipe> recipe = task_recipe(ensemble, net);  // or refuses it
     if (network) {
         if (*network < 0 || *network >= static_cast<Index>(ensemble.networks.size()))
@@ -187,13 +188,14 @@ Ensemble open_networks(const std::string& net, std::optional<Index> network) {
 }
 
 Library open_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net, const Common& common,
-                     const Execution& execution) {
+                     const Execution& execution, std::optional<Index> width) {
+    const Index features = width.value_or(ensemble.networks.front().inputs());
     if (!is_generated(inputs))
-        return stored_library(inputs, ensemble.networks.front().inputs(), execution);
+        return stored_library(inputs, features, execution);
     return together(*execution.ranks, [&] {
         if (!inputs.starts_with("noise:"))
             return task_library(inputs, ensemble, net, common, execution);
-        return noise_library(ensemble.networks.front().inputs(), count_of(inputs, 6), seed_of(ensemble, common));
+        return noise_library(features, count_of(inputs, 6), seed_of(ensemble, common));
     });
 }
 

@@ -10,15 +10,16 @@
 
 namespace descrambler::cli {
 
-// The networks of a file, or the one of them that `network` names (from 0). Throws InputError.
+// The networks of a file, or the one of them that `network` names (from 0); the one of a dense ONNX file. Throws
+// InputError.
 [[nodiscard]] Ensemble open_networks(const std::string& net, std::optional<Index> network);
 
 // The library that --inputs names: files (see shards.hpp; up to 256 MiB of doubles are kept in memory, more are read
 // again in each pass), deer:N, relaxometry:N, bandpass:N (the data a network was trained on) or noise:N (white,
-// standard deviation 1). It owns whatever it reads from. `net` names the file of the networks in messages. All ranks
-// call. Throws InputError, and so does reading.
+// standard deviation 1). It owns whatever it reads from. `net` names the file of the networks in messages. width: of the
+// inputs, where they are not those of the networks. All ranks call. Throws InputError, and so does reading.
 [[nodiscard]] Library open_library(const std::string& inputs, const Ensemble& ensemble, const std::string& net,
-                                   const Common& common, const Execution& execution);
+                                   const Common& common, const Execution& execution, std::optional<Index> width = {});
 // With white noise of rms(inputs) / snr, from a pass over the library (--snr); as it is without snr. All ranks call.
 [[nodiscard]] Library add_noise(const Library& library, const std::string& inputs, std::optional<double> snr,
                                 std::uint64_t seed, const Execution& execution, const Streaming& streaming = {});

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/finished.hpp"
+#include "cli/graph_inputs.hpp"
 #include "cli/inputs.hpp"
 #include "descrambler/descramble.hpp"
 #include "descrambler/hdf5.hpp"
@@ -23,7 +24,8 @@ struct Options {
     std::string tap = "before", criterion = "smoothness", stencil = "fourier2", method, balance = "norm", start,
                 group = "o";
     std::vector<std::string> share;
-    Index layer = 1, evaluations = 0, iterations = 0;
+    GraphOptions graph;
+    Index layer = 0, evaluations = 0, iterations = 0;  // layer 0: a node of a graph
     std::optional<Index> network;
     double lambda = 1;
     std::optional<double> snr;
@@ -33,6 +35,35 @@ struct Options {
 
 bool is_file(const std::string& name, const std::string& suffix) {
     return name.ends_with(suffix) || name.find('/') != std::string::npos;
+}
+
+// A node of a graph, not a side of the activation of --layer.
+bool names_node(const Options& o) {
+    return ends_as_onnx(o.net) && o.tap != to_string(Tap::before) && o.tap != to_string(Tap::after);
+}
+
+void check(const Options& o) {
+    if (o.inputs.empty() && o.criterion != "mds" && o.criterion != "mdn")
+        throw InputError("--inputs: expected a library (only the criteria mds and mdn need none)");
+    const bool layer = o.command->count("--layer") > 0;
+    if (!names_node(o)) {
+        if (!layer)
+            throw InputError("--layer: expected the layer, from 1 (or --tap NODE of an ONNX file)");
+        if (o.graph.given())
+            throw InputError("--set, --shape, --input-name: expected --tap NODE of an ONNX file");
+        return;
+    }
+    const auto refuse = [&](const std::string& option) {
+        throw InputError(option + ": expected --tap before or after, --tap " + o.tap + " is a node of its own");
+    };
+    if (layer)
+        refuse("--layer");
+    if (o.network)
+        refuse("--network");
+    if (!o.share.empty())
+        refuse("--share");
+    if (o.jacobian)
+        refuse("--jacobian");
 }
 
 // LAYER:TAP[:WEIGHT]
@@ -54,10 +85,9 @@ SharedTap shared_tap(const std::string& text, const TapRequest& first) {
     return shared;
 }
 
-DescrambleRequest request_of(const Options& o) {
+DescrambleRequest request_of(const Options& o, TapPoint at) {
     DescrambleRequest request;
-    request.tap = {
-        .at = {o.layer, tap_from(o.tap)}, .include_bias = o.include_bias, .centre = o.centre, .linearised = o.jacobian};
+    request.tap = {.at = at, .include_bias = o.include_bias, .centre = o.centre, .linearised = o.jacobian};
     if (is_file(o.criterion, ".so")) {
         request.criterion = Criterion::user;
         request.objective = [path = o.criterion](const Matrix<double>& S) { return load_objective(path, S); };
@@ -275,21 +305,26 @@ void run(const Options& o) {
     Ensemble ensemble;
     DescrambleRequest request;
     std::string files;
+    std::optional<NodeTap> node;
     together(ranks, [&] {
-        if (no_inputs && o.criterion != "mds" && o.criterion != "mdn")
-            throw InputError("--inputs: expected a library (only the criteria mds and mdn need none)");
+        check(o);
         check_output_apart(o.out, {o.net, o.inputs});
-        ensemble = open_networks(o.net, o.network);
-        request = request_of(o);
-        files = content_of_files(*o.command);
+        if (names_node(o))
+            node = open_node(o.net, o.tap, o.graph);
+        ensemble = node ? node->ensemble : open_networks(o.net, o.network);
+        request = request_of(o, node ? node->at : TapPoint{o.layer, tap_from(o.tap)});
+        files = content_of_files(*o.command) + (node ? node->content : "");
     });
     Library library;
     if (!no_inputs)
-        library = open_library(o.inputs, ensemble, o.net, o.common, execution);
+        library = open_library(o.inputs, ensemble, o.net, o.common, execution,
+                               node ? std::optional(node->node.before.inputs()) : std::nullopt);
     const std::string asked_for = request_text(*o.command, ensemble, library) + files;
     check_remake(o.out, asked_for, o.common);
     if (!no_inputs)
         library = add_noise(library, o.inputs, o.snr, seed_of(ensemble, o.common), execution);
+    if (node && !no_inputs)
+        library = together(ranks, [&] { return open_signals(*node, library, execution); });
     // the ranks share the library; what follows from its sums is the same on all of them
     const std::vector<Descrambling> results = descramble(ensemble.networks, library, request, execution);
     together(ranks, [&] {
@@ -304,11 +339,18 @@ Command add_layer(CLI::App& app, const Process& process) {
     const auto o = std::make_shared<Options>();
     CLI::App* command =
         app.add_subcommand("layer", "descramble one layer of a network or of every network of an ensemble");
-    command->add_option("NET", o->net, "network, ensemble or study (HDF5)")->required();
+    command->add_option("NET", o->net, "network, ensemble or study (HDF5), or a network of any shape (FILE.onnx)")
+        ->required();
     command->add_option("--inputs", o->inputs, std::string(inputs_help) + " (mds and mdn need none)");
     command->add_option("--snr", o->snr, "add white noise of rms(inputs) / SNR to the inputs");
-    command->add_option("--layer", o->layer, "layer, from 1")->required();
-    command->add_option("--tap", o->tap, "before or after the activation")->capture_default_str();
+    command->add_option("--layer", o->layer, "layer, from 1, of a dense network");
+    command
+        ->add_option(
+            "--tap", o->tap,
+            "before or after the activation of --layer; NODE: the outputs W h of a dense node of an ONNX file, "
+            "NODE:input: what enters it")
+        ->capture_default_str();
+    o->graph.add_to(*command);
     command
         ->add_option(
             "--criterion", o->criterion,

@@ -316,7 +316,7 @@ Command add_spectrum(CLI::App& app, const Process& process) {
     const auto o = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand(
         "spectrum", "leading singular values of a layer, with a bound on the error; layers of lower rank");
-    command->add_option("NET", o->net, "network, ensemble or study (HDF5)")->required();
+    command->add_option("NET", o->net, "network, ensemble or study (HDF5), or a dense network (FILE.onnx)")->required();
     command->add_option("--layer", o->layer, "layer, from 1")->required();
     command->add_option("--rank", o->rank, "singular values wanted")->required();
     command->add_option("--operator", o->kind, "weight, jacobian (at the mean input) or signals (of the inputs)")

@@ -7,6 +7,7 @@
 
 #include "core/finite.hpp"
 #include "descramble/sums/library_sum.hpp"
+#include "descrambler/evaluator.hpp"
 #include "descrambler/random.hpp"
 
 namespace descrambler {
@@ -109,6 +110,32 @@ std::vector<double> library_mean(const Library& library, const Execution& execut
             throw InputError(not_finite);
     });
     return mean;
+}
+
+Library library_at(const DenseTap& tap, const Library& inputs, int threads) {
+    if (inputs.features != tap.before.inputs())
+        throw InputError("library: inputs of " + std::to_string(inputs.features) + " values, the network takes " +
+                         std::to_string(tap.before.inputs()));
+    struct Values {
+        Graph graph;
+        std::unique_ptr<Backend<double>> on;
+        Evaluator at;
+        Values(const Graph& of, int threads)
+            : graph(of), on(make_cpu_backend<double>(threads)), at(*on, graph) {}  // graphs have no kernels for devices
+    };
+    const auto values = std::make_shared<Values>(tap.before, threads);
+    const Index rows = tap.rows, width = tap.layer.weight.cols();
+    Library result{width, inputs.samples * rows, [inputs, values, rows, width](Index first, Batch<double> H) {
+                       const Index from = first / rows, end = (first + H.cols + rows - 1) / rows;
+                       Matrix<double> X(inputs.features, H.cols > 0 ? end - from : 0);
+                       inputs.read(from, X.view());
+                       const Matrix<double> here = values->at.run(X.view());
+                       std::copy_n(here.data() + (first - from * rows) * width, H.size(), H.data);
+                   }};
+    if (inputs.reading == Reading::together)
+        result.reading = Reading::together;
+    result.content = inputs.content;
+    return result;
 }
 
 }  // namespace descrambler
