@@ -10,17 +10,17 @@ namespace descrambler {
 
 class Evaluator {
 public:
-    // The backend and the graph outlive this.
-    Evaluator(Backend<double>& on, const Graph& graph);
+    // On the host, with so many threads (0: all). The graph outlives this.
+    explicit Evaluator(const Graph& graph, int threads = 0);
     ~Evaluator();
     Evaluator(Evaluator&&) noexcept;
 
     [[nodiscard]] Index inputs() const;
     [[nodiscard]] Index outputs() const;
-    // f(x) [outputs, K] for the columns x of X [inputs, K], which lies on the host. A column has the bits of
-    // FrozenNetwork::output() in any K. What is not finite comes back as it is. Throws std::invalid_argument for X of
-    // another height. One thread at a time.
-    [[nodiscard]] Matrix<double> run(Batch<const double> X);
+    // f(x) [outputs, K] for the columns x of X [inputs, K], packed. A column has the bits of FrozenNetwork::output() in any
+    // K and for any number of threads. What is not finite comes back as it is. Throws std::invalid_argument for X of
+    // another height. Several threads may call at once.
+    [[nodiscard]] Matrix<double> run(Batch<const double> X) const;
 
 private:
     struct State;

@@ -118,22 +118,27 @@ Library library_at(const DenseTap& tap, const Library& inputs, int threads) {
                          std::to_string(tap.before.inputs()));
     struct Values {
         Graph graph;
-        std::unique_ptr<Backend<double>> on;
         Evaluator at;
-        Values(const Graph& of, int threads)
-            : graph(of), on(make_cpu_backend<double>(threads)), at(*on, graph) {}  // graphs have no kernels for devices
+        Values(const Graph& of, int threads) : graph(of), at(graph, threads) {}
     };
-    const auto values = std::make_shared<Values>(tap.before, threads);
+    const auto values = std::make_shared<const Values>(tap.before, threads);
     const Index rows = tap.rows, width = tap.layer.weight.cols();
-    Library result{width, inputs.samples * rows, [inputs, values, rows, width](Index first, Batch<double> H) {
-                       const Index from = first / rows, end = (first + H.cols + rows - 1) / rows;
-                       Matrix<double> X(inputs.features, H.cols > 0 ? end - from : 0);
-                       inputs.read(from, X.view());
-                       const Matrix<double> here = values->at.run(X.view());
-                       std::copy_n(here.data() + (first - from * rows) * width, H.size(), H.data);
+    // inputs that are read at a time: windows of signals are long, and inputs may be much wider than they
+    constexpr Index numbers = Index{1} << 23;
+    const bool together = inputs.reading == Reading::together;  // as often as the other ranks: once
+    const Index most = together ? inputs.samples : std::clamp<Index>(numbers / inputs.features, 1, library_block);
+    Library result{width, inputs.samples * rows, [=](Index first, Batch<double> H) {
+                       for (Index done = 0; done < std::max<Index>(H.cols, 1); done += most * rows) {
+                           const Index begin = first + done, count = std::min(most * rows, H.cols - done),
+                                       from = begin / rows, end = (begin + count + rows - 1) / rows;
+                           Matrix<double> X(inputs.features, count > 0 ? end - from : 0);
+                           inputs.read(from, X.view());
+                           const Matrix<double> here = values->at.run(X.view());
+                           std::copy_n(here.data() + (begin - from * rows) * width, count * width,
+                                       H.data + done * width);
+                       }
                    }};
-    if (inputs.reading == Reading::together)
-        result.reading = Reading::together;
+    result.reading = inputs.reading;
     result.content = inputs.content;
     return result;
 }

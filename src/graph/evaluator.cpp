@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "descrambler/matrix.hpp"
 #include "graph/frozen_node.hpp"
 
 namespace descrambler {
@@ -25,15 +26,14 @@ std::size_t at(int i) {
 }  // namespace
 
 struct Evaluator::State {
-    Backend<double>& on;
     const Graph& graph;
-    Weights<double> weights;
-    std::vector<Frozen<double>> maps;     // of affine nodes, made when they are first needed
+    int threads;
+    std::unique_ptr<Backend<double>> on = make_cpu_backend<double>(1);  // where the maps lie, which all threads read
+    Weights<double> weights{*on};
+    std::vector<Frozen<double>> maps;     // of affine nodes
     std::vector<std::vector<int>> ended;  // values that no node after this one takes
-    FreezeOptions options;
 
-    State(Backend<double>& backend, const Graph& g)
-        : on(backend), graph(g), weights(backend), maps(g.nodes.size()), ended(g.nodes.size()) {
+    State(const Graph& g, int count) : graph(g), threads(count), maps(g.nodes.size()), ended(g.nodes.size()) {
         std::vector<bool> taken(g.values.size());
         taken[at(g.output)] = true;
         for (std::size_t n = g.nodes.size(); n-- > 0;)
@@ -42,47 +42,75 @@ struct Evaluator::State {
                     taken[at(value)] = true;
                     ended[n].push_back(value);
                 }
+        const Matrix<double> zero(size(g.input), 1);
+        Matrix<double> ignored(size(g.output), 1);
+        run(*on, zero.view(), ignored.view(), [this](std::size_t n, const Inputs& x, Batch<double> y) {
+            Frozen<double> map = freeze_at(*on, weights, n, x, y);
+            if (is_affine(graph.nodes[n].op))
+                maps[n] = std::move(map);
+        });
     }
+    using Inputs = std::vector<Batch<const double>>;
     [[nodiscard]] Index size(int value) const { return volume(graph.values[at(value)].shape); }
-    // Columns that are worked on at a time: some memory for values, some columns for BLAS.
+    // Columns that are worked on at a time: some memory for the values, some columns for BLAS and for the threads.
     [[nodiscard]] Index block() const {
-        constexpr Index numbers = Index{1} << 24, columns = 64;
+        constexpr Index numbers = Index{1} << 22, columns = 16;
         Index largest = 1;
         for (const GraphValue& value : graph.values)
             largest = std::max(largest, volume(value.shape));
         return std::clamp<Index>(numbers / largest, 1, columns);
     }
-    Frozen<double> freeze_at(const GraphNode& node, const std::vector<Batch<const double>>& x, Batch<double> y) {
-        Freezing<double> here{on, weights, options, node, x, y};
-        return std::visit([&](const auto& op) { return freeze<double>(op, here); }, node.op);
+    Frozen<double> freeze_at(Backend<double>& here, Weights<double>& sent, std::size_t n, const Inputs& x,
+                             Batch<double> y) const {
+        const FreezeOptions options;
+        Freezing<double> freezing{here, sent, options, graph.nodes[n], x, y};
+        return std::visit([&](const auto& op) { return freeze<double>(op, freezing); }, graph.nodes[n].op);
     }
-    void run_node(std::size_t n, const std::vector<Batch<const double>>& x, Batch<double> y) {
-        const GraphNode& node = graph.nodes[n];
-        const auto each = [&](const auto& change) {
-            std::vector<Batch<const double>> changed;
+    // y of node n for the columns of x.
+    void make(Backend<double>& here, std::size_t n, const Inputs& x, Batch<double> y) const {
+        if (maps[n] != nullptr) {
+            maps[n]->apply(here, x, y);
+            if (!maps[n]->offset.empty())
+                here.add_offset(maps[n]->offset.view(), y);
+            return;
+        }
+        const auto changed = [&](const auto& change) {
+            Inputs result;
             for (const Batch<const double>& view : x)
-                changed.push_back(change(view));
-            return changed;
+                result.push_back(change(view));
+            return result;
         };
-        if (is_uniform(node.op)) {
+        Weights<double> none(here);  // affine nodes alone have weights
+        if (is_uniform(graph.nodes[n].op)) {
             const auto flat = [](auto view) { return decltype(view)(view.data, view.size(), 1); };
-            (void)freeze_at(node, each(flat), flat(y));
+            (void)freeze_at(here, none, n, changed(flat), flat(y));
             return;
         }
-        if (!is_affine(node.op)) {
-            for (Index k = 0; k < y.cols; ++k)
-                (void)freeze_at(node, each([k](auto view) { return view.columns(k, 1); }), y.columns(k, 1));
-            return;
+        for (Index k = 0; k < y.cols; ++k)
+            (void)freeze_at(here, none, n, changed([k](auto view) { return view.columns(k, 1); }), y.columns(k, 1));
+    }
+    // Y of X, node by node; make_node(n, x, y).
+    template <class MakeNode>
+    void run(Backend<double>& here, Batch<const double> X, Batch<double> Y, const MakeNode& make_node) const {
+        std::vector<Buffer<double>> values(graph.values.size());
+        const auto view = [&](int value) { return values[at(value)].view(size(value), X.cols); };
+        values[at(graph.input)] = here.allocate(X.size());
+        here.upload(X.data, view(graph.input));
+        for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+            const GraphNode& node = graph.nodes[n];
+            values[at(node.output)] = here.allocate(size(node.output) * X.cols);
+            Inputs x;
+            for (const int value : node.inputs)
+                x.push_back(view(value));
+            make_node(n, x, view(node.output));
+            for (const int value : ended[n])
+                values[at(value)] = {};
         }
-        if (maps[n] == nullptr)
-            maps[n] = freeze_at(node, each([](auto view) { return view.columns(0, 1); }), y.columns(0, 1));
-        maps[n]->apply(on, x, y);
-        if (!maps[n]->offset.empty())
-            on.add_offset(maps[n]->offset.view(), y);
+        here.download(view(graph.output), Y.data);
     }
 };
 
-Evaluator::Evaluator(Backend<double>& on, const Graph& graph) : state_(std::make_unique<State>(on, graph)) {}
+Evaluator::Evaluator(const Graph& graph, int threads) : state_(std::make_unique<State>(graph, threads)) {}
 Evaluator::~Evaluator() = default;
 Evaluator::Evaluator(Evaluator&&) noexcept = default;
 
@@ -93,31 +121,17 @@ Index Evaluator::outputs() const {
     return state_->size(state_->graph.output);
 }
 
-Matrix<double> Evaluator::run(Batch<const double> X) {
-    State& state = *state_;
-    const Graph& graph = state.graph;
+Matrix<double> Evaluator::run(Batch<const double> X) const {
     require(X.rows == inputs() && X.packed(), "evaluator: X must be [inputs, K]");
-    Matrix<double> result(outputs(), X.cols);
-    const Index width = state.block();
-    for (Index first = 0; first < X.cols; first += width) {
-        const Index count = std::min(width, X.cols - first);
-        std::vector<Buffer<double>> values(graph.values.size());
-        const auto view = [&](int value) { return values[at(value)].view(state.size(value), count); };
-        values[at(graph.input)] = state.on.allocate(inputs() * count);
-        state.on.upload(X.data + first * X.rows, view(graph.input));
-        for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
-            const GraphNode& node = graph.nodes[n];
-            values[at(node.output)] = state.on.allocate(state.size(node.output) * count);
-            std::vector<Batch<const double>> x;
-            for (const int value : node.inputs)
-                x.push_back(view(value));
-            state.run_node(n, x, view(node.output));
-            for (const int value : state.ended[n])
-                values[at(value)] = {};
-        }
-        state.on.download(view(graph.output), result.data() + first * result.rows());
-    }
-    return result;
+    Matrix<double> Y(outputs(), X.cols);
+    const State& state = *state_;
+    const Index width = state.block(), blocks = (X.cols + width - 1) / width;
+    parallel_items(blocks, state.threads, [&](Index block, Backend<double>& here) {
+        const Index first = block * width, count = std::min(width, X.cols - first);
+        state.run(here, X.columns(first, count), Y.view().columns(first, count),
+                  [&](std::size_t n, const State::Inputs& x, Batch<double> y) { state.make(here, n, x, y); });
+    });
+    return Y;
 }
 
 }  // namespace descrambler

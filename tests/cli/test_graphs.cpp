@@ -1,5 +1,6 @@
 // `export`, and ONNX files in the commands on dense layers.
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "descrambler/dense_graph.hpp"
@@ -265,6 +266,25 @@ TEST_F(NodeTest, TheSameBitsForAnyNumberOfThreadsAndAgain) {
     const Matrix<double> one = P("1");
     EXPECT_EQ(P("2"), one);
     EXPECT_EQ(P("3"), one);
+}
+
+TEST_F(NodeTest, AnIndependentEvaluatorAgreesOnATrainedNetwork) {
+    const std::string golden = "interpreters/golden/digits_cnn.npz", trained = "interpreters/onnx/digits_cnn.onnx";
+    if (!has_data(golden) || !has_data(trained))
+        GTEST_SKIP() << no_data(golden);
+    const std::string unpack = "python3 -m zipfile -e '" + data(golden).string() + "' '" + folder.path().string() + "'";
+    ASSERT_EQ(std::system(unpack.c_str()), 0);
+    net = data(trained);
+    inputs = folder / "x0.npy";  // 1 x 1 x 28 x 28: one sample
+    (void)tap("fc2", {"--include-bias"});
+    const std::vector<double> y = read_npy_tensor(folder / "y.npy").as<double>();
+    const Matrix<double> gram = matrix("tap.h5", "gram");
+    ASSERT_EQ(gram.rows(), std::ssize(y));
+    Matrix<double> expected(gram.rows(), gram.rows());
+    for (Index i = 0; i < gram.rows(); ++i)
+        for (Index j = 0; j < gram.rows(); ++j)
+            expected(i, j) = y[static_cast<std::size_t>(i)] * y[static_cast<std::size_t>(j)];
+    EXPECT_LE(worst(expected, gram), 2e-9);  // twice what the answers of that evaluator are good for
 }
 
 TEST_F(NodeTest, BadInputIsOneLine) {
