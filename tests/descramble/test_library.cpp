@@ -131,5 +131,38 @@ TEST(Library, KeepsNoSumThatIsNotFinite) {
     EXPECT_EQ(library_rms(library_of(X), Execution::on_cpu(), streaming), expected);
 }
 
+// Inputs of 6 numbers, of which a node in the graph works on three vectors of 2 behind a relu.
+DenseTap three_vectors() {
+    DenseTap tap;
+    tap.before.values = {{"x", {1, 3, 2}}, {"h", {1, 3, 2}}};
+    tap.before.nodes = {{"relu", "Relu", Pointwise{Function::relu, 0, 0, {}}, {0}, 1, -1}};
+    tap.before.output = 1;
+    tap.rows = 3;
+    tap.layer.weight = normal(4, 2, 5);
+    return tap;
+}
+
+TEST(Library, WhatEntersANodeIsTheSameInEveryWindow) {
+    const Matrix<double> X = normal(6, 40, 3);
+    Matrix<double> expected(2, 120);
+    for (Index i = 0; i < X.size(); ++i)  // three columns of 2 are a column of 6
+        expected.data()[i] = std::max(X.data()[i], 0.0);
+    for (const int threads : {1, 3}) {
+        const Library signals = library_at(three_vectors(), library_of(X), threads);
+        EXPECT_EQ(signals.features, 2);
+        EXPECT_EQ(signals.samples, 120);
+        for (const Index block : {1, 2, 7, 120})
+            EXPECT_EQ(all_of(signals, block), expected);
+    }
+    // in pieces where a window is longer than what is read of the inputs at a time
+    Matrix<double> longer(6, library_block + 5);
+    for (Index i = 0; i < longer.size(); ++i)
+        longer.data()[i] = static_cast<double>(i);
+    const Library pieces = library_at(three_vectors(), library_of(longer));
+    const Matrix<double> whole = all_of(pieces, pieces.samples);
+    EXPECT_TRUE(std::ranges::equal(whole.values(), longer.values()));
+    EXPECT_THROW((void)library_at(three_vectors(), library_of(expected)), InputError);
+}
+
 }  // namespace
 }  // namespace descrambler

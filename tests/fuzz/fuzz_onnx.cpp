@@ -1,4 +1,5 @@
 // ONNX files, what the graph makes of them, with external data of 64 bytes beside them, a.bin.
+#include "descrambler/dense_graph.hpp"
 #include "descrambler/frozen.hpp"
 #include "target.hpp"
 
@@ -23,6 +24,24 @@ void check(const OnnxGraph& graph) {
                 check(**inside);
 }
 
+// A dense network has layers that chain, a dense node what is in front of it.
+void read_dense(const Graph& graph) {
+    fuzz::accept_or_refuse([&] {
+        const Network network = network_of(graph);
+        fuzz::expect(network.inputs() == graph.inputs() && network.outputs() == graph.outputs());
+        for (std::size_t k = 0; k < network.layers.size(); ++k) {
+            const DenseLayer& layer = network.layers[k];
+            fuzz::expect(layer.bias.empty() || std::ssize(layer.bias) == layer.weight.rows());
+            fuzz::expect(k == 0 || layer.weight.cols() == network.layers[k - 1].weight.rows());
+        }
+    });
+    fuzz::accept_or_refuse([&] {
+        const DenseTap tap = dense_tap(graph);
+        fuzz::expect(tap.before.outputs() == tap.rows * tap.layer.weight.cols());
+        fuzz::expect(tap.layer.bias.empty() || std::ssize(tap.layer.bias) == tap.layer.weight.rows());
+    });
+}
+
 // What the import accepts can be frozen where it is small: F x0 + r is computed, and the way back.
 void freeze(const OnnxModel& model) {
     static const std::unique_ptr<Backend<double>> on = make_cpu_backend<double>(1);
@@ -32,6 +51,7 @@ void freeze(const OnnxModel& model) {
         numbers += volume(value.shape);
     if (numbers > 10'000)
         return;
+    read_dense(graph);
     const std::vector<double> x0(static_cast<std::size_t>(graph.inputs()), .5);
     for (const FreezeRule rule : {FreezeRule::frozen, FreezeRule::taylor}) {
         const FrozenNetwork<double> frozen(*on, graph, x0, {rule, NormRule::std});
