@@ -22,7 +22,7 @@ namespace descrambler {
 
 // What enters a dense node of a graph, h [columns of W, samples x rows], for a library of inputs of the graph (numbers of
 // an input in C order, without the batch axis). Computed again whenever it is read, with so many threads (0: all). Throws
-// InputError for inputs of another width.
+// InputError for inputs of another width; reading throws it, naming the sample, for values that are not finite.
 [[nodiscard]] Library library_at(const DenseTap& tap, const Library& inputs, int threads = 0);
 
 // sqrt(sum x^2 / (features samples)). Throws InputError for an empty library and where the result is not finite;

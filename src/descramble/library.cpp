@@ -120,6 +120,9 @@ Library library_at(const DenseTap& tap, const Library& inputs, int threads) {
         Graph graph;
         Evaluator at;
         Values(const Graph& of, int threads) : graph(of), at(graph, threads) {}
+        [[nodiscard]] const std::string& name() const {
+            return graph.values[static_cast<std::size_t>(graph.output)].name;
+        }
     };
     const auto values = std::make_shared<const Values>(tap.before, threads);
     const Index rows = tap.rows, width = tap.layer.weight.cols();
@@ -134,6 +137,10 @@ Library library_at(const DenseTap& tap, const Library& inputs, int threads) {
                            Matrix<double> X(inputs.features, count > 0 ? end - from : 0);
                            inputs.read(from, X.view());
                            const Matrix<double> here = values->at.run(X.view());
+                           for (Index i = 0; i < here.cols(); ++i)
+                               if (!all_finite(here.column(i)))
+                                   throw InputError("sample " + std::to_string(from + i) + ": value \"" +
+                                                    values->name() + "\" of the network is not finite");
                            std::copy_n(here.data() + (begin - from * rows) * width, count * width,
                                        H.data + done * width);
                        }

@@ -162,6 +162,14 @@ TEST(Library, WhatEntersANodeIsTheSameInEveryWindow) {
     const Matrix<double> whole = all_of(pieces, pieces.samples);
     EXPECT_TRUE(std::ranges::equal(whole.values(), longer.values()));
     EXPECT_THROW((void)library_at(three_vectors(), library_of(expected)), InputError);
+    DenseTap growing = three_vectors();
+    std::get<Pointwise>(growing.before.nodes[0].op).function = Function::exp;
+    try {
+        (void)all_of(library_at(growing, library_of(longer)), 3);
+        ADD_FAILURE() << "exp(710) is accepted";
+    } catch (const InputError& error) {
+        EXPECT_STREQ(error.what(), "sample 118: value \"h\" of the network is not finite");  // 6 * 118 + 5 > 709.8
+    }
 }
 
 }  // namespace
