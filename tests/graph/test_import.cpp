@@ -255,6 +255,9 @@ TEST(Import, HostileShapesAreRefusedByName) {
           "a scale of nan");
     about(node("ConvTranspose", {"x", "w"}, {"y"}) + constant("w", {5}, {1, 1, 1, 1, 1}), "expected one to three axes");
     about(node("MatMul", {"x", "w"}, {"y"}) + constant("w", {4, 0}, {}), "weights of shape 4x0");
+    const std::string two_by_two = attribute("kernel_shape", 7, field(8, std::int64_t{2}) + field(8, std::int64_t{2}));
+    for (const char* const pool : {"AveragePool", "MaxPool"})
+        about(node(pool, {"z"}, {"y"}, two_by_two) + constant("z", {1, 0, 5, 5}, {}), "an input without numbers");
     about(node("Gemm", {"x", "w"}, {"y"}) + constant("w", {4, 1}, {1, 2, std::nanf(""), 4}),
           "a constant that is not finite");
     about(node("Add", {"x", "w"}, {"y"}) + constant("w", {3}, {1, 2, 3}), "do not broadcast");

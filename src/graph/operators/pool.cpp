@@ -58,6 +58,8 @@ SlidingWindows windows_of(Import& import, bool ceil) {
     const Operand& x = import.in(0);
     if (x.shape.size() < 3 || x.shape.size() > 5)
         import.refuse("input of shape " + to_string(x.shape) + ", expected one to three axes after batch and channel");
+    if (volume(x.shape) == 0)
+        import.refuse("an input without numbers, of shape " + to_string(x.shape));
     return read_windows(import, {x.shape.begin() + 2, x.shape.end()}, {}, false, ceil);
 }
 
