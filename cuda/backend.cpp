@@ -3,9 +3,11 @@
 
 #include "algebra.hpp"
 #include "cayley.hpp"
+#include "convolution.hpp"
 #include "dense.hpp"
 #include "factor.hpp"
 #include "gram.hpp"
+#include "maps.hpp"
 #include "minimise.hpp"
 #include "random.hpp"
 #include "randomized_svd.hpp"
@@ -96,6 +98,30 @@ private:
                 kept->scratch.reset();
             });
         cuda::train(*on_, *this, plan, members, first, last, parameters, m, v, loss);
+    }
+    void do_convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y) override {
+        cuda::convolve(*on_, shape, W, x, beta, y);
+    }
+    void do_convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta,
+                             Batch<T> x) override {
+        cuda::convolve_adjoint(*on_, shape, W, y, beta, x);
+    }
+    void do_sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y) override {
+        cuda::sparse_product(*on_, A, x, beta, y);
+    }
+    void do_diagonal_product(Periodic<T> a, Batch<const T> x, T beta, Batch<T> y) override {
+        cuda::diagonal_product(*on_, a, x, beta, y);
+    }
+    void do_masked_product(const std::uint32_t* bits, Periodic<T> off, Batch<const T> x, T beta, Batch<T> y) override {
+        cuda::masked_product(*on_, bits, off, x, beta, y);
+    }
+    void do_add_offset(Periodic<T> c, Batch<T> y) override { cuda::add_offset(*on_, c, y); }
+    void do_offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r) override { cuda::offset_dot(*on_, c, x, r); }
+    void do_project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y) override {
+        cuda::project_runs(*on_, m, centre, h, x, beta, y);
+    }
+    void do_softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y) override {
+        cuda::softmax_runs(*on_, of, m, s, x, beta, y);
     }
 
     std::shared_ptr<cuda::Context> on_;

@@ -1,4 +1,5 @@
-// One block computes one tile of a product, in registers: the core of the dense layers and of the DEER traces.
+// One block computes one tile of a product, in registers: the core of the dense layers, the DEER
+// traces and, with operands that are gathered (block_sum), the convolutions.
 //   acc [16 RM, 16 RN] = op(A) op(B),  A and B column-major in device memory,  sum over k = 0, 1, ... in this order
 // 256 threads as 16 x 16; a thread owns RM x RN numbers: its rows lie in groups of 16 bytes (one load of shared memory,
 // one store of the result), what does not fill a group is one by one. Chunks of `depth` columns of op(A) and rows of
@@ -70,12 +71,14 @@ constexpr Factor<T> right_factor(Op op, const Batch<const T>& B) {
     return op == Op::none ? Factor<T>{B.data, cols, rows, pitch, false} : Factor<T>{B.data, rows, cols, pitch, true};
 }
 
-// What one thread carries of a chunk: R numbers, 16 threads along memory.
-template <class T, int R>
+// What one thread carries of a chunk of a factor, from `begin` on: R numbers, 16 threads along memory.
+template <class T, int R, int pitch>
 struct Carried {
+    Factor<T> from;
+    int begin;
     T x[R];
 
-    __device__ __forceinline__ void load(const Factor<T>& from, int begin, int k0) {
+    __device__ __forceinline__ void load(int k0) {
         const int fast = static_cast<int>(threadIdx.x % 16), slow = static_cast<int>(threadIdx.x / 16);
         const int k = k0 + (from.outer_first ? slow : fast), outer = begin + (from.outer_first ? fast : slow);
         const Index step = from.outer_first ? 16 : 16 * static_cast<Index>(from.pitch);
@@ -88,9 +91,9 @@ struct Carried {
             at += step;
         }
     }
-    __device__ __forceinline__ void store(bool outer_first, int pitch, T* to) const {
+    __device__ __forceinline__ void store(T* to) const {
         const int fast = static_cast<int>(threadIdx.x % 16), slow = static_cast<int>(threadIdx.x / 16);
-        T* const at = to + (outer_first ? slow * pitch + fast : fast * pitch + slow);
+        T* const at = to + (from.outer_first ? slow * pitch + fast : fast * pitch + slow);
 #pragma unroll
         for (int e = 0; e < R; ++e)
             at[16 * e] = x[e];
@@ -129,45 +132,52 @@ __device__ __forceinline__ void multiply_add(const T* a, const T* b, TilePlace p
     }
 }
 
-// The tile of op(A) op(B) whose first element is (row, col). All threads of the block; uses Tile::shared_bytes.
-template <class Tile, class T = typename Tile::Number>
-__device__ __forceinline__ void block_product(const Factor<T>& A, const Factor<T>& B, int row, int col, Tile& acc) {
-    constexpr int rm = Tile::rm, rn = Tile::rn;
+// acc = sum over k = 0 .. depth - 1 of what `left` and `right` carry: load(k0) takes the thread's share of a chunk into
+// registers, zeros beyond the depth, store(to) puts it into shared memory, [depth][pitch]. All threads of the block; uses
+// Tile::shared_bytes.
+template <class Tile, class Left, class Right, class T = typename Tile::Number>
+__device__ __forceinline__ void block_sum(Left& left, Right& right, int depth, Tile& acc) {
     T* const shared = dynamic_shared<T>();
     const TilePlace place = tile_place();
 #pragma unroll
-    for (int j = 0; j < rn; ++j)
+    for (int j = 0; j < Tile::rn; ++j)
 #pragma unroll
-        for (int i = 0; i < rm; ++i)
+        for (int i = 0; i < Tile::rm; ++i)
             acc.at[j][i] = 0;
 
     // One factor of the next chunk at a time is in registers: both at once would be too many.
-    Carried<T, rm> left;
-    Carried<T, rn> right;
-    left.load(A, row, 0);
-    right.load(B, col, 0);
-    left.store(A.outer_first, Tile::row_pitch, shared);
-    right.store(B.outer_first, Tile::col_pitch, shared + Tile::depth * Tile::row_pitch);
+    left.load(0);
+    right.load(0);
+    left.store(shared);
+    right.store(shared + Tile::depth * Tile::row_pitch);
     __syncthreads();
     int half = 0;
-    for (int k0 = 0; k0 < A.depth; k0 += Tile::depth) {
+    for (int k0 = 0; k0 < depth; k0 += Tile::depth) {
         const T* const a = shared + half * Tile::stage;
         const T* const b = a + Tile::depth * Tile::row_pitch;
         half ^= 1;
         T* const next = shared + half * Tile::stage;
-        const bool more = k0 + Tile::depth < A.depth;
+        const bool more = k0 + Tile::depth < depth;
         if (more)
-            left.load(A, row, k0 + Tile::depth);
+            left.load(k0 + Tile::depth);
         multiply_add(a, b, place, acc);
         if (more) {
-            left.store(A.outer_first, Tile::row_pitch, next);
-            right.load(B, col, k0 + Tile::depth);
+            left.store(next);
+            right.load(k0 + Tile::depth);
         }
         multiply_add(a + Tile::depth / 2 * Tile::row_pitch, b + Tile::depth / 2 * Tile::col_pitch, place, acc);
         if (more)
-            right.store(B.outer_first, Tile::col_pitch, next + Tile::depth * Tile::row_pitch);
+            right.store(next + Tile::depth * Tile::row_pitch);
         __syncthreads();
     }
+}
+
+// The tile of op(A) op(B) whose first element is (row, col).
+template <class Tile, class T = typename Tile::Number>
+__device__ __forceinline__ void block_product(const Factor<T>& A, const Factor<T>& B, int row, int col, Tile& acc) {
+    Carried<T, Tile::rm, Tile::row_pitch> left{A, row, {}};
+    Carried<T, Tile::rn, Tile::col_pitch> right{B, col, {}};
+    block_sum(left, right, A.depth, acc);
 }
 
 // count numbers of a column, as one access of 16 bytes where that is possible; `inside`: how many exist.

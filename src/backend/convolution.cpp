@@ -34,15 +34,6 @@ void Convolutions<T>::convolve_adjoint(const Convolution& shape, Batch<const T> 
     do_convolve_adjoint(shape, W, y, beta, x);
 }
 
-template <class T>
-void Convolutions<T>::do_convolve(const Convolution&, Batch<const T>, Batch<const T>, T, Batch<T>) {
-    throw InputError("--device: convolutions run on the CPU alone so far");
-}
-template <class T>
-void Convolutions<T>::do_convolve_adjoint(const Convolution&, Batch<const T>, Batch<const T>, T, Batch<T>) {
-    throw InputError("--device: convolutions run on the CPU alone so far");
-}
-
 template class Convolutions<float>;
 template class Convolutions<double>;
 

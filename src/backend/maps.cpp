@@ -15,9 +15,6 @@ void check(const char* name, const Periodic<T>& a, Index rows) {
     require(a.count > 0 && a.run > 0 && rows % a.run == 0,
             std::string(name) + ": the runs of a periodic vector must fill the rows");
 }
-[[noreturn]] void no_device() {
-    throw InputError("--device: graphs run on the CPU alone so far");
-}
 
 }  // namespace
 
@@ -63,35 +60,6 @@ void Maps<T>::softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const 
     check("softmax_runs", x, y, beta);
     require(m > 0 && x.rows % m == 0 && is(s, x.rows, 1, 1), "softmax_runs: runs must fill the rows, s must be [n, 1]");
     do_softmax_runs(of, m, s, x, beta, y);
-}
-
-template <class T>
-void Maps<T>::do_sparse_product(const SparseRows<T>&, Batch<const T>, T, Batch<T>) {
-    no_device();
-}
-template <class T>
-void Maps<T>::do_diagonal_product(Periodic<T>, Batch<const T>, T, Batch<T>) {
-    no_device();
-}
-template <class T>
-void Maps<T>::do_masked_product(const std::uint32_t*, Periodic<T>, Batch<const T>, T, Batch<T>) {
-    no_device();
-}
-template <class T>
-void Maps<T>::do_add_offset(Periodic<T>, Batch<T>) {
-    no_device();
-}
-template <class T>
-void Maps<T>::do_offset_dot(Periodic<T>, Batch<const T>, Batch<T>) {
-    no_device();
-}
-template <class T>
-void Maps<T>::do_project_runs(Index, bool, Batch<const T>, Batch<const T>, T, Batch<T>) {
-    no_device();
-}
-template <class T>
-void Maps<T>::do_softmax_runs(SoftmaxOf, Index, Batch<const T>, Batch<const T>, T, Batch<T>) {
-    no_device();
 }
 
 template class Maps<float>;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "cuda/device.hpp"
+#include "divide.cuh"
 #include "engine.hpp"
 #include "simt.hpp"
 #include "staging.hpp"
@@ -136,6 +137,27 @@ TEST(SmallCards, SmallerOnesAreRefused) {
     } catch (const InputError& error) {
         EXPECT_STREQ(error.what(),
                      "--device cuda:0: the test device gives a block 98 KiB of shared memory, expected at least 99");
+    }
+}
+
+// ---- indices ---------------------------------------------------------------------------------------------------------
+
+TEST(Divisors, AreExactBelowTwoToThe31) {
+    static_assert(cuda::Divisor(7).quotient(20) == 2 && cuda::Divisor(7).remainder(20) == 6);
+    constexpr std::uint32_t end = std::uint32_t{1} << 31;
+    std::vector<std::uint32_t> numbers{1, 2, 3, 5, 6, 7, 9, 10, 641, 65535, 65537, end / 3, end - 1, end};
+    for (int bit = 3; bit < 31; ++bit)
+        for (const int by : {-1, 0, 1})
+            numbers.push_back((std::uint32_t{1} << bit) + static_cast<std::uint32_t>(by));
+    for (const std::uint32_t by : numbers) {
+        const cuda::Divisor divisor(by);
+        for (const std::uint32_t around : numbers)
+            for (const std::uint64_t n : {std::uint64_t{around} * by - 1, std::uint64_t{around} * by,
+                                          std::uint64_t{around} * by + by - 1, std::uint64_t{end} - around})
+                if (n < end) {
+                    ASSERT_EQ(divisor.quotient(static_cast<std::uint32_t>(n)), n / by) << n << " / " << by;
+                    ASSERT_EQ(divisor.remainder(static_cast<std::uint32_t>(n)), n % by) << n << " / " << by;
+                }
     }
 }
 

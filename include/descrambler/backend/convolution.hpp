@@ -35,8 +35,9 @@ protected:
     ~Convolutions() = default;
 
 private:
-    virtual void do_convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y);
-    virtual void do_convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x);
+    virtual void do_convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y) = 0;
+    virtual void do_convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta,
+                                     Batch<T> x) = 0;
 };
 
 }  // namespace descrambler

@@ -53,13 +53,14 @@ protected:
     ~Maps() = default;
 
 private:
-    virtual void do_sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y);
-    virtual void do_diagonal_product(Periodic<T> a, Batch<const T> x, T beta, Batch<T> y);
-    virtual void do_masked_product(const std::uint32_t* bits, Periodic<T> off, Batch<const T> x, T beta, Batch<T> y);
-    virtual void do_add_offset(Periodic<T> c, Batch<T> y);
-    virtual void do_offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r);
-    virtual void do_project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y);
-    virtual void do_softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y);
+    virtual void do_sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y) = 0;
+    virtual void do_diagonal_product(Periodic<T> a, Batch<const T> x, T beta, Batch<T> y) = 0;
+    virtual void do_masked_product(const std::uint32_t* bits, Periodic<T> off, Batch<const T> x, T beta,
+                                   Batch<T> y) = 0;
+    virtual void do_add_offset(Periodic<T> c, Batch<T> y) = 0;
+    virtual void do_offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r) = 0;
+    virtual void do_project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y) = 0;
+    virtual void do_softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y) = 0;
 };
 
 }  // namespace descrambler
