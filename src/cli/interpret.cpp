@@ -334,8 +334,6 @@ void run(Options o) {
     const std::string asked_for = asked(*o.command);
     check_remake(o.out, asked_for, o.common);
     const std::vector<double> x0 = open_input(o, graph);
-    if (o.common.device == "auto")
-        o.common.device = "cpu";  // graphs have no kernels for devices yet
     const Execution execution = o.common.execution();
     if (o.svd < 0 || o.svd > std::min(graph.inputs(), graph.outputs()))
         throw InputError("--svd " + std::to_string(o.svd) + ": expected 1 to " +

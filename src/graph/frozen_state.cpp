@@ -166,31 +166,46 @@ void FrozenNetwork<T>::State::run_backward(Block& block, const Visit& visit) con
 }
 
 template <class T>
+template <class Pass>
+void FrozenNetwork<T>::State::in_blocks(Index columns, const Pass& pass) const {
+    Index step = width();
+    for (Index first = 0; first < columns;) {
+        const Index count = std::min(step, columns - first);
+        try {
+            pass(first, count);
+            first += count;
+        } catch (const OutOfMemory&) {
+            if (count == 1)
+                throw;
+            step = (count + 1) / 2;
+        }
+    }
+}
+
+template <class T>
 Matrix<T> FrozenNetwork<T>::State::forward(const Matrix<T>& V, Index offsets) const {
     Matrix<T> result(size(graph->output), V.cols());
-    const Index step = width();
-    for (Index first = 0; first < V.cols(); first += step) {
-        Block block = block_of(first, std::min(step, V.cols() - first));
+    in_blocks(V.cols(), [&](Index first, Index count) {
+        Block block = block_of(first, count);
         allocate(block, graph->input);
         on->upload(V.data() + first * V.rows(), view(block, graph->input));
         run_forward(block, offsets);
         on->download(view(block, graph->output), result.data() + first * result.rows());
-    }
+    });
     return result;
 }
 
 template <class T>
 Matrix<T> FrozenNetwork<T>::State::backward(const Matrix<T>& U, const Visit& visit) const {
     Matrix<T> result(size(graph->input), U.cols());
-    const Index step = width();
-    for (Index first = 0; first < U.cols(); first += step) {
-        Block block = block_of(first, std::min(step, U.cols() - first));
+    in_blocks(U.cols(), [&](Index first, Index count) {
+        Block block = block_of(first, count);
         allocate(block, graph->output);
         on->upload(U.data() + first * U.rows(), view(block, graph->output));
         run_backward(block, visit);
         if (block.values[at(graph->input)].size() > 0)
             on->download(view(block, graph->input), result.data() + first * result.rows());
-    }
+    });
     return result;
 }
 

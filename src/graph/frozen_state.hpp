@@ -55,6 +55,9 @@ private:
     void begin(Block& block, int value, std::span<const Index> places) const;
     void end(const Block& block, int value, Matrix<T>& result) const;
 
+    // pass(first, count) for blocks of columns; where a device has no memory for one, half as many, with the same bits.
+    template <class Pass>
+    void in_blocks(Index columns, const Pass& pass) const;
     [[nodiscard]] Index width() const;
     [[nodiscard]] Index peak() const;
     template <class Body>

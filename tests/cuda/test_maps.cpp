@@ -18,7 +18,7 @@ protected:
     // does not read y; ranges of rows of taller matrices.
     using Call = std::function<void(Backend<T>&, Batch<const T> x, T beta, Batch<T> y)>;
     void expect_same(Index rows, Index cols, double tolerance, const Call& call) {
-        constexpr Index K = 5, gap = 3;
+        constexpr Index K = 3, gap = 3;
         const std::vector<T> numbers = normals<T>((cols + gap) * K, 7), old = normals<T>((rows + gap) * K, 8);
         for (const T beta : {T{0}, T{1}}) {
             const auto run = [&](Backend<T>& on, Index first, Index count) {
@@ -128,12 +128,8 @@ TYPED_TEST(CudaMaps, SparseRowsMatchCpu) {
 TYPED_TEST(CudaMaps, DiagonalsAndMasksMatchCpu) {
     using T = TypeParam;
     for (const Index n : sizes)
-        for (const auto& [count, run] : {std::pair<Index, Index>{n, 1},
-                                         {1, 1},
-                                         {1, n},
-                                         {2, n % 31 == 0 ? 31 : 1},
-                                         {7, n % 25 == 0 ? 25 : 1},
-                                         {n + 3, 1}}) {
+        for (const auto& [count, run] :
+             {std::pair<Index, Index>{n + 3, 1}, {1, n}, {2, n % 31 == 0 ? 31 : 1}, {7, n % 25 == 0 ? 25 : 1}}) {
             const std::vector<T> numbers = normals<T>(count, 3);
             std::vector<std::uint32_t> bits;
             for (Index i = 0; i <= n / 32; ++i)

@@ -24,18 +24,27 @@ void in_blocks(Backend<T>& on, Op op, Batch<const T> M, Batch<const T> X, T beta
     on.axpby(1, c.view(C.rows, rest), beta, C.columns(blocks * width, rest));
 }
 
+// On a device a vendor's product may take another kernel for another number of blocks; as a convolution of images of one
+// pixel it is a kernel of ours, whose bits depend on nothing.
 template <class T>
 class FrozenProduct final : public FrozenNode<T> {
 public:
     explicit FrozenProduct(Batch<const T> M) : M_(M) {}  // [in, out]: W of the file, row-major
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override {
-        in_blocks<T>(on, Op::transpose, M_, split(x[0], M_.rows), 0, split(y, M_.cols));
+        if (on.on_host())
+            in_blocks<T>(on, Op::transpose, M_, split(x[0], M_.rows), 0, split(y, M_.cols));
+        else
+            on.convolve(pixel(), M_, split(x[0], M_.rows), 0, split(y, M_.cols));
     }
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override {
-        in_blocks<T>(on, Op::none, M_, split(y, M_.cols), x[0].beta, split(x[0].x, M_.rows));
+        if (on.on_host())
+            in_blocks<T>(on, Op::none, M_, split(y, M_.cols), x[0].beta, split(x[0].x, M_.rows));
+        else
+            on.convolve_adjoint(pixel(), M_, split(y, M_.cols), x[0].beta, split(x[0].x, M_.rows));
     }
 
 private:
+    [[nodiscard]] Convolution pixel() const { return {.in_channels = M_.rows, .out_channels = M_.cols}; }
     // The vectors of the last axis, of all probes, as columns.
     template <class U>
     static Batch<U> split(Batch<U> x, Index length) {
