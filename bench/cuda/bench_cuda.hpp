@@ -130,5 +130,6 @@ void bench_randomized_svd(Session& session);
 void bench_mlp(Session& session);
 void bench_deer(Session& session);
 void bench_descramble(Session& session);
+void bench_convolution(Session& session);
 
 }  // namespace descrambler::bench

@@ -55,6 +55,7 @@ int main(int argc, char** argv) {
         bench::bench_mlp(session);
         bench::bench_deer(session);
         bench::bench_randomized_svd(session);
+        bench::bench_convolution(session);
         const std::string text = session.document().dump(2) + "\n";
         if (out.empty())
             std::fputs(text.c_str(), stdout);

@@ -39,6 +39,10 @@ template <class T>
 Call dense_gram_call(Rival&, Batch<const T>, Batch<const T>, Batch<const T>, Batch<T>) {
     return {};
 }
+template <class T>
+Call gemm_call(Rival&, Batch<const T>, Batch<const T>, Batch<T>) {
+    return {};
+}
 Call eigh_call(Rival&, Batch<const double>, Batch<double>, Batch<double>) {
     return {};
 }
@@ -68,6 +72,8 @@ TrainCalls train_calls(Rival&, const TrainShape&, Batch<const float>, Batch<cons
 
 template Call gram_call<float>(Rival&, Batch<const float>, Batch<float>);
 template Call gram_call<double>(Rival&, Batch<const double>, Batch<double>);
+template Call gemm_call<float>(Rival&, Batch<const float>, Batch<const float>, Batch<float>);
+template Call gemm_call<double>(Rival&, Batch<const double>, Batch<const double>, Batch<double>);
 template Call dense_gram_call<float>(Rival&, Batch<const float>, Batch<const float>, Batch<const float>, Batch<float>);
 template Call dense_gram_call<double>(Rival&, Batch<const double>, Batch<const double>, Batch<const double>,
                                       Batch<double>);

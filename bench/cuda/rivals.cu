@@ -221,8 +221,15 @@ Call dense_gram_call(Rival& on, Batch<const T> W, Batch<const T> b, Batch<const 
     };
 }
 
+template <class T>
+Call gemm_call(Rival& on, Batch<const T> P, Batch<const T> W, Batch<T> Y) {
+    return [&on, P, W, Y] { gemm<T>(on, Op::none, Op::none, 1, P, W, 0, Y); };
+}
+
 template Call gram_call<float>(Rival&, Batch<const float>, Batch<float>);
 template Call gram_call<double>(Rival&, Batch<const double>, Batch<double>);
+template Call gemm_call<float>(Rival&, Batch<const float>, Batch<const float>, Batch<float>);
+template Call gemm_call<double>(Rival&, Batch<const double>, Batch<const double>, Batch<double>);
 template Call dense_gram_call<float>(Rival&, Batch<const float>, Batch<const float>, Batch<const float>, Batch<float>);
 template Call dense_gram_call<double>(Rival&, Batch<const double>, Batch<const double>, Batch<const double>,
                                       Batch<double>);

@@ -42,6 +42,11 @@ template <class T>
 template <class T>
 [[nodiscard]] Call dense_gram_call(Rival& on, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> G);
 
+// convolve, its ceiling: gemmStridedBatched of [positions, depth] [depth, outputs] a probe, what lowering to a matrix would
+// multiply. P [positions, depth] and Y [positions, outputs] x K, W [depth, outputs] shared; the lowering is not timed.
+template <class T>
+[[nodiscard]] Call gemm_call(Rival& on, Batch<const T> P, Batch<const T> W, Batch<T> Y);
+
 // factor: from A, which is kept: the copy is timed, as it is on our side.  XsyevBatched;  geqrf and orgqr in a loop;
 // gesvd in a loop;  gesvdaStridedBatched (approximate);  Xgesvdr in a loop
 [[nodiscard]] Call eigh_call(Rival& on, Batch<const double> A, Batch<double> vectors, Batch<double> w);

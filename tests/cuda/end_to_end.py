@@ -115,6 +115,21 @@ cpu, cuda = both("spectrum", net, "--layer", 1, "--rank", 5, "--exact", out="spe
 find = lambda x: x["singular_values"] if "singular_values" in x else [n["singular_values"] for n in x["networks"]]
 compare("spectrum", find(cpu), find(cuda), 1e-10)
 
+# a dense network as a graph; its pass is short, and every number of it a sum of `points` rounded products at most
+point = folder / "point.npy"
+header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({points},), }}"
+header += " " * ((64 - (10 + len(header) + 1) % 64) % 64) + "\n"
+point.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() +
+                  struct.pack(f"<{points}d", *[math.exp(-i / points) for i in range(points)]))
+cpu, cuda = both("interpret", net, "--input", point, "--rows", "0,1", "--contributions", "0,2", "--svd", 3, out="interpreted.h5")
+for key in ("norm_y", "norm_Fx", "norm_r"):
+    compare(f"interpret, {key}", cpu[key], cuda[key], 1e-12)
+compare("interpret, singular values", cpu["sigma"], cuda["sigma"], 1e-8)  # stopped on residuals
+parts = lambda x: [part["value"] for output in x["contributions"] for part in output["parts"]]
+compare("interpret, contributions", parts(cpu), parts(cuda), 1e-12)
+if cuda["conservation_error"] > 1e-12:
+    failures.append(f"interpret: conservation {cuda['conservation_error']}")
+
 trace = folder / "trace.txt"
 trace.write_text("".join(f"{i * 2.0 / 255:.6f} {(0.7 + 0.3 * math.exp(-((i / 60) ** 2))) * math.exp(-i / 600):.8f}\n"
                          for i in range(256)))

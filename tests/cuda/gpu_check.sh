@@ -31,11 +31,16 @@ sanitized=(
     CudaFactor/1.SvdByHand
     CudaFactor/1.QrOfADeficientMatrixGivesOrthonormalColumns
     CudaRandomizedSvd/1.ABatchGivesEachItemTheBitsItHasAlone
+    CudaConvolution/0.ByHand
+    CudaConvolution/1.AProbeHasTheSameBitsInAnyCompany
+    CudaMaps/1.ByHand
+    CudaMaps/0.RunsMatchCpu
+    CudaFrozen/1.MatchesCpu
     Minimise.BoundAndBudgetsAreKept
     Minimise.BitsDoNotDependOnTheBatch
 )
 # First what has a published target, then the rest.
-benchmarks=(tikhonov/80 tikhonov/256 closed_forms/256 train closed_forms/80 minimise cayley gram deer_traces qr eigh svd)
+benchmarks=(tikhonov/80 tikhonov/256 closed_forms/256 train closed_forms/80 minimise cayley gram deer_traces qr eigh svd convolve)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "cuda/device.hpp"
+#include "descrambler/frozen.hpp"
 #include "divide.cuh"
 #include "engine.hpp"
 #include "simt.hpp"
@@ -99,6 +100,31 @@ Numbers tikhonov(Index n, Index batch) {
     on->tikhonov(mu.cview(), L.cview(), Q.cview(), eta.view(), dq.view());
     return {eta.download(), dq.download()};
 }
+Numbers offset_dot(Index n, Index K) {
+    const auto on = device<double>();
+    const OnDevice<double> c(*on, normals<double>(n), n, 1), x(*on, normals<double>(n * K), n, K), r(*on, 1, K);
+    on->offset_dot({c.view().data, n, 1}, x.cview(), r.view());
+    return {r.download()};
+}
+// Relu of a convolution, and some probes of it.
+Numbers frozen() {
+    const auto on = device<double>();
+    Graph graph;
+    graph.values = {{"x", {1, 2, 5, 5}}, {"c", {1, 6, 3, 3}}, {"y", {1, 6, 3, 3}}};
+    Convolve convolve;
+    convolve.shape = {1, 2, 6, 1, {1, 5, 5}, {1, 3, 3}, {1, 3, 3}};
+    convolve.weight = tensor({6, 2, 3, 3}, normals<double>(108));
+    convolve.bias = {normals<double>(6, 2), 9};
+    graph.nodes = {{"c", "Conv", convolve, {0}, 1}, {"y", "Relu", Pointwise{}, {1}, 2}};
+    graph.output = 2;
+    graph.output_shape = {1, 6, 3, 3};
+    const FrozenNetwork<double> network(*on, graph, normals<double>(50, 3), {});
+    const std::vector<Index> outputs{0, 1, 20, 30, 53}, inputs{0, 7, 49};
+    const Matrix<double> rows = network.rows(outputs), columns = network.columns(inputs);
+    return {network.output(),
+            {rows.values().begin(), rows.values().end()},
+            {columns.values().begin(), columns.values().end()}};
+}
 
 // ---- shared memory -------------------------------------------------------------------------------------------------
 
@@ -184,7 +210,9 @@ TEST(Memory, EveryAllocationMayFail) {
         {"cayley", [] { return minimise(Minimiser::cayley, 5, 8, 3); }},
         {"gram", [] { return gram(9, 5000, 2); }},
         {"dense_gram", [] { return dense_gram(130, 2100); }},
-        {"tikhonov", [] { return tikhonov(98, 2); }}};
+        {"tikhonov", [] { return tikhonov(98, 2); }},
+        {"offset_dot", [] { return offset_dot(9000, 3); }},
+        {"frozen", [] { return frozen(); }}};
     std::set<std::string> recovered;
     for (const auto& [name, call] : calls) {
         (void)simt::fail_allocation(0);
@@ -204,7 +232,7 @@ TEST(Memory, EveryAllocationMayFail) {
         (void)simt::fail_allocation(0);
     }
     EXPECT_EQ(recovered, (std::set<std::string>{"svd", "randomized_svd", "riemannian", "cayley", "gram", "dense_gram",
-                                                "tikhonov"}))
+                                                "tikhonov", "frozen"}))
         << "calls that went on with less at a time";
 }
 

@@ -101,6 +101,16 @@ double dense_forward(Index outputs, Index inputs, Index samples) {
     on->dense_forward(Activation::tanh, W.view(), {}, x.view(), y.view());
     return cost::dense_forward(outputs, inputs, samples, 4).flops;
 }
+template <class T>
+double convolve(Index channels, Index outputs, Index side) {
+    const auto on = device<T>();
+    const Convolution s{1,         channels,  outputs,   1,        {1, side, side}, {1, side, side},
+                        {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}};
+    const OnDevice<T> W(*on, normals<T>(s.depth() * outputs), s.depth(), outputs),
+        x(*on, normals<T>(s.inputs()), s.inputs(), 1), y(*on, s.outputs(), 1);
+    on->convolve(s, W.cview(), x.cview(), 0, y.view());
+    return cost::convolve(s, 1, sizeof(T)).flops;
+}
 
 const std::map<std::string, std::function<double()>> launches{
     {"tikhonov_kernel double n = 80", [] { return tikhonov(80); }},
@@ -117,6 +127,10 @@ const std::map<std::string, std::function<double()>> launches{
     {"sketch_kernel float m 256, n 256, rank 32, l 40, q 1", [] { return randomized_svd<float>(256, 256, 32, 40, 1); }},
     {"trace_kernel float 256 times, 256 distances", [] { return deer_trace(256); }},
     {"forward_kernel float 80 outputs, 256 inputs, 64 samples", [] { return dense_forward(80, 256, 64); }},
+    {"gather_kernel double 64 channels, 64 outputs, 3 x 3, 16 x 16", [] { return convolve<double>(64, 64, 16); }},
+    {"gather_kernel float 64 channels, 64 outputs, 3 x 3, 16 x 16", [] { return convolve<float>(64, 64, 16); }},
+    {"direct_kernel double 64 channels, 3 outputs, 3 x 3, 16 x 16", [] { return convolve<double>(64, 3, 16); }},
+    {"direct_kernel float 64 channels, 3 outputs, 3 x 3, 16 x 16", [] { return convolve<float>(64, 3, 16); }},
 };
 
 TEST(Resources, AreWhatTheHeadsOfTheKernelsSay) {
