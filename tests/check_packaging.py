@@ -68,7 +68,7 @@ package.spec = Spec()
 arguments = package.cmake_args()
 libraries = {"libopenblas-dev": "openblas", "libhdf5-dev": "hdf5", "libcli11-dev": "cli11", "libtomlplusplus-dev": "tomlplusplus",
              "nlohmann-json3-dev": "nlohmann-json", "libkissfft-dev": "kissfft", "libprotobuf-dev": "protobuf",
-             "protobuf-compiler": "protobuf", "gnuplot-nox": "gnuplot", "cmake": "cmake",
+             "protobuf-compiler": "protobuf", "libpng-dev": "libpng", "libjpeg-dev": "jpeg", "gnuplot-nox": "gnuplot", "cmake": "cmake",
              "ninja-build": "ninja", "git": "git", "libopenmpi-dev": "mpi", "libhdf5-openmpi-dev": "hdf5"}
 words = {re.match(r"[\w-]+", text)[0] for text in calls["depends_on"] | calls["resource"]}
 for package in sorted(needed & set(libraries)):

@@ -31,6 +31,8 @@ class Descrambler(CMakePackage, CudaPackage):
     depends_on("tomlplusplus@3:")
     depends_on("nlohmann-json@3.9:")
     depends_on("protobuf@3.21:")
+    depends_on("libpng@1.6:")
+    depends_on("jpeg")
     depends_on("cuda@13:", when="+cuda")
     depends_on("gnuplot", type="run")
 

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 here = Path(__file__).resolve().parent
-longest = {"npy": 512, "text": 1024, "bes3t": 2048, "onnx": 1024, "config": 4096, "network": 256}  # bytes of an input
+longest = {"npy": 512, "text": 1024, "bes3t": 2048, "onnx": 1024, "picture": 512, "config": 4096, "network": 256}  # bytes of an input
 
 
 def fuzz(build, name, bounds):

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Writes the seeds of the fuzz targets below a folder: seeds.py FOLDER. Small good files of every kind that a parser knows."""
+import base64
 import struct
 import sys
+import zlib
 from pathlib import Path
 
 root = Path(__file__).resolve().parents[2]
@@ -94,6 +96,32 @@ def onnx_seeds():
             yield path.read_bytes()
 
 
+def picture_seeds():
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    def png(width, height, depth, colour, rows, interlace=0, more=b""):
+        head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)
+        content = zlib.compress(b"".join(bytes([i % 5]) + row for i, row in enumerate(rows)))  # every filter
+        return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + more + chunk(b"IDAT", content) + chunk(b"IEND", b"")
+
+    yield png(4, 5, 8, 2, [bytes(range(i, i + 12)) for i in range(5)])
+    yield png(2, 2, 16, 0, [b"\1\2\3\4", b"\5\6\7\x08"], more=chunk(b"gAMA", b"\0\0\xb1\x8f") + chunk(b"tEXt", b"a\0b"))
+    yield png(9, 1, 1, 0, [b"\x55\x80"])
+    yield png(3, 1, 4, 3, [b"\x01\x20"], more=chunk(b"PLTE", bytes(9)) + chunk(b"tRNS", b"\xff\xff\xff"))
+    yield png(2, 2, 8, 0, [b"a", b"b", b"cd"], 1)
+    # 9 x 9 pixels: baseline in colour with half the chroma, and progressive in grey
+    for text in ("/9j/2wBDAFA3PEY8MlBGQUZaVVBfeMiCeG5uePWvuZHI////////////////////////////////////////////////////2wBDAVVaWnhpeOuCguv/////"
+                 "////////////////////////////////////////////////////////////////////wAARCAAJAAkDASIAAhEBAxEB/8QAFgABAQEAAAAAAAAAAAAAAAAA"
+                 "AgAB/8QAHhAAAgEDBQAAAAAAAAAAAAAAAQIAERIyMUFRkfD/xAAUAQEAAAAAAAAAAAAAAAAAAAAB/8QAFxEBAQEBAAAAAAAAAAAAAAAAAQACEf/aAAwDAQAC"
+                 "EQMRAD8AkARaDI6Q3vy3cRzb202DDpyHL//Z",
+                 "/9j/2wBDAFA3PEY8MlBGQUZaVVBfeMiCeG5uePWvuZHI////////////////////////////////////////////////////wgALCAAJAAkBAREA/8QAFQAB"
+                 "AQAAAAAAAAAAAAAAAAAAAAP/2gAIAQEAAAABEv/EABcQAQADAAAAAAAAAAAAAAAAAAACEkH/2gAIAQEAAQUCiux//8QAFhAAAwAAAAAAAAAAAAAAAAAAABAx"
+                 "/9oACAEBAAY/AiP/xAAaEAACAgMAAAAAAAAAAAAAAAAAARARMXHw/9oACAEBAAE/IVOLFnqP/9oACAEBAAAAEA//xAAaEAABBQEAAAAAAAAAAAAAAAAAEDGh"
+                 "sfDx/9oACAEBAAE/EGDfBPUn/9k="):
+        yield base64.b64decode(text)
+
+
 def config_seeds():
     for path in sorted((root / "examples").glob("*.toml")):
         yield path.read_bytes()
@@ -108,8 +136,8 @@ def network_seeds():  # edits: file, kind, object, ...
 
 def main():
     folder = Path(sys.argv[1])
-    for name, seeds in (("npy", npy_seeds), ("text", text_seeds), ("bes3t", bes3t_seeds), ("onnx", onnx_seeds), ("config", config_seeds),
-                        ("network", network_seeds)):
+    for name, seeds in (("npy", npy_seeds), ("text", text_seeds), ("bes3t", bes3t_seeds), ("onnx", onnx_seeds),
+                        ("picture", picture_seeds), ("config", config_seeds), ("network", network_seeds)):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number, seed in enumerate(seeds()):
             (folder / name / f"seed_{number}").write_bytes(seed)
