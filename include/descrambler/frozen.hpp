@@ -30,6 +30,7 @@ struct FreezeOptions {
 
 struct Contributions {
     std::vector<std::string> names;  // "input", then the nodes with an offset
+    std::vector<Index> nodes;        // their places in the graph; -1: the input
     Matrix<double> values;           // [names, outputs asked for]: each column sums to y_j
 };
 

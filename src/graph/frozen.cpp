@@ -107,10 +107,12 @@ Contributions FrozenNetwork<T>::contributions(std::span<const Index> outputs) co
     Contributions result;
     std::vector<Index> place(state.nodes.size(), -1);
     result.names.emplace_back("input");
+    result.nodes.push_back(-1);
     for (std::size_t n = 0; n < state.nodes.size(); ++n)
-        if (!state.nodes[n]->offset.empty()) {
+        if (state.nodes[n]->shifts()) {
             place[n] = std::ssize(result.names);
             result.names.push_back(state.graph->nodes[n].name);
+            result.nodes.push_back(static_cast<Index>(n));
         }
     result.values = Matrix<double>(std::ssize(result.names), std::ssize(outputs));
     const Matrix<T> rows = state_->backward(
@@ -118,7 +120,7 @@ Contributions FrozenNetwork<T>::contributions(std::span<const Index> outputs) co
             if (place[n] < 0)
                 return;
             Buffer<T> sums = state.on->allocate(gradient.cols);
-            state.on->offset_dot(state.nodes[n]->offset.view(), gradient, sums.view(1, gradient.cols));
+            state.nodes[n]->offset_dot(*state.on, gradient, sums.view(1, gradient.cols));
             std::vector<T> host(static_cast<std::size_t>(gradient.cols));
             state.on->download(sums.view(1, gradient.cols), host.data());
             for (Index k = 0; k < gradient.cols; ++k)

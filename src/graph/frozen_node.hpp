@@ -57,7 +57,11 @@ public:
     virtual void apply_windows(Backend<T>& on, std::span<const Windowed<const T>> x, const Windowed<T>& y) const;
     virtual void adjoint_windows(Backend<T>& on, const Windowed<const T>& y,
                                  std::span<const WindowedTarget<T>> x) const;
-    Held<T> offset;       // empty: none
+    // The offset: y += c in every column, and r [1, K] = c^T y.
+    [[nodiscard]] virtual bool shifts() const { return !offset.empty(); }
+    virtual void add_offset(Backend<T>& on, Batch<T> y) const { on.add_offset(offset.view(), y); }
+    virtual void offset_dot(Backend<T>& on, Batch<const T> y, Batch<T> r) const { on.offset_dot(offset.view(), y, r); }
+    Held<T> offset;       // empty: none, or recorded in another form by whoever overrides these
     Index recorded = 0;   // bytes of what was recorded at the input, offsets that are constants of the file aside
     bool affine = false;  // its value at x0 was computed as A x0 + offset
 };
@@ -149,6 +153,10 @@ template <class T>
 [[nodiscard]] Frozen<T> freeze_node(Backend<T>& on, Weights<T>& weights, Backend<double>& exact,
                                     Weights<double>& exact_weights, const FreezeOptions& options, const GraphNode& node,
                                     const std::vector<Batch<const double>>& x, Batch<double> y);
+
+// Numbers that are recorded for each number of a function's value: 1 for a slope, 1 for an offset that is not of the
+// file, none for what is a bit.
+[[nodiscard]] Index recorded_numbers(const Pointwise& op, FreezeRule rule);
 
 // ---- maps that several operators share -------------------------------------------------------------------------------
 

@@ -129,8 +129,8 @@ void FrozenNetwork<T>::State::run_forward(Block& block, Index offsets) const {
                 nodes[n]->apply_windows(*on, x, {&block.plan->of(node.output), y});
             }
             if (const Index shifted = std::clamp<Index>(offsets - block.first, 0, block.count);
-                shifted > 0 && !nodes[n]->offset.empty())
-                on->add_offset(nodes[n]->offset.view(), y.columns(0, shifted));
+                shifted > 0 && nodes[n]->shifts())
+                nodes[n]->add_offset(*on, y.columns(0, shifted));
         }
         for_ended(static_cast<int>(n), [&](int value) { block.values[at(value)] = {}; });
     }

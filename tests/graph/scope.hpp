@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <vector>
 
+#include "descrambler/facts.hpp"
 #include "descrambler/frozen.hpp"
+#include "descrambler/receptive.hpp"
 
 namespace descrambler::test {
 
@@ -113,6 +116,39 @@ inline ScopeErrors scope_errors(const FrozenNetwork<double>& frozen, const std::
         errors.conservation = std::max(errors.conservation, std::abs(sum - y) / sizes);
     }
     return errors;
+}
+
+// What is told of the nodes without an input, against what is recorded there and where rows of F are not 0.
+inline std::string facts_error(const Graph& graph, const FreezeOptions& options, const FrozenNetwork<double>& frozen) {
+    Index bytes = 0;
+    for (const NodeFacts& node : node_facts(graph, options, sizeof(double)))
+        bytes += node.record_bytes;
+    if (bytes != frozen.recorded_bytes())
+        return std::to_string(bytes) + " bytes are told, " + std::to_string(frozen.recorded_bytes()) + " recorded";
+    const Shape& input = graph.values[static_cast<std::size_t>(graph.input)].shape;
+    if (frozen.outputs() == 0 || frozen.inputs() == 0 || graph.nodes.empty())
+        return "";
+    std::vector<Index> axes(input.size());
+    std::iota(axes.begin(), axes.end(), Index{0});
+    const std::vector<ReceptiveField> fields = receptive_fields(graph, options, axes).back();
+    const std::vector<Index> some{0, frozen.outputs() / 2, frozen.outputs() - 1};
+    const Matrix<double> rows = frozen.rows(some);
+    for (Index k = 0; k < rows.cols(); ++k) {
+        Index behind = 1;
+        for (std::size_t a = input.size(); a-- > 0; behind *= input[a]) {
+            Index first = input[a], last = -1;
+            for (Index i = 0; i < rows.rows(); ++i)
+                if (rows(i, k) != 0) {
+                    first = std::min(first, i / behind % input[a]);
+                    last = std::max(last, i / behind % input[a]);
+                }
+            if (last - first + 1 > fields[a].size)
+                return "row " + std::to_string(some[static_cast<std::size_t>(k)]) + " reaches over " +
+                       std::to_string(last - first + 1) + " on axis " + std::to_string(a) + ", told are " +
+                       std::to_string(fields[a].size);
+        }
+    }
+    return "";
 }
 
 }  // namespace descrambler::test

@@ -130,6 +130,9 @@ std::string failure(const Case& one) {
                     return "windows" + where + ": " + digits(errors.windows);
                 if (!(errors.conservation <= 1e-12))
                     return "conservation" + where + ": " + digits(errors.conservation);
+                stage = "facts" + where;
+                if (const std::string wrong = facts_error(graph, options, frozen); !wrong.empty())
+                    return "facts" + where + ": " + wrong;
             }
         }
         return tried > 0 ? "" : fold_failure(one);

@@ -29,12 +29,17 @@ TEST_P(LightTest, HasTheSameAnswerInTwoWays) {
     if (std::string(GetParam()) == "vgg19") {
         // 14 860 288 switches, a bit each, and the selections of five poolings, a byte each
         EXPECT_EQ(frozen.recorded_bytes(), 1857536 + 1530368);
+        Index masks = 0;
+        for (const NodeFacts& node : node_facts(graph, {}, sizeof(double)))
+            masks += node.mask_bytes;
+        EXPECT_EQ(masks, 1857536);
     }
     const ScopeErrors errors = scope_errors(frozen, x0);
     EXPECT_LE(errors.identity, 1e-12);
     EXPECT_LE(errors.adjoint, 1e-12);
     EXPECT_LE(errors.conservation, 1e-12);
     EXPECT_EQ(errors.windows, 0);
+    EXPECT_EQ(facts_error(graph, {}, frozen), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, LightTest,

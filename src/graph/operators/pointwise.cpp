@@ -188,30 +188,132 @@ Scope scope(const Unit& op, FreezeRule rule, double x) {
     return rule == FreezeRule::frozen ? kept : tangent(kept.value, slope_of(op, x), x);
 }
 
-// A bit a number; the value at x0 is A x0.
-template <class T>
-Frozen<T> masked(const Pointwise& op, Freezing<T>& at, const std::vector<double>& x) {
-    auto result = std::make_unique<Masked<T>>();
-    const double threshold = op.function == Function::thresholded_relu ? op.a : 0;
+// A bit a number: set(x_i) or not.
+template <class T, class Set>
+Buffer<std::uint32_t> bits_of(Backend<T>& on, const std::vector<double>& x, const Set& set) {
     std::vector<std::uint32_t> bits((x.size() + 31) / 32);
     for (std::size_t i = 0; i < x.size(); ++i)
-        bits[i / 32] |= static_cast<std::uint32_t>(x[i] > threshold) << (i % 32);
-    result->bits = at.on.allocate_words(std::ssize(bits));
-    at.on.upload(bits.data(), Batch<std::uint32_t>(result->bits.data(), std::ssize(bits), 1));
-    const Pattern slope{{op.function == Function::leaky_relu ? op.a : 0}, std::max<Index>(std::ssize(x), 1)};
-    result->off = held(at.on, op.slope.empty() ? slope : op.slope);
+        bits[i / 32] |= static_cast<std::uint32_t>(set(x[i])) << (i % 32);
+    Buffer<std::uint32_t> sent = on.allocate_words(std::ssize(bits));
+    on.upload(bits.data(), Batch<std::uint32_t>(sent.data(), std::ssize(bits), 1));
+    return sent;
+}
+template <class T>
+Held<T> everywhere(Backend<T>& on, double number, Index n) {
+    return held(on, std::vector<double>{number}, std::max<Index>(n, 1));
+}
+
+// The value at x0 is A x0.
+template <class T>
+Frozen<T> switched(const Pointwise& op, Freezing<T>& at, const std::vector<double>& x) {
+    auto result = std::make_unique<Masked<T>>();
+    const double threshold = op.function == Function::thresholded_relu ? op.a : 0;
+    result->bits = bits_of(at.on, x, [threshold](double number) { return number > threshold; });
+    result->off = op.slope.empty() ? everywhere(at.on, op.function == Function::leaky_relu ? op.a : 0, std::ssize(x))
+                                   : held(at.on, op.slope);
     result->recorded = (std::ssize(x) + 7) / 8;
     at.set_affine(*result);
     return result;
 }
 
+// Clip: x inside its bounds, otherwise the bound. Two bits a number; the offset is made of them where it is wanted.
+template <class T>
+class Clipped final : public FrozenNode<T> {
+public:
+    Masked<T> inside;             // 1 inside, 0 elsewhere
+    Buffer<std::uint32_t> above;  // bits
+    double low = 0, high = 0;     // 0 where no number is at that bound
+    void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override { inside.apply(on, x, y); }
+    void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override {
+        inside.adjoint(on, y, x);
+    }
+    [[nodiscard]] std::vector<Reach> reach(std::span<const Planes> in, const Planes& out) const override {
+        return inside.reach(in, out);
+    }
+    void apply_windows(Backend<T>& on, std::span<const Windowed<const T>> x, const Windowed<T>& y) const override {
+        inside.apply_windows(on, x, y);
+    }
+    void adjoint_windows(Backend<T>& on, const Windowed<const T>& y,
+                         std::span<const WindowedTarget<T>> x) const override {
+        inside.adjoint_windows(on, y, x);
+    }
+    [[nodiscard]] bool shifts() const override { return low != 0 || high != 0; }
+    void add_offset(Backend<T>& on, Batch<T> y) const override { on.add_offset(numbers(on, y.rows).view(), y); }
+    void offset_dot(Backend<T>& on, Batch<const T> y, Batch<T> r) const override {
+        on.offset_dot(numbers(on, y.rows).view(), y, r);
+    }
+
+private:
+    [[nodiscard]] Held<T> numbers(Backend<T>& on, Index n) const {
+        Held<T> result{on.allocate(n), 1};
+        const Buffer<T> other = on.allocate(n);
+        const Batch<T> c = result.numbers.view(n, 1), constant = other.view(n, 1);
+        const auto fill = [&](Batch<T> to, double number) {
+            on.axpby(0, to, 0, to);
+            on.add_offset(everywhere(on, number, n).view(), to);
+        };
+        fill(c, low);
+        fill(constant, -low);  // low - low is 0 to the bit
+        on.masked_product(inside.bits.data(), inside.off.view(), constant, 1, c);
+        on.masked_product(above.data(), inside.off.view(), constant, 1, c);
+        fill(constant, high);
+        on.masked_product(above.data(), inside.off.view(), constant, 1, c);
+        return result;
+    }
+};
+
+template <class T>
+Frozen<T> clipped(const Pointwise& op, Freezing<T>& at, const std::vector<double>& x) {
+    auto result = std::make_unique<Clipped<T>>();
+    std::vector<double> y(x.size());
+    const auto is_inside = [&op](double number) { return number > op.a && number < op.b; };
+    const auto is_above = [&op](double number) { return number > op.a && !(number < op.b); };
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        const Scope here = piecewise({op.function, op.a, op.b}, x[i]);
+        y[i] = here.value;
+        if (!is_inside(x[i]))
+            (is_above(x[i]) ? result->high : result->low) = here.c;
+    }
+    result->inside.bits = bits_of(at.on, x, is_inside);
+    result->above = bits_of(at.on, x, is_above);
+    result->inside.off = everywhere(at.on, 0, std::ssize(x));
+    result->recorded = 2 * ((std::ssize(x) + 7) / 8);
+    at.set(y);
+    return result;
+}
+
 }  // namespace
+
+Index recorded_numbers(const Pointwise& op, FreezeRule rule) {
+    switch (op.function) {
+        case Function::relu:
+        case Function::leaky_relu:
+        case Function::thresholded_relu:
+        case Function::clip:
+        case Function::neg:
+            return 0;
+        case Function::abs:
+            return 1;
+        case Function::hard_sigmoid:
+        case Function::sigmoid:
+        case Function::softplus:
+        case Function::exp:
+        case Function::base:
+        case Function::log:
+        case Function::reciprocal:
+            return 2;
+        default:
+            return rule == FreezeRule::taylor || (op.function == Function::power && op.a <= 0) ? 2 : 1;
+    }
+}
 
 template <class T>
 Frozen<T> freeze(const Pointwise& op, Freezing<T>& at) {
     const std::vector<double> x = at.primal(0);
     if (is_switch(op.function))
-        return masked(op, at, x);
+        return switched(op, at, x);
+    if (op.function == Function::clip)
+        return clipped(op, at, x);
     std::vector<double> y(x.size()), a(x.size()), c(x.size());
     bool offset = false;
     for (std::size_t i = 0; i < x.size(); ++i) {
@@ -226,7 +328,7 @@ Frozen<T> freeze(const Pointwise& op, Freezing<T>& at) {
     result->a.push_back(held(at.on, a));
     if (offset)
         result->offset = held(at.on, c);
-    result->recorded = static_cast<Index>((offset ? 2 : 1) * x.size() * sizeof(T));
+    result->recorded = recorded_numbers(op, at.options.rule) * std::ssize(x) * static_cast<Index>(sizeof(T));
     at.set(y);
     return result;
 }
