@@ -41,7 +41,7 @@ std::string difference(const std::string& before, const std::string& now) {
 bool names_file(const std::string& option, const std::string& value) {
     if (option == "criterion" || option == "stencil")
         return value.find_first_of("./") != std::string::npos;
-    return option == "NET" || option == "reduce";
+    return option == "NET" || option == "reduce" || option == "input";
 }
 
 // As asked() has it.
@@ -94,7 +94,7 @@ bool finished_before(const std::string& out, const std::string& request, const C
 }  // namespace
 
 std::string asked(const CLI::App& command) {
-    static const std::vector<std::string> silent{"help", "out", "threads", "json", "quiet", "force"};
+    static const std::vector<std::string> silent{"help", "out", "threads", "json", "quiet", "force", "explain", "pictures"};
     std::string text = "command = " + command.get_name() + "\n";
     for (const CLI::Option* option : command.get_options()) {
         const std::string name = option->get_single_name();

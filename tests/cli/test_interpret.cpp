@@ -45,8 +45,12 @@ TEST_F(InterpretTest, RowsColumnsPartsAndSingularValuesByHand) {
     EXPECT_EQ(json["conservation_error"], 0);
     EXPECT_NEAR(json["sigma"][0], std::sqrt(8), 1e-12);
     const Json& parts = json["contributions"][0]["parts"];
-    EXPECT_EQ(parts[0], (Json{{"name", "input"}, {"value", 6}}));
-    EXPECT_EQ(parts[1], (Json{{"name", "Gemm_0"}, {"value", .5}}));
+    EXPECT_EQ(parts[0]["name"], "input");
+    EXPECT_EQ(parts[0]["value"], 6);
+    EXPECT_EQ(parts[1]["name"], "Gemm_0");
+    EXPECT_EQ(parts[1]["value"], .5);
+    EXPECT_EQ(parts[1]["field"], (Json{{{"size", 2}, {"stride", 0}, {"offset", 0}, {"whole", true}}}));
+    EXPECT_FALSE(json.contains("origins"));  // no --mean and no --scale
     const Hdf5File file = Hdf5File::open(out);
     const Hdf5Group& root = file.root();
     EXPECT_EQ(root.read_vector<double>("output"), std::vector<double>{6.5});
@@ -60,8 +64,33 @@ TEST_F(InterpretTest, RowsColumnsPartsAndSingularValuesByHand) {
 TEST_F(InterpretTest, ExplainNeedsNoInput) {
     const Outcome outcome = run({"interpret", net, "--explain"});
     EXPECT_EQ(outcome.code, 0) << outcome.err;
-    for (const char* const word : {"Gemm_0", "Relu_1", "Product", "Pointwise", "input x: 1x2", "output: 1x1"})
+    for (const char* const word : {"Gemm_0", "Relu_1", "Product", "Pointwise", "input x: 1x2", "output: 1x1", "switch",
+                                   "whole", "recorded in f64: 1 bytes, of them 1 of switches", "takes 14 flops"})
         EXPECT_NE(outcome.out.find(word), std::string::npos) << word << "\n" << outcome.out;
+    const Json json = Json::parse(run({"interpret", net, "--explain", "--json"}).out);
+    EXPECT_EQ(json["nodes"].size(), 3U);
+    EXPECT_EQ(json["nodes"][1]["frozen_as"], "switch");
+    EXPECT_EQ(json["mask_bytes"], 1);
+    const Outcome both = run({"interpret", net, "--explain", "--json", "--input", x});
+    EXPECT_EQ(Json::parse(both.out)["graph"]["nodes"], json["nodes"]) << both.err;
+}
+
+TEST_F(InterpretTest, ResidualIsToldAndWritten) {
+    const Outcome outcome = run({"interpret", net, "--input", x, "--residual", "--out", out});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_NE(outcome.out.find("residual r: norm 0.5, from 0.5 to 0.5, mean 0.5"), std::string::npos) << outcome.out;
+    EXPECT_EQ(Hdf5File::open(out).root().read_vector<double>("residual"), std::vector<double>{.5});
+    const Json json = Json::parse(run({"interpret", net, "--input", x, "--residual", "--json"}).out);
+    EXPECT_EQ(json["residual"]["mean"], .5);
+}
+
+// The numbers of a file of numbers are raw too: x0 = (raw - mean) / scale.
+TEST_F(InterpretTest, NumbersMayBeShiftedAndScaled) {
+    const Outcome outcome = run({"interpret", net, "--input", x, "--mean", "-1", "--scale", "2", "--out", out});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(Hdf5File::open(out).root().read_vector<double>("input"), (std::vector<double>{1, 1.5}));
+    EXPECT_NE(outcome.out.find("origin input (used): "), std::string::npos) << outcome.out;
+    EXPECT_NE(outcome.out.find("origin raw: "), std::string::npos) << outcome.out;
 }
 
 TEST_F(InterpretTest, BadInputIsOneLine) {
@@ -83,6 +112,11 @@ TEST_F(InterpretTest, BadInputIsOneLine) {
     Matrix<double> three(3, 1);
     write_npy(folder / "three.npy", three);
     bad({"--input", folder / "three.npy"}, "three.npy: shape 3x1, expected 1x2");
+    bad({"--input", x, "--mean", "1", "--scale", "1e-320"}, "--scale 1e-320: --mean over it is not finite");
+    // a probe has 200000 numbers in and out, and an adjoint as many again: 6.4 MB
+    write_file(net, onnx::model(onnx::node("Relu", {"x"}, {"y"}) + onnx::input("x", {1, 200000}) + onnx::output("y")));
+    write_npy(folder / "long.npy", Matrix<double>(1, 200000));
+    bad({"--input", folder / "long.npy", "--memory", "1"}, "--memory: 1 MiB are less than one probe takes, 7 MiB");
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 root = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -117,7 +118,8 @@ def npy(shape, values):
 
 
 def onnx(chance):
-    """A network 4-3-2 with a Relu, as protobuf bytes: fields by their numbers in src/io/onnx/onnx.proto."""
+    """A network 4-3-2 with a Relu, and one of 8 x 8 pixels in colour to three classes, as protobuf bytes: fields by their numbers in
+    src/io/onnx/onnx.proto."""
     def varint(n):
         return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
 
@@ -140,7 +142,19 @@ def onnx(chance):
     graph = b"".join([field(1, node("MatMul", "first", "x", "W")), field(1, node("Relu", "rectified", "first")),
                       field(1, node("Gemm", "y", "rectified", "V", "b")), field(2, "net"), field(5, weight("W", 4, 3)),
                       field(5, weight("V", 3, 2)), field(5, weight("b", 2)), field(11, value("x", 1, 4)), field(12, value("y", 1, 2))])
-    return field(1, 8) + field(7, graph) + field(8, field(2, 17))
+    photo = b"".join([field(1, node("Conv", "edges", "x", "W")), field(1, node("Relu", "rectified", "edges")),
+                      field(1, node("Flatten", "flat", "rectified")), field(1, node("MatMul", "y", "flat", "V")), field(2, "photo"),
+                      field(5, weight("W", 2, 3, 3, 3)), field(5, weight("V", 72, 3)), field(11, value("x", 1, 3, 8, 8)),
+                      field(12, value("y", 1, 3))])
+    return [field(1, 8) + field(7, one) + field(8, field(2, 17)) for one in (graph, photo)]
+
+
+def png(chance):
+    """8 x 8 pixels in colour."""
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    rows = b"".join(b"\0" + bytes(chance.randrange(256) for _ in range(24)) for _ in range(8))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 class Documents:
@@ -171,7 +185,9 @@ class Documents:
         chance = random.Random(1)
         values = [chance.gauss(0, 1) for _ in range(300 * 256)]
         (folder / "inputs.npy").write_bytes(npy((300, 256), values))
-        (folder / "net.onnx").write_bytes(onnx(chance))
+        for name, network in zip(("net.onnx", "photo.onnx"), onnx(chance)):
+            (folder / name).write_bytes(network)
+        (folder / "cat.png").write_bytes(png(chance))
         (folder / "x.npy").write_bytes(npy((1, 4), values[:4]))
         (folder / "points.npy").write_bytes(npy((300, 4), values[:1200]))
         points = 128

@@ -1,0 +1,99 @@
+// interpret: a network frozen at an input, and what is asked about the linear operator that it then is. What the files of
+// the command hand to each other.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "descrambler/frozen.hpp"
+#include "descrambler/graph.hpp"
+#include "descrambler/lanczos.hpp"
+#include "descrambler/picture.hpp"
+#include "descrambler/receptive.hpp"
+
+namespace descrambler::cli {
+
+struct InterpretOptions {
+    Common common;
+    std::string net, input, out, pictures, rows, columns, contributions, freeze = "frozen", norm = "std";
+    std::string input_name, output_name, mean, scale, layout, origin = "input";
+    std::vector<std::string> set, shape;
+    Index svd = 0;
+    Index memory = 1024;  // MiB
+    std::int64_t assume_opset = 0;
+    std::optional<Index> network;
+    std::optional<std::uint64_t> random_weights;
+    bool residual = false, explain = false, softmax = false;
+    CLI::App* command = nullptr;
+    [[nodiscard]] FreezeOptions freezing() const { return {freeze_rule_from(freeze), norm_rule_from(norm)}; }
+};
+
+// ---- interpret_input.cpp: the network and x0 -------------------------------------------------------------------------
+
+// A value as an image. Batch axes are 1.
+struct ImageShape {
+    Index channels = 0, height = 0, width = 0;
+    bool channels_last = false;
+    [[nodiscard]] Index size() const { return channels * height * width; }
+    // Where the number of a pixel lies.
+    [[nodiscard]] Index at(Index channel, Index row, Index column) const {
+        return channels_last ? (row * width + column) * channels + channel : (channel * height + row) * width + column;
+    }
+};
+// By --layout, or read from the shape: channels last where the last extent is 1 or 3 and the first is not. Nothing for
+// vectors and what has other axes.
+[[nodiscard]] std::optional<ImageShape> image_shape(const Shape& shape, const std::string& layout);
+
+struct InterpretInput {
+    Graph graph;
+    std::string source;                    // of the network
+    std::vector<double> raw, mean, scale;  // x0 = (raw - mean) / scale, number by number; empty without --input
+    bool shifted = false;                  // --mean or --scale were given
+    bool picture = false;
+    std::vector<Index> axes;  // spatial ones of the input
+    [[nodiscard]] const Shape& shape() const { return graph.values[static_cast<std::size_t>(graph.input)].shape; }
+};
+[[nodiscard]] InterpretInput open_interpreted(const InterpretOptions& o);
+
+// ---- interpret.cpp: the answers --------------------------------------------------------------------------------------
+
+struct Share {  // of the residual, for one origin of the input
+    double norm_Fx = 0, norm_r = 0;
+    [[nodiscard]] double of_both() const;
+};
+struct InterpretAnswers {
+    std::vector<double> x0, y, r;  // y = F x0 + r; x0, F and r for the origin that is asked for
+    std::vector<Index> row_index, column_index, output_index;
+    Matrix<double> rows, columns;  // [inputs, count], [outputs, count]
+    std::optional<LanczosSvd> svd;
+    std::optional<Contributions> contributions;
+    std::vector<std::vector<ReceptiveField>> fields;  // of the parts
+    double conservation = 0, norm_y = 0;
+    Share here;                             // for the origin that is asked for
+    std::optional<Share> at_input, at_raw;  // both, where the input is shifted
+    Index recorded = 0;
+};
+
+// ---- the ways out ----------------------------------------------------------------------------------------------------
+
+using Json = nlohmann::ordered_json;
+[[nodiscard]] Json json_of(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a);
+void print(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a);
+void write_result(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a,
+                  const std::string& asked_for);
+
+// Throws InputError where --pictures names no folder, or one with the pictures of another request and no --force.
+void check_pictures(const InterpretOptions& o, const std::string& asked_for);
+void write_pictures(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a,
+                    const std::string& asked_for);
+
+// "15 x 15 every 4 from -7", "whole", "nothing"
+[[nodiscard]] std::string field_text(const std::vector<ReceptiveField>& fields);
+[[nodiscard]] Json field_json(const std::vector<ReceptiveField>& fields);
+[[nodiscard]] Json explained(const InterpretOptions& o, const InterpretInput& input);
+void print_explained(const InterpretOptions& o, const InterpretInput& input);
+
+}  // namespace descrambler::cli

@@ -1,0 +1,212 @@
+// The network, and the input that it is frozen at: numbers or a picture, as they are or (raw - mean) / scale.
+#include <algorithm>
+#include <cmath>
+
+#include "cli/inputs.hpp"
+#include "cli/interpret.hpp"
+#include "cli/numbers.hpp"
+#include "descrambler/error.hpp"
+#include "descrambler/npy.hpp"
+
+namespace descrambler::cli {
+
+namespace {
+
+bool is_onnx(const std::string& path) {
+    return path.ends_with(".onnx");
+}
+bool few(Index channels) {
+    return channels == 1 || channels == 3;
+}
+
+std::pair<std::string, std::string> name_and_value(const std::string& option, const std::string& text) {
+    const std::size_t at = text.find('=');
+    if (at == std::string::npos || at == 0 || at + 1 == text.size())
+        throw InputError(option + " " + text + ": expected NAME=VALUE");
+    return {text.substr(0, at), text.substr(at + 1)};
+}
+
+// Free extents of the network's only input take those of the picture.
+void bind_extents(const InterpretOptions& o, const OnnxModel& model, const Picture& picture, ImportOptions& options) {
+    const OnnxValue* chosen = nullptr;
+    for (const OnnxValue& input : model.graph.inputs) {
+        if (options.set.contains(input.name) || (!o.input_name.empty() && input.name != o.input_name))
+            continue;
+        if (chosen != nullptr)
+            return;  // the import says what it needs
+        chosen = &input;
+    }
+    if (chosen == nullptr || !chosen->dims || options.shapes.contains(chosen->name))
+        return;
+    const auto& dims = *chosen->dims;
+    const auto known = [&](std::size_t i) {
+        const Index* extent = std::get_if<Index>(&dims[i]);
+        return extent != nullptr ? *extent : Index{-1};
+    };
+    bool free = false;
+    Shape shape;
+    for (std::size_t i = 0; i < dims.size(); ++i) {
+        shape.push_back(known(i));
+        free = free || (i > 0 && known(i) < 0);
+    }
+    if (!free || shape.size() != 4)
+        return;
+    const bool first = few(shape[1]), last = few(shape[3]);
+    if (o.layout.empty() && first == last)
+        throw InputError("--layout: expected nchw or nhwc, the shape of input \"" + chosen->name +
+                         "\" does not tell where its channels are");
+    const bool channels_last = o.layout.empty() ? last : o.layout == "nhwc";
+    const Index channels = shape[channels_last ? 3 : 1] < 0 ? picture.channels : shape[channels_last ? 3 : 1];
+    const Shape fitting = channels_last ? Shape{1, picture.height, picture.width, channels}
+                                        : Shape{1, channels, picture.height, picture.width};
+    for (std::size_t i = 0; i < shape.size(); ++i)
+        if (shape[i] < 0)
+            shape[i] = fitting[i];
+    options.shapes[chosen->name] = shape;
+}
+
+Graph open_graph(const InterpretOptions& o, const std::optional<Picture>& picture, std::string& source) {
+    if (!is_onnx(o.net)) {
+        const Ensemble ensemble = open_networks(o.net, o.network.value_or(0));
+        source = o.net;
+        return graph_of(ensemble.networks.front());
+    }
+    if (o.network)
+        throw InputError("--network: expected an ensemble (HDF5)");
+    const OnnxModel model = read_onnx(o.net);
+    ImportOptions options;
+    for (const std::string& text : o.set) {
+        const auto [name, file] = name_and_value("--set", text);
+        options.set[name] = read_npy_tensor(file);
+    }
+    for (const std::string& text : o.shape) {
+        const auto [name, extents] = name_and_value("--shape", text);
+        options.shapes[name] = whole_numbers("--shape", extents, 'x');
+    }
+    options.input = o.input_name;
+    options.output = o.output_name;
+    options.logits = !o.softmax;
+    options.assume_opset = o.assume_opset;
+    options.random_weights = o.random_weights.has_value();
+    options.seed = o.random_weights.value_or(1);
+    if (picture)
+        bind_extents(o, model, *picture, options);
+    source = model.producer.empty() ? o.net : o.net + " (" + model.producer + ")";
+    return import_onnx(model, options);
+}
+
+// The image that the input is, where a picture has to fit it.
+ImageShape image_for(const InterpretOptions& o, const Shape& shape, const Picture& picture) {
+    const auto fits = [&](const ImageShape& image) {
+        return few(image.channels) && image.height == picture.height && image.width == picture.width;
+    };
+    const auto image = image_shape(shape, o.layout);
+    if (image && fits(*image))
+        return *image;
+    if (o.layout.empty())  // both ends may look like channels
+        for (const char* const layout : {"nchw", "nhwc"})
+            if (const auto other = image_shape(shape, layout); other && fits(*other))
+                return *other;
+    if (!image || !few(image->channels))
+        throw InputError(o.input + ": a picture for an input of shape " + to_string(shape) +
+                         ", expected one of 1 or 3 channels (--layout nchw or nhwc says which axis they are)");
+    throw InputError(o.input + ": a picture of " + std::to_string(picture.height) + " x " +
+                     std::to_string(picture.width) + " pixels (height x width), expected " +
+                     std::to_string(image->height) + " x " + std::to_string(image->width));
+}
+
+std::vector<double> raw_of(const InterpretOptions& o, const Shape& shape, const Picture& picture,
+                           std::optional<ImageShape>& image) {
+    image = image_for(o, shape, picture);
+    const Picture seen = with_channels(picture, image->channels);
+    std::vector<double> raw(seen.values.size());
+    std::size_t from = 0;
+    for (Index i = 0; i < image->height; ++i)
+        for (Index j = 0; j < image->width; ++j)
+            for (Index c = 0; c < image->channels; ++c)
+                raw[static_cast<std::size_t>(image->at(c, i, j))] = seen.values[from++];
+    return raw;
+}
+
+std::vector<double> raw_of(const InterpretOptions& o, const Shape& shape) {
+    const Tensor x = read_npy_tensor(o.input);
+    const auto squeezed = [](const Shape& of) {
+        Shape rest = of;
+        while (!rest.empty() && rest.front() == 1)
+            rest.erase(rest.begin());
+        return rest;
+    };
+    if (squeezed(x.shape) != squeezed(shape) && x.shape != Shape{volume(shape)})
+        throw InputError(o.input + ": shape " + to_string(x.shape) + ", expected " + to_string(shape));
+    return x.as<double>();
+}
+
+// One number for all, or one a channel.
+std::vector<double> by_channel(const std::string& option, const std::string& text, double otherwise, Index size,
+                               const std::optional<ImageShape>& image) {
+    std::vector<double> given{otherwise};
+    if (!text.empty())
+        given = real_numbers(option, text);
+    if (given.size() == 1)
+        return std::vector<double>(static_cast<std::size_t>(size), given[0]);
+    if (!image || std::ssize(given) != image->channels)
+        throw InputError(option + " " + text + ": " + std::to_string(given.size()) + " numbers, expected one" +
+                         (image ? ", or one for each of " + std::to_string(image->channels) + " channels" : ""));
+    std::vector<double> all(static_cast<std::size_t>(size));
+    for (Index c = 0; c < image->channels; ++c)
+        for (Index i = 0; i < image->height; ++i)
+            for (Index j = 0; j < image->width; ++j)
+                all[static_cast<std::size_t>(image->at(c, i, j))] = given[static_cast<std::size_t>(c)];
+    return all;
+}
+
+}  // namespace
+
+std::optional<ImageShape> image_shape(const Shape& shape, const std::string& layout) {
+    const std::size_t rank = shape.size();
+    if (rank == 2 && shape[0] > 1)
+        return ImageShape{1, shape[0], shape[1], false};
+    if (rank != 3 && !(rank == 4 && shape[0] == 1))
+        return std::nullopt;
+    const Index a = shape[rank - 3], b = shape[rank - 2], c = shape[rank - 1];
+    if (layout.empty() ? few(c) && !few(a) : layout == "nhwc")
+        return ImageShape{c, a, b, true};
+    return ImageShape{a, b, c, false};
+}
+
+InterpretInput open_interpreted(const InterpretOptions& o) {
+    InterpretInput result;
+    if (!o.layout.empty() && o.layout != "nchw" && o.layout != "nhwc")
+        throw InputError("--layout: expected nchw or nhwc, found \"" + o.layout + "\"");
+    if (!o.mean.empty())
+        (void)real_numbers("--mean", o.mean);
+    if (!o.scale.empty())
+        for (const double number : real_numbers("--scale", o.scale))
+            if (number == 0)
+                throw InputError("--scale " + o.scale + ": expected numbers other than 0");
+    std::optional<Picture> picture;
+    if (is_picture(o.input))
+        picture = read_picture(o.input);
+    result.graph = open_graph(o, picture, result.source);
+    const Shape& shape = result.shape();
+    std::optional<ImageShape> image = image_shape(shape, o.layout);
+    result.picture = picture.has_value();
+    result.shifted = !o.mean.empty() || !o.scale.empty();
+    if (!o.input.empty()) {
+        result.raw = picture ? raw_of(o, shape, *picture, image) : raw_of(o, shape);
+        const Index size = std::ssize(result.raw);
+        result.mean = by_channel("--mean", o.mean, 0, size, image);
+        result.scale = by_channel("--scale", o.scale, 1, size, image);
+        for (std::size_t i = 0; i < result.raw.size(); ++i)
+            if (!std::isfinite(result.mean[i] / result.scale[i]))
+                throw InputError("--scale " + o.scale + ": --mean over it is not finite");
+    }
+    result.axes = spatial_axes(shape);
+    if (image && (shape.size() == 4 || (shape.size() == 3 && !o.layout.empty()))) {  // [1, C, L] is a signal
+        const auto first = static_cast<Index>(shape.size()) - (image->channels_last ? 3 : 2);
+        result.axes = {first, first + 1};
+    }
+    return result;
+}
+
+}  // namespace descrambler::cli

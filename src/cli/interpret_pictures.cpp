@@ -1,0 +1,175 @@
+// --pictures: all that has the shape of an image, as PNG files, and index.json that says what they are.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "cli/interpret.hpp"
+#include "descrambler/error.hpp"
+#include "descrambler/files.hpp"
+#include "descrambler/version.hpp"
+
+namespace descrambler::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Index most_tiles = 64;
+
+// value = (pixel - zero) step
+struct Scaling {
+    double zero = 0, step = 1;
+};
+
+// 0 is the grey of 128, the largest size 255 or 1.
+Scaling symmetric(std::span<const double> values) {
+    double largest = 0;
+    for (const double value : values)
+        largest = std::max(largest, std::abs(value));
+    return {128, largest > 0 ? largest / 127 : 1};
+}
+
+// Images as they are meant: 0 to 1 or 0 to 255 where the numbers leave that by no more than a quarter, otherwise the
+// smallest black and the largest white.
+Scaling natural(std::span<const double> values) {
+    const auto [low, high] = std::ranges::minmax(values);
+    if (low >= -.25 && high <= 1.25)
+        return {0, 1.0 / 255};
+    if (low >= -64 && high <= 319)
+        return {0, 1};
+    const double step = high > low ? (high - low) / 255 : 1;
+    return {-low / step, step};
+}
+
+// Of 1 or 3 channels as it is; of others each channel as a grey tile, the first 64, with a black line between.
+struct Tiles {
+    Index count = 1, across = 1;
+};
+Picture drawn(std::span<const double> values, const ImageShape& image, const Scaling& scaling, Tiles& tiles) {
+    const auto pixel = [&](Index c, Index i, Index j) {
+        return values[static_cast<std::size_t>(image.at(c, i, j))] / scaling.step + scaling.zero;
+    };
+    Picture picture{image.height, image.width, image.channels, {}};
+    if (image.channels == 1 || image.channels == 3) {
+        for (Index i = 0; i < image.height; ++i)
+            for (Index j = 0; j < image.width; ++j)
+                for (Index c = 0; c < image.channels; ++c)
+                    picture.values.push_back(pixel(c, i, j));
+        return picture;
+    }
+    tiles.count = std::min(image.channels, most_tiles);
+    tiles.across = static_cast<Index>(std::ceil(std::sqrt(static_cast<double>(tiles.count))));
+    const Index down = (tiles.count + tiles.across - 1) / tiles.across;
+    picture = {down * (image.height + 1) - 1, tiles.across * (image.width + 1) - 1, 1, {}};
+    picture.values.assign(static_cast<std::size_t>(picture.height * picture.width), 0);
+    for (Index c = 0; c < tiles.count; ++c)
+        for (Index i = 0; i < image.height; ++i)
+            for (Index j = 0; j < image.width; ++j)
+                picture.values[static_cast<std::size_t>((c / tiles.across * (image.height + 1) + i) * picture.width +
+                                                        c % tiles.across * (image.width + 1) + j)] = pixel(c, i, j);
+    return picture;
+}
+
+// Channels at the end that leaves the proportions of the input, otherwise at the one that looks like colours, otherwise
+// as the input has them.
+std::optional<ImageShape> output_image(const Shape& shape, const std::optional<ImageShape>& input) {
+    const auto first = image_shape(shape, "nchw"), last = image_shape(shape, "nhwc");
+    const auto alike = [&](const std::optional<ImageShape>& image) {
+        return image && input && image->height * input->width == image->width * input->height;
+    };
+    const auto colours = [](const std::optional<ImageShape>& image) {
+        return image && (image->channels == 1 || image->channels == 3);
+    };
+    if (alike(first) != alike(last))
+        return alike(first) ? first : last;
+    if (colours(first) != colours(last))
+        return colours(first) ? first : last;
+    return input && input->channels_last ? last : first;
+}
+
+class Folder {
+public:
+    Folder(std::string path, Json index) : path_(std::move(path)), index_(std::move(index)) {}
+
+    void draw(const std::string& name, const std::string& what, std::span<const double> values,
+              const std::optional<ImageShape>& image, const Scaling& scaling) {
+        if (!image || image->height < 2 || image->width < 2)
+            return;
+        Tiles tiles;
+        const Picture picture = drawn(values, *image, scaling, tiles);
+        const auto clipped = std::ranges::count_if(
+            picture.values, [](double value) { return std::lround(value) < 0 || std::lround(value) > 255; });
+        write_png(fs::path(path_) / (name + ".png"), picture,
+                  {{"Title", what},
+                   {"Scale", "value = (pixel - " + digits(scaling.zero, 17) + ") * " + digits(scaling.step, 17)},
+                   {"Software", "descrambler " + version()}});
+        Json entry{{"file", name + ".png"},   {"what", what},          {"channels", image->channels},
+                   {"height", image->height}, {"width", image->width}, {"zero", scaling.zero},
+                   {"step", scaling.step},    {"clipped", clipped}};
+        if (picture.channels != image->channels)
+            entry["tiles"] = {{"count", tiles.count}, {"across", tiles.across}};
+        index_["pictures"].push_back(std::move(entry));
+    }
+    void finish() const {
+        write_file(fs::path(path_) / "index.json", index_.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    }
+
+private:
+    std::string path_;
+    Json index_;
+};
+
+}  // namespace
+
+void check_pictures(const InterpretOptions& o, const std::string& asked_for) {
+    if (o.pictures.empty())
+        return;
+    make_folder(o.pictures);
+    if (o.common.force || fs::is_empty(o.pictures))
+        return;
+    const fs::path index = fs::path(o.pictures) / "index.json";
+    const std::string hint = ": expected another --pictures, or --force";
+    if (!fs::exists(index))
+        throw InputError(o.pictures + ": holds other files and no index.json" + hint);
+    const Json before = Json::parse(read_file(index), nullptr, false);
+    if (!before.is_object() || before.value("request", Json()) != asked_for)
+        throw InputError(index.string() + ": is there already, of another request" + hint);
+}
+
+void write_pictures(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a,
+                    const std::string& asked_for) {
+    std::error_code none;
+    fs::remove(fs::path(o.pictures) / "index.json", none);  // until all are there
+    Folder folder(o.pictures, {{"net", o.net},
+                               {"input", o.input},
+                               {"origin", o.origin},
+                               {"scale", "value = (pixel - zero) * step"},
+                               {"pictures", Json::array()},
+                               {"request", asked_for}});
+    const auto of_input = image_shape(input.shape(), o.layout);
+    const auto of_output = output_image(input.graph.output_shape, of_input);
+    folder.draw("x0", "input x0, as the file has it", input.raw, of_input, natural(input.raw));
+    folder.draw("y", "output y", a.y, of_output, natural(a.y));
+    folder.draw("r", "residual r", a.r, of_output, symmetric(a.r));
+    const auto draw = [&](const std::string& name, const std::string& what, std::span<const double> values,
+                          const std::optional<ImageShape>& image) {
+        folder.draw(name, what, values, image, symmetric(values));
+    };
+    for (Index k = 0; k < a.rows.cols(); ++k) {
+        const std::string number = std::to_string(a.row_index[static_cast<std::size_t>(k)]);
+        draw("row_" + number, "row " + number + " of F", a.rows.column(k), of_input);
+    }
+    for (Index k = 0; k < a.columns.cols(); ++k) {
+        const std::string number = std::to_string(a.column_index[static_cast<std::size_t>(k)]);
+        draw("column_" + number, "column " + number + " of F", a.columns.column(k), of_output);
+    }
+    for (Index k = 0; a.svd && k < std::ssize(a.svd->s); ++k) {
+        const std::string number = std::to_string(k);
+        const std::string sigma = ", singular value " + digits(a.svd->s[static_cast<std::size_t>(k)], 6);
+        draw("left_" + number, "left singular vector " + number + sigma, a.svd->U.column(k), of_output);
+        draw("right_" + number, "right singular vector " + number + sigma, a.svd->V.column(k), of_input);
+    }
+    folder.finish();
+}
+
+}  // namespace descrambler::cli
