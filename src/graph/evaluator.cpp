@@ -63,7 +63,7 @@ struct Evaluator::State {
     Frozen<double> freeze_at(Backend<double>& here, Weights<double>& sent, std::size_t n, const Inputs& x,
                              Batch<double> y) const {
         const FreezeOptions options;
-        Freezing<double> freezing{here, sent, options, graph.nodes[n], x, y};
+        Freezing<double> freezing{here, sent, options, graph.nodes[n], here, x, y};
         return std::visit([&](const auto& op) { return freeze<double>(op, freezing); }, graph.nodes[n].op);
     }
     // y of node n for the columns of x.

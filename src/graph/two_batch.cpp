@@ -49,8 +49,8 @@ TwoBatch<T> two_batch(Backend<T>& on, Backend<double>& given, const Graph& graph
         const Frozen<T> frozen = freeze_node(on, weights, exact, exact_weights, options, node, primal,
                                              values[at(node.output)].primal.view(size(node.output), 1));
         frozen->apply(on, x, probes(node.output));
-        if (offsets > 0 && !frozen->offset.empty())
-            on.add_offset(frozen->offset.view(), probes(node.output).columns(0, std::min(offsets, V.cols())));
+        if (offsets > 0 && frozen->shifts())
+            frozen->add_offset(on, probes(node.output).columns(0, std::min(offsets, V.cols())));
         peak = std::max(peak, live + frozen->recorded);
         std::vector<int> ended = node.inputs;
         std::ranges::sort(ended);
