@@ -117,12 +117,13 @@ class Network:
             scales = rest[-1] if len(rest[-1]) and rest[-1].is_floating_point() else rest[1]
             return F.interpolate(x, scale_factor=tuple(scales[2:].tolist()), mode=a.get("mode", b"nearest").decode())
         if op == "Pad":
-            p = rest[0].tolist()
+            p = a["pads"] if "pads" in a else rest[0].tolist()
             half = len(p) // 2
             flat = [v for axis in reversed(range(2, half)) for v in (p[axis], p[axis + half])]
-            return F.pad(x, flat, mode=a.get("mode", b"constant").decode())
-        if op == "ReduceMean":
-            return x.mean(tuple(a["axes"]) if "axes" in a else tuple(rest[0].tolist()), keepdim=bool(a.get("keepdims", 1)))
+            return F.pad(x, flat, mode={b"edge": "replicate"}.get(mode := a.get("mode", b"constant"), mode.decode()))
+        if op in ("ReduceMean", "ReduceSum"):
+            axes = tuple(a["axes"]) if "axes" in a else tuple(rest[0].tolist())
+            return (torch.mean if op == "ReduceMean" else torch.sum)(x, axes, keepdim=bool(a.get("keepdims", 1)))
         if op == "Concat":
             return torch.cat([x, *rest], a["axis"])
         if op == "Shape":
@@ -132,9 +133,13 @@ class Network:
         if op == "Slice":
             starts, ends = rest[0].tolist(), rest[1].tolist()
             axes = rest[2].tolist() if len(rest) > 2 else range(len(starts))
-            for s, e, axis in zip(starts, ends, axes):
-                x = x.narrow(axis, s, min(e, x.shape[axis]) - s)
-            return x
+            steps = rest[3].tolist() if len(rest) > 3 else [1] * len(starts)
+            index = [slice(None)] * x.dim()
+            for s, e, axis, step in zip(starts, ends, axes, steps):
+                index[axis] = slice(s, None if step < 0 and e < -x.shape[axis] else e, step)
+            if min(steps) < 0:  # shapes alone
+                return torch.from_numpy(x.numpy()[tuple(index)].copy())
+            return x[tuple(index)]
         if op == "Reshape":
             return x.reshape([x.shape[i] if n == 0 else n for i, n in enumerate(rest[0].tolist())])
         if op == "Unsqueeze":

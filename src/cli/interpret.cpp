@@ -56,15 +56,16 @@ double conservation_error(const std::vector<double>& linear, const std::vector<d
 struct Raw {
     std::vector<double> linear, r;  // F (raw / scale), r - F (mean / scale)
 };
-template <class T>
-Raw at_raw(const FrozenNetwork<T>& frozen, const InterpretInput& input, const std::vector<double>& r) {
-    Matrix<T> V(frozen.inputs(), 2);
+// images(V) = F V
+template <class T, class Images>
+Raw at_raw(const Images& images_of, const InterpretInput& input, const std::vector<double>& r) {
+    Matrix<T> V(input.graph.inputs(), 2);
     for (Index i = 0; i < V.rows(); ++i) {
         const auto e = static_cast<std::size_t>(i);
         V(i, 0) = static_cast<T>(input.raw[e] / input.scale[e]);
         V(i, 1) = static_cast<T>(input.mean[e] / input.scale[e]);
     }
-    const Matrix<T> images = frozen.apply(V);
+    const Matrix<T> images = images_of(V);
     Raw result;
     for (Index i = 0; i < images.rows(); ++i) {
         result.linear.push_back(images(i, 0));
@@ -123,13 +124,83 @@ std::vector<std::vector<ReceptiveField>> fields_of(const InterpretOptions& o, co
     return fields;
 }
 
+// y, r and F x0 are there: what they say, for the origin that is asked for.
+template <class T, class Images>
+void set_shares(InterpretAnswers& a, const InterpretOptions& o, const InterpretInput& input,
+                const std::vector<double>& linear, const Images& images_of) {
+    a.norm_y = norm(a.y);
+    a.here = {norm(linear), norm(a.r)};
+    a.conservation = conservation_error(linear, a.r, a.y);
+    const bool raw = o.origin == "raw";
+    if (!input.shifted && !raw)
+        return;
+    Raw other = at_raw<T>(images_of, input, a.r);
+    a.at_input = a.here;
+    a.at_raw = {norm(other.linear), norm(other.r)};
+    if (raw) {
+        a.here = *a.at_raw;
+        a.conservation = std::max(a.conservation, conservation_error(other.linear, other.r, a.y));
+        a.x0 = input.raw;
+        a.r = std::move(other.r);
+    }
+}
+
+std::vector<double> shifted_input(const InterpretInput& input) {
+    std::vector<double> x0;
+    for (std::size_t i = 0; i < input.raw.size(); ++i)
+        x0.push_back((input.raw[i] - input.mean[i]) / input.scale[i]);
+    return x0;
+}
+
+// Nothing is recorded: every block of probes runs beside the network.
+template <class T>
+InterpretAnswers answers_in_two_batches(const InterpretOptions& o, const Execution& execution,
+                                        const InterpretInput& input) {
+    InterpretAnswers a;
+    a.x0 = shifted_input(input);
+    const std::vector<double> x0 = a.x0;
+    a.column_index = places("--columns", o.columns, input.graph.inputs(), "the inputs");
+    Index largest = 1;
+    for (const GraphValue& value : input.graph.values)
+        largest = std::max(largest, volume(value.shape));
+    const Index block = std::clamp<Index>((o.memory << 20) / (4 * largest * static_cast<Index>(sizeof(T))), 2, 16);
+    a.peak = 0;
+    const auto run = [&](const Matrix<T>& V, Index offsets) {
+        TwoBatch<T> both = two_batch<T>(execution.backend<T>(), execution.backend<double>(), input.graph, x0,
+                                        o.freezing(), V, offsets);
+        a.peak = std::max(*a.peak, both.peak_bytes);
+        a.y = std::move(both.output);
+        return std::move(both.image);
+    };
+    Matrix<T> V(input.graph.inputs(), 2);  // 0 through the offsets, x0
+    std::ranges::transform(x0, V.column(1).begin(), [](double number) { return static_cast<T>(number); });
+    const Matrix<double> parts = in_double(run(V, 1));
+    a.r.assign(parts.column(0).begin(), parts.column(0).end());
+    set_shares<T>(a, o, input, {parts.column(1).begin(), parts.column(1).end()},
+                  [&](const Matrix<T>& probes) { return run(probes, 0); });
+    const Index count = std::ssize(a.column_index);
+    if (count > 0)
+        a.columns = Matrix<double>(input.graph.outputs(), count);
+    for (Index first = 0; first < count; first += block) {
+        Matrix<T> units(input.graph.inputs(), std::min(block, count - first));
+        for (Index k = 0; k < units.cols(); ++k)
+            units(a.column_index[static_cast<std::size_t>(first + k)], k) = 1;
+        const Matrix<T> images = run(units, 0);
+        std::ranges::copy(images.values(), a.columns.data() + first * images.rows());
+    }
+    if (o.origin == "raw")
+        divide(a, input.scale);
+    return a;
+}
+
 template <class T>
 InterpretAnswers answers(const InterpretOptions& o, const Execution& execution, const InterpretInput& input,
                          std::uint64_t seed) {
+    if (o.two_batch)
+        return answers_in_two_batches<T>(o, execution, input);
     const bool raw = o.origin == "raw";
     InterpretAnswers a;
-    for (std::size_t i = 0; i < input.raw.size(); ++i)
-        a.x0.push_back((input.raw[i] - input.mean[i]) / input.scale[i]);
+    a.x0 = shifted_input(input);
     FrozenNetwork<T> frozen(execution.backend<T>(), execution.backend<double>(), input.graph, a.x0, o.freezing());
     frozen.set_memory(o.memory << 20);
     a.row_index = places("--rows", o.rows, frozen.outputs(), "the outputs");
@@ -137,23 +208,10 @@ InterpretAnswers answers(const InterpretOptions& o, const Execution& execution, 
     a.output_index = places("--contributions", o.contributions, frozen.outputs(), "the outputs");
     a.recorded = frozen.recorded_bytes();
     a.y = frozen.output();
-    a.norm_y = norm(a.y);
     const Parts<T> parts = frozen.parts();
     a.r.assign(parts.residual.begin(), parts.residual.end());
-    const std::vector<double> linear(parts.linear.begin(), parts.linear.end());
-    a.here = {norm(linear), norm(a.r)};
-    a.conservation = conservation_error(linear, a.r, a.y);
-    if (input.shifted || raw) {
-        Raw other = at_raw(frozen, input, a.r);
-        a.at_input = a.here;
-        a.at_raw = {norm(other.linear), norm(other.r)};
-        if (raw) {
-            a.here = *a.at_raw;
-            a.conservation = std::max(a.conservation, conservation_error(other.linear, other.r, a.y));
-            a.x0 = input.raw;
-            a.r = std::move(other.r);
-        }
-    }
+    set_shares<T>(a, o, input, {parts.linear.begin(), parts.linear.end()},
+                  [&](const Matrix<T>& V) { return frozen.apply(V); });
     if (!a.row_index.empty())
         a.rows = in_double(frozen.rows(a.row_index));
     if (!a.column_index.empty())
@@ -180,6 +238,9 @@ InterpretAnswers answers(const InterpretOptions& o, const Execution& execution, 
 void check(const InterpretOptions& o) {
     if (o.input.empty() && !o.explain)
         throw InputError("--input: expected a file of the input (.npy, .png or .jpg), or --explain, which needs none");
+    if (o.two_batch && (!o.rows.empty() || !o.contributions.empty() || o.svd > 0))
+        throw InputError(
+            "--two-batch: expected no --rows, --contributions and --svd, which need the way back and a record");
     if (o.origin != "input" && o.origin != "raw")
         throw InputError("--origin: expected input or raw, found \"" + o.origin + "\"");
     if (!o.out.empty())
@@ -268,6 +329,9 @@ Command add_interpret(CLI::App& app, const Process& process) {
     command->add_option("--freeze", o->freeze, "frozen (decisions kept) or taylor (tangents, F is the Jacobian)")
         ->capture_default_str();
     command->add_option("--norm", o->norm, "what norms keep when frozen: std, mean+std or none")->capture_default_str();
+    command->add_flag("--two-batch", o->two_batch,
+                      "record nothing: the probes run beside the network (residual and columns alone); memory does not "
+                      "grow with the depth");
     command->add_flag("--softmax", o->softmax, "keep a last softmax (default: it is cut, y are the logits)");
     command->add_option("--assume-opset", o->assume_opset, "read a newer file as this opset");
     command->add_option("--random-weights", o->random_weights,

@@ -26,7 +26,7 @@ struct InterpretOptions {
     std::int64_t assume_opset = 0;
     std::optional<Index> network;
     std::optional<std::uint64_t> random_weights;
-    bool residual = false, explain = false, softmax = false;
+    bool residual = false, explain = false, softmax = false, two_batch = false;
     CLI::App* command = nullptr;
     [[nodiscard]] FreezeOptions freezing() const { return {freeze_rule_from(freeze), norm_rule_from(norm)}; }
 };
@@ -74,7 +74,8 @@ struct InterpretAnswers {
     double conservation = 0, norm_y = 0;
     Share here;                             // for the origin that is asked for
     std::optional<Share> at_input, at_raw;  // both, where the input is shifted
-    Index recorded = 0;
+    Index recorded = 0;                     // bytes
+    std::optional<Index> peak;              // --two-batch: bytes at once
 };
 
 // ---- the ways out ----------------------------------------------------------------------------------------------------

@@ -117,6 +117,8 @@ Json json_of(const InterpretOptions& o, const InterpretInput& input, const Inter
     if (a.at_input && a.at_raw)
         json["origins"] = {{"input", share_json(*a.at_input, a.norm_y)}, {"raw", share_json(*a.at_raw, a.norm_y)}};
     json["recorded_bytes"] = a.recorded;
+    if (a.peak)
+        json["two_batch_bytes"] = *a.peak;
     json["remarks"] = input.graph.remarks;
     if (o.residual) {
         const Range r = range_of(a.r);
@@ -158,6 +160,9 @@ void print(const InterpretOptions& o, const InterpretInput& input, const Interpr
     } else {
         show_share("", a.here);
     }
+    if (a.peak)
+        std::printf("  two batches: nothing recorded, %.1f MiB at once\n",
+                    static_cast<double>(*a.peak) / (1 << 20));
     for (const std::string& remark : input.graph.remarks)
         std::printf("  %s\n", one_line(remark).c_str());
     const auto show = [](const std::string& what, std::span<const double> values) {

@@ -64,11 +64,11 @@ struct Job {
         return weights + (group * sum.depth() + block * sum.block * taps()) * strips * width;
     }
     [[nodiscard]] const T* channel(Index plane, Index group, Index block) const {
-        return &source(0, plane / sum.images) +
+        return source.data + plane / sum.images * source.ld +
                ((plane % sum.images * sum.groups + group) * sum.channels + block * sum.block) * sum.source_size;
     }
     [[nodiscard]] T* output(Index plane, Index group) const {
-        return &target(0, plane / sum.images) +
+        return target.data + plane / sum.images * target.ld +
                (plane % sum.images * sum.groups + group) * sum.outputs * sum.target_size;
     }
 };
@@ -441,7 +441,7 @@ void convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T>
     if (beta == 0 && std::any_of(sums.begin(), sums.end(), empty)) {  // places that no tap of a strided kernel meets
 #pragma omp parallel for schedule(static) num_threads(threads)
         for (Index k = 0; k < x.cols; ++k)
-            std::fill_n(&x(0, k), x.rows, T{0});
+            std::fill_n(x.data + k * x.ld, x.rows, T{0});
     }
     for (const GatherSum& sum : sums)
         if (!empty(sum))

@@ -34,6 +34,37 @@ protected:
     }
 };
 
+// The same bits as with a record, and nothing that needs one.
+TEST_F(InterpretTest, TwoBatches) {
+    const std::vector<std::string> asked{"interpret", net,    "--input", x,   "--columns", "1,0",
+                                         "--mean",    "1,.5", "--out",   out, "--json"};
+    for (const std::string origin : {"input", "raw"}) {
+        std::vector<std::string> recorded = asked;
+        recorded.insert(recorded.end(), {"--origin", origin, "--force"});
+        std::vector<std::string> beside = recorded;
+        beside.push_back("--two-batch");
+        const Outcome first = run(recorded);
+        ASSERT_EQ(first.code, 0) << first.err;
+        const std::vector<double> columns = Hdf5File::open(out).root().read<double>("columns").values,
+                                  r = Hdf5File::open(out).root().read_vector<double>("residual");
+        const Outcome second = run(beside);
+        ASSERT_EQ(second.code, 0) << second.err;
+        EXPECT_EQ(Hdf5File::open(out).root().read<double>("columns").values, columns);
+        EXPECT_EQ(Hdf5File::open(out).root().read_vector<double>("residual"), r);
+        Json a = Json::parse(first.out), b = Json::parse(second.out);
+        EXPECT_GT(b["two_batch_bytes"], 0);
+        EXPECT_EQ(b["recorded_bytes"], 0);
+        for (const char* other : {"recorded_bytes", "two_batch_bytes"})
+            a.erase(other), b.erase(other);
+        EXPECT_EQ(a, b);
+    }
+    for (const auto& [option, value] : {std::pair{"--rows", "0"}, {"--contributions", "0"}, {"--svd", "1"}}) {
+        const Outcome refused = run({"interpret", net, "--input", x, "--two-batch", option, value});
+        EXPECT_EQ(refused.code, 2);
+        EXPECT_NE(refused.err.find("--two-batch: expected no --rows"), std::string::npos) << refused.err;
+    }
+}
+
 TEST_F(InterpretTest, RowsColumnsPartsAndSingularValuesByHand) {
     const Outcome outcome = run({"interpret", net, "--input", x, "--rows", "0", "--columns", "0,1", "--contributions",
                                  "0", "--svd", "1", "--out", out, "--json"});
