@@ -4,6 +4,7 @@
 
 #include "descrambler/closed_form.hpp"
 #include "descrambler/error.hpp"
+#include "descrambler/frozen.hpp"
 #include "descrambler/hdf5.hpp"
 #include "descrambler/onnx.hpp"
 #include "descrambler/version.hpp"
@@ -22,6 +23,21 @@ bool through_a_file(const Matrix<double>& P) {
             if (again(i, j) != P(i, j))
                 return false;
     return again.rows() == P.rows() && again.cols() == P.cols();
+}
+
+// tanh(2 x) at x = .5, frozen: a secant through 0.
+bool freezes(Backend<double>& on) {
+    DenseLayer layer;
+    layer.weight = Matrix<double>(1, 1);
+    layer.weight(0, 0) = 2;
+    layer.activation = Activation::tanh;
+    Network network;
+    network.layers.push_back(layer);
+    const Graph graph = graph_of(network);
+    const std::vector<double> x{.5};
+    const std::vector<Index> first{0};
+    const FrozenNetwork<double> frozen(on, graph, x, {});
+    return std::abs(frozen.rows(first)(0, 0) - 2 * std::tanh(1.)) < 1e-15;
 }
 
 bool tells_errors() {
@@ -47,5 +63,5 @@ int main() {
     const Solution found = closed_form_from_factor(*on, make_stencil(*on, StencilKind::fourier2, 16), R, 1000, {});
     std::printf("descrambler %s: eta %g of %g, gap %g\n", version().c_str(), found.eta, found.eta_raw, found.gap);
     const bool good = found.eta < found.eta_raw && found.gap < 1e-8 && found.orthogonality < 1e-12;
-    return good && through_a_file(found.P) && tells_errors() ? 0 : 1;
+    return good && through_a_file(found.P) && freezes(*on) && tells_errors() ? 0 : 1;
 }
