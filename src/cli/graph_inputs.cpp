@@ -1,8 +1,8 @@
 #include "cli/graph_inputs.hpp"
 
 #include <algorithm>
-#include <charconv>
 
+#include "cli/numbers.hpp"
 #include "descrambler/files.hpp"
 #include "descrambler/npy.hpp"
 #include "io/checksum.hpp"
@@ -18,37 +18,6 @@ std::pair<std::string, std::string> parts_of(const std::string& option, const st
     if (at == std::string::npos || at == 0 || at + 1 == text.size())
         throw InputError(option + " " + text + ": expected NAME=VALUE");
     return {text.substr(0, at), text.substr(at + 1)};
-}
-
-// 1x3x64x64
-Shape shape_from(const std::string& text) {
-    const std::string expected = "--shape " + text + ": expected NAME=1x3x64x64";
-    Shape shape;
-    const std::string extents = parts_of("--shape", text).second;
-    const char *next = extents.data(), *const end = next + extents.size();
-    for (;; ++next) {
-        Index extent = 0;
-        const auto [parsed, error] = std::from_chars(next, end, extent);
-        if (error != std::errc() || extent < 1 || (parsed != end && *parsed != 'x'))
-            throw InputError(expected);
-        shape.push_back(extent);
-        next = parsed;
-        if (next == end)
-            return shape;
-    }
-}
-
-ImportOptions import_options(const GraphOptions& of) {
-    ImportOptions options;
-    for (const std::string& text : of.set) {
-        const auto [name, file] = parts_of("--set", text);
-        options.set[name] = read_npy_tensor(file);
-    }
-    for (const std::string& text : of.shape)
-        options.shapes[parts_of("--shape", text).first] = shape_from(text);
-    options.input = of.input_name;
-    options.logits = false;
-    return options;
 }
 
 // Messages of the graph begin with the node; those of the import with the file.
@@ -112,13 +81,28 @@ Ensemble dense_ensemble(const std::string& net) {
     return ensemble;
 }
 
-void GraphOptions::add_to(CLI::App& command) {
+void GraphOptions::add_to(CLI::App& command, const std::string& when) {
     const auto list = [&](const std::string& name, std::vector<std::string>& to, const std::string& words) {
-        command.add_option(name, to, words)->allow_extra_args(false)->take_all();
+        command.add_option(name, to, when + words)->allow_extra_args(false)->take_all();
     };
-    list("--set", set, "with --tap NODE: another input bound to values: NAME=FILE.npy (may be repeated)");
-    list("--shape", shape, "with --tap NODE: extents of an input that are free: NAME=1x3x64x64 (may be repeated)");
-    command.add_option("--input-name", input_name, "with --tap NODE: which input is x (default: the largest)");
+    list("--set", set, "another input bound to values: NAME=FILE.npy (may be repeated)");
+    list("--shape", shape,
+         "extents of an input that are free: NAME=1x3x64x64 (may be repeated; a picture binds height and width)");
+    command.add_option("--input-name", input_name, when + "which input is x (default: the largest)");
+}
+
+ImportOptions GraphOptions::import() const {
+    ImportOptions options;
+    for (const std::string& text : set) {
+        const auto [name, file] = parts_of("--set", text);
+        options.set[name] = read_npy_tensor(file);
+    }
+    for (const std::string& text : shape) {
+        const auto [name, extents] = parts_of("--shape", text);
+        options.shapes[name] = whole_numbers("--shape", extents, 'x');
+    }
+    options.input = input_name;
+    return options;
 }
 
 NodeTap open_node(const std::string& net, const std::string& tap, const GraphOptions& options) {
@@ -131,7 +115,8 @@ NodeTap open_node(const std::string& net, const std::string& tap, const GraphOpt
     const std::string known = dense_nodes(model);
     if (node == nullptr || node->outputs.empty())
         throw InputError("--tap " + tap + ": expected before, after or a node of " + net + known);
-    ImportOptions import = import_options(options);
+    ImportOptions import = options.import();
+    import.logits = false;
     import.output = node->outputs.front();
     NodeTap result{.node = of_file(net, known, [&] { return dense_tap(import_onnx(model, import)); }),
                    .ensemble = {},

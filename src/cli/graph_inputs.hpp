@@ -20,7 +20,8 @@ namespace descrambler::cli {
 struct GraphOptions {
     std::vector<std::string> set, shape;
     std::string input_name;
-    void add_to(CLI::App& command);
+    void add_to(CLI::App& command, const std::string& when = "");  // when: "with --tap NODE: ", of the help
+    [[nodiscard]] ImportOptions import() const;
     [[nodiscard]] bool given() const { return !set.empty() || !shape.empty() || !input_name.empty(); }
 };
 

@@ -297,10 +297,7 @@ void add_input_options(CLI::App& command, InterpretOptions& o) {
         .add_option("--origin", o.origin,
                     "what F multiplies: input (what the network takes) or raw (the numbers of the file)")
         ->capture_default_str();
-    command.add_option("--set", o.set, "another input bound to values: NAME=FILE.npy");
-    command.add_option("--shape", o.shape,
-                       "extents of an input that are free: NAME=1x3x64x64 (a picture binds height and width)");
-    command.add_option("--input-name", o.input_name, "which input is x0 (default: the largest)");
+    o.given.add_to(command);
     command.add_option("--output-name", o.output_name, "which value is y (default: the only output)");
 }
 

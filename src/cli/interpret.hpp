@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/commands.hpp"
+#include "cli/graph_inputs.hpp"
 #include "descrambler/frozen.hpp"
 #include "descrambler/graph.hpp"
 #include "descrambler/lanczos.hpp"
@@ -19,8 +20,8 @@ namespace descrambler::cli {
 struct InterpretOptions {
     Common common;
     std::string net, input, out, pictures, rows, columns, contributions, freeze = "frozen", norm = "std";
-    std::string input_name, output_name, mean, scale, layout, origin = "input";
-    std::vector<std::string> set, shape;
+    GraphOptions given;
+    std::string output_name, mean, scale, layout, origin = "input";
     Index svd = 0;
     Index memory = 1024;  // MiB
     std::int64_t assume_opset = 0;

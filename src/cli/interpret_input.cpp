@@ -12,25 +12,15 @@ namespace descrambler::cli {
 
 namespace {
 
-bool is_onnx(const std::string& path) {
-    return path.ends_with(".onnx");
-}
 bool few(Index channels) {
     return channels == 1 || channels == 3;
-}
-
-std::pair<std::string, std::string> name_and_value(const std::string& option, const std::string& text) {
-    const std::size_t at = text.find('=');
-    if (at == std::string::npos || at == 0 || at + 1 == text.size())
-        throw InputError(option + " " + text + ": expected NAME=VALUE");
-    return {text.substr(0, at), text.substr(at + 1)};
 }
 
 // Free extents of the network's only input take those of the picture.
 void bind_extents(const InterpretOptions& o, const OnnxModel& model, const Picture& picture, ImportOptions& options) {
     const OnnxValue* chosen = nullptr;
     for (const OnnxValue& input : model.graph.inputs) {
-        if (options.set.contains(input.name) || (!o.input_name.empty() && input.name != o.input_name))
+        if (options.set.contains(input.name) || (!o.given.input_name.empty() && input.name != o.given.input_name))
             continue;
         if (chosen != nullptr)
             return;  // the import says what it needs
@@ -66,7 +56,7 @@ void bind_extents(const InterpretOptions& o, const OnnxModel& model, const Pictu
 }
 
 Graph open_graph(const InterpretOptions& o, const std::optional<Picture>& picture, std::string& source) {
-    if (!is_onnx(o.net)) {
+    if (!ends_as_onnx(o.net)) {
         const Ensemble ensemble = open_networks(o.net, o.network.value_or(0));
         source = o.net;
         return graph_of(ensemble.networks.front());
@@ -74,16 +64,7 @@ Graph open_graph(const InterpretOptions& o, const std::optional<Picture>& pictur
     if (o.network)
         throw InputError("--network: expected an ensemble (HDF5)");
     const OnnxModel model = read_onnx(o.net);
-    ImportOptions options;
-    for (const std::string& text : o.set) {
-        const auto [name, file] = name_and_value("--set", text);
-        options.set[name] = read_npy_tensor(file);
-    }
-    for (const std::string& text : o.shape) {
-        const auto [name, extents] = name_and_value("--shape", text);
-        options.shapes[name] = whole_numbers("--shape", extents, 'x');
-    }
-    options.input = o.input_name;
+    ImportOptions options = o.given.import();
     options.output = o.output_name;
     options.logits = !o.softmax;
     options.assume_opset = o.assume_opset;

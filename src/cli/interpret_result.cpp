@@ -161,8 +161,7 @@ void print(const InterpretOptions& o, const InterpretInput& input, const Interpr
         show_share("", a.here);
     }
     if (a.peak)
-        std::printf("  two batches: nothing recorded, %.1f MiB at once\n",
-                    static_cast<double>(*a.peak) / (1 << 20));
+        std::printf("  two batches: nothing recorded, %.1f MiB at once\n", static_cast<double>(*a.peak) / (1 << 20));
     for (const std::string& remark : input.graph.remarks)
         std::printf("  %s\n", one_line(remark).c_str());
     const auto show = [](const std::string& what, std::span<const double> values) {

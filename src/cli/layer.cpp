@@ -350,7 +350,7 @@ Command add_layer(CLI::App& app, const Process& process) {
             "before or after the activation of --layer; NODE: the outputs W h of a dense node of an ONNX file, "
             "NODE:input: what enters it")
         ->capture_default_str();
-    o->graph.add_to(*command);
+    o->graph.add_to(*command, "with --tap NODE: ");
     command
         ->add_option(
             "--criterion", o->criterion,

@@ -84,8 +84,8 @@ int run(int argc, char** argv, const cli::Process& process) {
         return fail_all(2, std::string(error.what()) + " (descrambler --help tells the usage)");
     }
     const std::string name = app.get_subcommands().front()->get_name();
-    if (ranks.size() > 1 &&
-        (name == "spectrum" || name == "export" || name == "predict" || name == "report" || name == "verify"))
+    if (ranks.size() > 1 && (name == "spectrum" || name == "interpret" || name == "export" || name == "predict" ||
+                             name == "report" || name == "verify"))
         return fail_all(2, name + ": expected one process, started as " + std::to_string(ranks.size()) + " ranks");
     try {
         commands.at(name)();

@@ -302,7 +302,7 @@ TEST_F(NodeTest, BadInputIsOneLine) {
     bad("fc1", "--jacobian: expected --tap before or after", {"--jacobian"});
     bad("fc1", "--share: expected --tap before or after", {"--share", "1:after"});
     bad("fc1", "--network: expected --tap before or after", {"--network", "0"});
-    bad("fc1", "--shape x=1x: expected NAME=1x3x64x64", {"--shape", "x=1x"});
+    bad("fc1", "--shape 1xx3: expected whole numbers with 'x' between them", {"--shape", "x=1xx3"});
     bad("fc1", "--set gain: expected NAME=VALUE", {"--set", "gain"});
     bad("fc1", "no input of this name", {"--input-name", "w"});
     bad("before", "--layer: expected the layer");
