@@ -137,7 +137,7 @@ StoredSum read_sum_checkpoints(Communicator& ranks, const fs::path& folder, cons
     const std::vector<Communicator::Bytes> all = ranks.all_gather(std::as_bytes(std::span(mine)));
     for (std::size_t rank = 0; rank < all.size(); ++rank) {
         std::vector<Index> pairs(all[rank].size() / sizeof(Index));
-        std::memcpy(pairs.data(), all[rank].data(), all[rank].size());
+        std::ranges::copy(all[rank], std::as_writable_bytes(std::span(pairs)).begin());  // none may be there
         for (std::size_t i = 0; i < pairs.size(); i += 2)
             ranges.push_back({pairs[i], pairs[i + 1], static_cast<int>(rank), i / 2});
     }
