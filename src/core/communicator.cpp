@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstring>
 #include <thread>
 
 #include "descrambler/error.hpp"
@@ -139,7 +138,7 @@ void broadcast(Communicator& ranks, int root, std::vector<double>& values) {
         content.assign(bytes.begin(), bytes.end());
     ranks.broadcast(root, content);
     values.resize(content.size() / sizeof(double));
-    std::memcpy(values.data(), content.data(), content.size());
+    std::ranges::copy(content, std::as_writable_bytes(std::span(values)).begin());
 }
 
 NodeShare node_share(Communicator& ranks) {
