@@ -40,12 +40,12 @@ public:
 
     Value apply(std::string_view op, const std::vector<std::string>& from, std::int64_t channels,
                 const std::string& more = "") {
-        const std::string name = "v" + std::to_string(made_++);
+        const std::string name = next('v');
         nodes_ += node(op, from, {name}, more);
         return {name, channels};
     }
     std::string weight(const std::vector<std::int64_t>& dims) {
-        const std::string name = "w" + std::to_string(made_++);
+        const std::string name = next('w');
         std::int64_t size = 1;
         for (const std::int64_t dim : dims)
             size *= dim;
@@ -53,7 +53,7 @@ public:
         return name;
     }
     std::string numbers(const std::vector<std::int64_t>& dims, const std::vector<float>& values) {
-        const std::string name = "c" + std::to_string(made_++);
+        const std::string name = next('c');
         constants_ += initialiser(tensor(name, dims, values));
         return name;
     }
@@ -98,7 +98,7 @@ public:
                      integer("transB", 1));
     }
     Value reflect(const Value& from, std::int64_t pad) {
-        const std::string name = "p" + std::to_string(made_++);
+        const std::string name = next('p');
         constants_ += initialiser(
             tensor(name, {8}, int64, field(raw_data, raw(std::vector<std::int64_t>{0, 0, pad, pad, 0, 0, pad, pad}))));
         return apply("Pad", {from.name, name}, from.channels, text("mode", "reflect"));
@@ -115,6 +115,12 @@ public:
     }
 
 private:
+    std::string next(char kind) {
+        std::string name(1, kind);
+        name += std::to_string(made_++);
+        return name;
+    }
+
     Value input_;
     std::int64_t side_;
     int made_ = 0;
