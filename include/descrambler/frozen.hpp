@@ -48,8 +48,8 @@ public:
     // is not finite, and where a value of the network is not finite.
     FrozenNetwork(Backend<T>& on, Backend<double>& exact, const Graph& graph, std::span<const double> x0,
                   const FreezeOptions& options);
-    FrozenNetwork(Backend<double>& on, const Graph& graph, std::span<const double> x0,
-                  const FreezeOptions& options) requires std::same_as<T, double>
+    template <std::same_as<double> U>  // for T = double: both are one
+    FrozenNetwork(Backend<U>& on, const Graph& graph, std::span<const double> x0, const FreezeOptions& options)
         : FrozenNetwork(on, on, graph, x0, options) {}
     ~FrozenNetwork();
     FrozenNetwork(FrozenNetwork&&) noexcept;
