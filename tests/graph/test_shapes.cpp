@@ -258,6 +258,9 @@ struct Architecture {
     Graph (*make)();
     Index outputs;
 };
+void PrintTo(const Architecture& architecture, std::ostream* to) {
+    *to << architecture.name;
+}
 class ShapesTest : public testing::TestWithParam<Architecture> {};
 
 TEST_P(ShapesTest, HasTheSameAnswerInTwoWays) {
