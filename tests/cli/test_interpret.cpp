@@ -36,8 +36,8 @@ protected:
 
 // The same bits as with a record, and nothing that needs one.
 TEST_F(InterpretTest, TwoBatches) {
-    const std::vector<std::string> asked{"interpret", net,    "--input", x,   "--columns", "1,0",
-                                         "--mean",    "1,.5", "--out",   out, "--json"};
+    const std::vector<std::string> asked{"interpret", net,       "--input", x,       "--columns", "1,0",   "--mean",
+                                         "1",         "--scale", "2",       "--out", out,         "--json"};
     for (const std::string origin : {"input", "raw"}) {
         std::vector<std::string> recorded = asked;
         recorded.insert(recorded.end(), {"--origin", origin, "--force"});
