@@ -23,13 +23,16 @@ TwoBatch<T> two_batch(Backend<T>& on, Backend<double>& given, const Graph& graph
         Buffer<T> probes;
     };
     std::vector<Value> values(graph.values.size());
-    Index live = 0, peak = 0;  // bytes
-    const auto bytes = [&](int value) {
-        return size(value) * static_cast<Index>(sizeof(double) + V.cols() * sizeof(T));
+    Index peak = 0;
+    const auto live = [&values] {  // bytes
+        Index bytes = 0;
+        for (const Value& value : values)
+            bytes += value.primal.size() * static_cast<Index>(sizeof(double)) +
+                     value.probes.size() * static_cast<Index>(sizeof(T));
+        return bytes;
     };
     const auto allocate = [&](int value) {
         values[at(value)] = {exact.allocate(size(value)), on.allocate(size(value) * V.cols())};
-        live += bytes(value);
     };
     const auto probes = [&](int value) { return values[at(value)].probes.view(size(value), V.cols()); };
     allocate(graph.input);
@@ -51,15 +54,13 @@ TwoBatch<T> two_batch(Backend<T>& on, Backend<double>& given, const Graph& graph
         frozen->apply(on, x, probes(node.output));
         if (offsets > 0 && frozen->shifts())
             frozen->add_offset(on, probes(node.output).columns(0, std::min(offsets, V.cols())));
-        peak = std::max(peak, live + frozen->recorded);
+        peak = std::max(peak, live() + frozen->recorded);
         std::vector<int> ended = node.inputs;
         std::ranges::sort(ended);
         ended.erase(std::unique(ended.begin(), ended.end()), ended.end());
         for (const int value : ended)
-            if (last_use[at(value)] == n && value != graph.output) {
+            if (last_use[at(value)] == n && value != graph.output)
                 values[at(value)] = {};
-                live -= bytes(value);
-            }
     }
     TwoBatch<T> result{std::vector<double>(static_cast<std::size_t>(size(graph.output))),
                        Matrix<T>(size(graph.output), V.cols()), peak};
