@@ -17,7 +17,8 @@ protected:
     // The map y = A x + beta y that `call` makes: against the CPU; columns alone have the bits of all together; beta 0
     // does not read y; ranges of rows of taller matrices.
     using Call = std::function<void(Backend<T>&, Batch<const T> x, T beta, Batch<T> y)>;
-    void expect_same(Index rows, Index cols, double tolerance, const Call& call) {
+    // terms: how large what is summed may be beside x; the sums may cancel.
+    void expect_same(Index rows, Index cols, double tolerance, const Call& call, double terms = 0) {
         constexpr Index K = 3, gap = 3;
         const std::vector<T> numbers = normals<T>((cols + gap) * K, 7), old = normals<T>((rows + gap) * K, 8);
         for (const T beta : {T{0}, T{1}}) {
@@ -44,7 +45,10 @@ protected:
                 return result;
             };
             const std::vector<T> all = run(*this->gpu, 0, K);
-            EXPECT_LE(relative_error(all, run(*this->cpu, 0, K)), tolerance) << "beta " << beta;
+            std::vector<T> found = all, expected = run(*this->cpu, 0, K);
+            for (std::vector<T>* of : {&found, &expected})
+                of->push_back(static_cast<T>(terms * static_cast<double>(*std::ranges::max_element(numbers))));
+            EXPECT_LE(relative_error(found, expected), tolerance) << "beta " << beta;
             for (Index k = 0; k < K; ++k) {
                 const std::vector<T> alone = run(*this->gpu, k, 1);
                 ASSERT_TRUE(std::equal(alone.begin(), alone.end(), all.begin() + k * rows))
@@ -179,12 +183,18 @@ TYPED_TEST(CudaMaps, RunsMatchCpu) {
          {std::pair<Index, Index>{1, 1}, {3, 70}, {31, 9}, {33, 8}, {1024, 3}, {1025, 3}, {3000, 2}}) {
         const Index n = m * runs;
         for (const bool centre : {false, true})
-            for (const bool along : {false, true})
-                this->expect_same(n, n, 4 * unit_roundoff<T>,
-                                  [&](Backend<T>& on, Batch<const T> x, T beta, Batch<T> y) {
-                                      const OnDevice<T> h(on, normals<T>(n, 5), n, 1);
-                                      on.project_runs(m, centre, along ? h.cview() : Batch<const T>(), x, beta, y);
-                                  });
+            for (const bool along : {false, true}) {
+                const std::vector<T> numbers = normals<T>(n, 5);
+                const double largest = std::abs(static_cast<double>(
+                    *std::ranges::max_element(numbers, {}, [](T number) { return std::abs(number); })));
+                this->expect_same(
+                    n, n, 4 * unit_roundoff<T>,
+                    [&](Backend<T>& on, Batch<const T> x, T beta, Batch<T> y) {
+                        const OnDevice<T> h(on, numbers, n, 1);
+                        on.project_runs(m, centre, along ? h.cview() : Batch<const T>(), x, beta, y);
+                    },
+                    1 + largest * largest);
+            }
         for (const SoftmaxOf of : {SoftmaxOf::value, SoftmaxOf::log, SoftmaxOf::log_adjoint})
             this->expect_same(n, n, 4 * unit_roundoff<T>, [&](Backend<T>& on, Batch<const T> x, T beta, Batch<T> y) {
                 std::vector<T> share = normals<T>(n, 6);  // need not add up to 1
