@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/finished.hpp"
+#include "cli/graph_inputs.hpp"
 #include "cli/inputs.hpp"
 #include "descrambler/dense_graph.hpp"
 #include "descrambler/onnx.hpp"
@@ -35,7 +36,8 @@ void run(const Options& o) {
     if (!o.out.ends_with(".onnx"))
         throw InputError("--out " + o.out + ": expected a name that ends with .onnx");
     check_output_apart(o.out, {o.net});
-    const Ensemble ensemble = open_networks(o.net, o.network);
+    const bool onnx = ends_as_onnx(o.net) && o.network.value_or(0) == 0;  // nothing of it may be left out
+    const Ensemble ensemble = onnx ? dense_ensemble(o.net, false) : open_networks(o.net, o.network);
     if (ensemble.networks.size() > 1)
         throw InputError("--network: expected 0 to " + std::to_string(ensemble.networks.size() - 1) + ", " + o.net +
                          " has " + std::to_string(ensemble.networks.size()) + " networks and an ONNX file holds one");

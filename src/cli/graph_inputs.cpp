@@ -67,17 +67,25 @@ bool ends_as_onnx(const std::string& path) {
     return path.ends_with(".onnx");
 }
 
-Ensemble dense_ensemble(const std::string& net) {
+Ensemble dense_ensemble(const std::string& net, bool cut_softmax) {
     const OnnxModel model = read_onnx(net);
     const std::string hint = " (layer --tap NODE takes a dense node of any network)";
     if (model.graph.outputs.size() != 1)
         throw InputError(net + ": " + std::to_string(model.graph.outputs.size()) +
                          " outputs, expected a dense network with one" + hint);
     Ensemble ensemble;
-    ensemble.networks.push_back(of_file(net, hint, [&] { return network_of(import_onnx(model, {})); }));
+    ImportOptions options;
+    options.logits = cut_softmax;
+    ensemble.networks.push_back(of_file(net, hint, [&] { return network_of(import_onnx(model, options)); }));
+    const auto is_double = [](const Tensor& constant) { return constant.type == ElementType::f64; };
     for (const auto& [name, constant] : model.graph.constants)
-        if (constant.type == ElementType::f64)
+        if (is_double(constant))
             ensemble.precision = "f64";
+    for (const OnnxNode& node : model.graph.nodes)
+        for (const OnnxAttribute& attribute : node.attributes)
+            if (const Tensor* constant = std::get_if<Tensor>(&attribute.value);
+                constant != nullptr && is_double(*constant))
+                ensemble.precision = "f64";
     return ensemble;
 }
 
@@ -91,10 +99,19 @@ void GraphOptions::add_to(CLI::App& command, const std::string& when) {
     command.add_option("--input-name", input_name, when + "which input is x (default: the largest)");
 }
 
+std::vector<std::string> GraphOptions::files() const {
+    std::vector<std::string> result;
+    for (const std::string& text : set)
+        result.push_back(parts_of("--set", text).second);
+    return result;
+}
+
 ImportOptions GraphOptions::import() const {
     ImportOptions options;
     for (const std::string& text : set) {
         const auto [name, file] = parts_of("--set", text);
+        if (options.set.contains(name))
+            throw InputError("--set " + name + ": expected once, found twice");
         options.set[name] = read_npy_tensor(file);
     }
     for (const std::string& text : shape) {

@@ -14,7 +14,8 @@ namespace descrambler::cli {
 
 [[nodiscard]] bool ends_as_onnx(const std::string& path);
 // The dense network of an ONNX file as an ensemble of one. Throws InputError that names file and node.
-[[nodiscard]] Ensemble dense_ensemble(const std::string& net);
+// A last softmax is cut, or refused as any node that is not dense.
+[[nodiscard]] Ensemble dense_ensemble(const std::string& net, bool cut_softmax = true);
 
 // What a graph wants to know beside its file.
 struct GraphOptions {
@@ -22,6 +23,7 @@ struct GraphOptions {
     std::string input_name;
     void add_to(CLI::App& command, const std::string& when = "");  // when: "with --tap NODE: ", of the help
     [[nodiscard]] ImportOptions import() const;
+    [[nodiscard]] std::vector<std::string> files() const;  // that --set reads
     [[nodiscard]] bool given() const { return !set.empty() || !shape.empty() || !input_name.empty(); }
 };
 

@@ -29,7 +29,14 @@ double norm(const std::vector<double>& numbers) {
     double sum = 0;
     for (const double number : numbers)
         sum += number * number;
-    return std::sqrt(sum);
+    if (std::isfinite(sum))
+        return std::sqrt(sum);
+    double largest = 0, scaled = 0;  // squares of large numbers
+    for (const double number : numbers)
+        largest = std::max(largest, std::abs(number));
+    for (const double number : numbers)
+        scaled += (number / largest) * (number / largest);
+    return largest * std::sqrt(scaled);
 }
 
 template <class T>
@@ -39,14 +46,19 @@ Matrix<double> in_double(const Matrix<T>& from) {
     return to;
 }
 
-// max |F x + r - y| over max (|F x| + |r|)
+// Single precision may end where the network itself, in double precision, does not.
+void check_finite(const InterpretOptions& o, std::span<const double> numbers, const char* what) {
+    if (!std::ranges::all_of(numbers, [](double number) { return std::isfinite(number); }))
+        throw InputError(o.net + ": " + what + " at this input is not finite in " + o.common.precision +
+                         (o.common.precision == "f32" ? ", expected --precision f64" : ""));
+}
+
+// max |F x + r - y| over max (|F x| + |r|), of finite numbers
 double conservation_error(const std::vector<double>& linear, const std::vector<double>& r,
                           const std::vector<double>& y) {
     double worst = 0, scale = 0;
     for (std::size_t i = 0; i < linear.size(); ++i) {
-        const double off = std::abs(linear[i] + r[i] - y[i]);
-        if (!(off <= worst))  // what is no number stays
-            worst = off;
+        worst = std::max(worst, std::abs(linear[i] + r[i] - y[i]));
         scale = std::max(scale, std::abs(linear[i]) + std::abs(r[i]));
     }
     return scale > 0 ? worst / scale : 0;
@@ -128,6 +140,8 @@ std::vector<std::vector<ReceptiveField>> fields_of(const InterpretOptions& o, co
 template <class T, class Images>
 void set_shares(InterpretAnswers& a, const InterpretOptions& o, const InterpretInput& input,
                 const std::vector<double>& linear, const Images& images_of) {
+    check_finite(o, linear, "F x0");
+    check_finite(o, a.r, "the residual");
     a.norm_y = norm(a.y);
     a.here = {norm(linear), norm(a.r)};
     a.conservation = conservation_error(linear, a.r, a.y);
@@ -188,6 +202,7 @@ InterpretAnswers answers_in_two_batches(const InterpretOptions& o, const Executi
         const Matrix<T> images = run(units, 0);
         std::ranges::copy(images.values(), a.columns.data() + first * images.rows());
     }
+    check_finite(o, a.columns.values(), "a column");
     if (o.origin == "raw")
         divide(a, input.scale);
     return a;
@@ -216,10 +231,13 @@ InterpretAnswers answers(const InterpretOptions& o, const Execution& execution, 
         a.rows = in_double(frozen.rows(a.row_index));
     if (!a.column_index.empty())
         a.columns = in_double(frozen.columns(a.column_index));
+    check_finite(o, a.rows.values(), "a row");
+    check_finite(o, a.columns.values(), "a column");
     if (raw)
         divide(a, input.scale);
     if (!a.output_index.empty()) {
         a.contributions = frozen.contributions(a.output_index);
+        check_finite(o, a.contributions->values.values(), "a part");
         if (raw)
             split_input(*a.contributions, in_double(frozen.rows(a.output_index)), input);
         a.fields = fields_of(o, input, *a.contributions);
@@ -238,13 +256,30 @@ InterpretAnswers answers(const InterpretOptions& o, const Execution& execution, 
 void check(const InterpretOptions& o) {
     if (o.input.empty() && !o.explain)
         throw InputError("--input: expected a file of the input (.npy, .png or .jpg), or --explain, which needs none");
+    for (const auto& [name, text] : {std::pair<const char*, const std::string*>{"--input", &o.input},
+                                     {"--rows", &o.rows},
+                                     {"--columns", &o.columns},
+                                     {"--contributions", &o.contributions},
+                                     {"--mean", &o.mean},
+                                     {"--scale", &o.scale},
+                                     {"--out", &o.out},
+                                     {"--pictures", &o.pictures},
+                                     {"--layout", &o.layout}})
+        if (o.command->count(name) > 0 && text->empty())
+            throw InputError(std::string(name) + ": expected a value, found nothing");
+    if (o.command->count("--svd") > 0 && o.svd < 1)
+        throw InputError("--svd " + std::to_string(o.svd) + ": expected 1 or more");
     if (o.two_batch && (!o.rows.empty() || !o.contributions.empty() || o.svd > 0))
         throw InputError(
             "--two-batch: expected no --rows, --contributions and --svd, which need the way back and a record");
     if (o.origin != "input" && o.origin != "raw")
         throw InputError("--origin: expected input or raw, found \"" + o.origin + "\"");
+    std::vector<std::string> read{o.net, o.input};
+    for (const std::string& file : o.given.files())
+        read.push_back(file);
     if (!o.out.empty())
-        check_output_apart(o.out, {o.net, o.input});
+        check_output_apart(o.out, read);
+    check_pictures_apart(o, read);
     (void)o.freezing();
 }
 

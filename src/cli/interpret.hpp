@@ -87,6 +87,8 @@ void print(const InterpretOptions& o, const InterpretInput& input, const Interpr
 void write_result(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a,
                   const std::string& asked_for);
 
+// Throws InputError where --pictures is the folder of a file that is read, or of --out.
+void check_pictures_apart(const InterpretOptions& o, const std::vector<std::string>& read);
 // Throws InputError where --pictures names no folder, or one with the pictures of another request and no --force.
 void check_pictures(const InterpretOptions& o, const std::string& asked_for);
 void write_pictures(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a,

@@ -176,6 +176,9 @@ InterpretInput open_interpreted(const InterpretOptions& o) {
     if (!o.input.empty()) {
         result.raw = picture ? raw_of(o, shape, *picture, image) : raw_of(o, shape);
         const Index size = std::ssize(result.raw);
+        for (std::size_t i = 0; i < result.raw.size(); ++i)
+            if (!std::isfinite(result.raw[i]))
+                throw InputError(o.input + ": number " + std::to_string(i) + " is not finite");
         result.mean = by_channel("--mean", o.mean, 0, size, image);
         result.scale = by_channel("--scale", o.scale, 1, size, image);
         for (std::size_t i = 0; i < result.raw.size(); ++i)

@@ -121,6 +121,38 @@ private:
 
 }  // namespace
 
+void check_pictures_apart(const InterpretOptions& o, const std::vector<std::string>& read) {
+    if (o.pictures.empty())
+        return;
+    std::vector<std::string> others = read;
+    if (!o.out.empty())
+        others.push_back(o.out);
+    for (const std::string& file : others) {
+        const fs::path folder = fs::absolute(file).parent_path();
+        std::error_code ignored;
+        if (!file.empty() &&
+            (fs::equivalent(folder, o.pictures, ignored) ||
+             folder.lexically_normal() == fs::absolute(o.pictures / fs::path()).lexically_normal().parent_path()))
+            throw InputError("--pictures " + o.pictures + ": expected another folder than that of " + file);
+    }
+}
+
+// Those of an earlier request that its index names.
+void remove_pictures(const std::string& folder) {
+    const fs::path index = fs::path(folder) / "index.json";
+    std::error_code ignored;
+    if (!fs::exists(index, ignored))
+        return;
+    const Json before = Json::parse(read_file(index), nullptr, false);
+    fs::remove(index, ignored);  // until all are there
+    if (!before.is_object() || !before.contains("pictures") || !before["pictures"].is_array())
+        return;
+    for (const Json& one : before["pictures"])
+        if (const std::string name = one.is_object() ? one.value("file", "") : "";
+            name.ends_with(".png") && name.find('/') == std::string::npos)
+            fs::remove(fs::path(folder) / name, ignored);
+}
+
 void check_pictures(const InterpretOptions& o, const std::string& asked_for) {
     if (o.pictures.empty())
         return;
@@ -138,8 +170,7 @@ void check_pictures(const InterpretOptions& o, const std::string& asked_for) {
 
 void write_pictures(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a,
                     const std::string& asked_for) {
-    std::error_code none;
-    fs::remove(fs::path(o.pictures) / "index.json", none);  // until all are there
+    remove_pictures(o.pictures);
     Folder folder(o.pictures, {{"net", o.net},
                                {"input", o.input},
                                {"origin", o.origin},

@@ -308,7 +308,10 @@ void run(const Options& o) {
     std::optional<NodeTap> node;
     together(ranks, [&] {
         check(o);
-        check_output_apart(o.out, {o.net, o.inputs});
+        std::vector<std::string> read{o.net, o.inputs};
+        for (const std::string& file : o.graph.files())
+            read.push_back(file);
+        check_output_apart(o.out, read);
         if (names_node(o))
             node = open_node(o.net, o.tap, o.graph);
         ensemble = node ? node->ensemble : open_networks(o.net, o.network);

@@ -16,6 +16,8 @@ std::vector<Index> whole_numbers(const std::string& option, const std::string& t
             throw InputError(option + " " + text + ": expected whole numbers with '" + separator + "' between them");
         numbers.push_back(std::stoll(word));
     }
+    if (!text.empty() && text.back() == separator)
+        throw InputError(option + " " + text + ": expected whole numbers with '" + separator + "' between them");
     if (numbers.empty())
         throw InputError(option + ": expected whole numbers with '" + std::string(1, separator) + "' between them");
     return numbers;

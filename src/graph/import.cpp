@@ -37,16 +37,21 @@ bool finite(const Operator& op) {
         return finite(norm->scale.values) && finite(norm->shift.values);
     if (const auto* sparse = std::get_if<Sparse>(&op))
         return finite(sparse->weight);
-    const auto* unit = std::get_if<Pointwise>(&op);
-    return unit == nullptr || finite(unit->slope.values);
+    const auto* unit = std::get_if<Pointwise>(&op);  // bounds may be infinite
+    return unit == nullptr || (finite(unit->slope.values) && !std::isnan(unit->a) && !std::isnan(unit->b));
 }
 
 }  // namespace
 
 Import::Import(const OnnxModel& model, const ImportOptions& options)
     : model_(model), options_(options), opset_(model.opset), host_(make_cpu_backend<double>(1)) {
-    if (options_.assume_opset != 0)
+    if (options_.assume_opset != 0) {
+        if (opset_ <= newest_opset)
+            throw InputError(model.path + ": opset " + std::to_string(opset_) +
+                             " is read as it is; --assume-opset serves those newer than " +
+                             std::to_string(newest_opset));
         opset_ = options_.assume_opset;
+    }
     if (opset_ > newest_opset)
         throw InputError(model.path + ": opset " + std::to_string(opset_) + " is newer than " +
                          std::to_string(newest_opset) + "; --assume-opset " + std::to_string(newest_opset) +
@@ -166,6 +171,9 @@ int Import::append(Operator op, std::vector<int> inputs, Shape shape, int gate) 
     if (!finite(op))
         refuse("a constant that is not finite");
     const int value = static_cast<int>(graph_.values.size());
+    if (std::holds_alternative<Softmax>(op) || std::holds_alternative<Fixed>(op) ||
+        std::ranges::all_of(inputs, [&](int input) { return kept_.contains(input); }))
+        kept_.insert(value);
     graph_.values.push_back({node_->outputs.empty() ? "" : node_->outputs[0], std::move(shape)});
     graph_.nodes.push_back({node_->name, node_->op, std::move(op), std::move(inputs), value, gate});
     return value;

@@ -33,6 +33,8 @@ struct Origin {
 
 class Import {
 public:
+    // Freezing keeps all of the value: it comes out of softmaxes alone, whose frozen maps are constants.
+    [[nodiscard]] bool is_kept(const Operand& operand) const { return kept_.contains(operand.value); }
     Import(const OnnxModel& model, const ImportOptions& options);
     [[nodiscard]] Graph run();
     [[nodiscard]] std::map<std::string, Tensor> constants();  // all outputs, where every input is bound
@@ -95,6 +97,7 @@ private:
     std::map<std::string, Operand> values_;
     std::map<int, Origin> origins_;
     Graph graph_;
+    std::set<int> kept_;  // values that freezing keeps whole
     std::unique_ptr<Backend<double>> host_;
 };
 

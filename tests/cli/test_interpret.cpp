@@ -34,6 +34,44 @@ protected:
     }
 };
 
+// y = 1e30 (1e30 x) 1e-60: fine in double precision, beyond single precision on the way.
+TEST_F(InterpretTest, WhatSinglePrecisionCannotHoldIsRefused) {
+    using namespace onnx;
+    const std::string graph = node("Mul", {"x", "k"}, {"a"}) + node("Mul", {"a", "k"}, {"b"}) +
+                              node("Mul", {"b", "l"}, {"c"}) + node("Mul", {"c", "l"}, {"y"}) +
+                              initialiser(tensor("k", {1}, {1e30F})) + initialiser(tensor("l", {1}, {1e-30F})) +
+                              input("x", {1, 2}) + output("y", {1, 2});
+    write_file(net, model(graph));
+    EXPECT_EQ(run({"interpret", net, "--input", x}).code, 0);
+    for (const bool beside : {false, true}) {
+        std::vector<std::string> asked{"interpret", net, "--input", x, "--precision", "f32"};
+        if (beside)
+            asked.push_back("--two-batch");
+        const Outcome outcome = run(asked);
+        EXPECT_EQ(outcome.code, 2);
+        EXPECT_NE(outcome.err.find("not finite in f32, expected --precision f64"), std::string::npos) << outcome.err;
+    }
+}
+
+TEST_F(InterpretTest, FilesThatAreReadStay) {
+    write_file(folder / "z.npy", "");
+    const auto refused = [&](std::vector<std::string> more, const std::string& words) {
+        std::vector<std::string> asked{"interpret", net, "--input", x, "--force"};
+        asked.insert(asked.end(), more.begin(), more.end());
+        const Outcome outcome = run(asked);
+        EXPECT_EQ(outcome.code, 2);
+        EXPECT_NE(outcome.err.find(words), std::string::npos) << outcome.err;
+    };
+    refused({"--set", "z=" + (folder / "z.npy").string(), "--out", folder / "z.npy"},
+            "expected another file than the input");
+    refused({"--pictures", folder}, "expected another folder than that of");
+    refused({"--pictures", folder / "p", "--out", folder / "p" / "x0.png"}, "expected another folder than that of");
+    refused({"--rows", ""}, "--rows: expected a value, found nothing");
+    refused({"--svd", "0"}, "--svd 0: expected 1 or more");
+    refused({"--assume-opset", "12"}, "opset 17 is read as it is");
+    refused({"--shape", "x=1x2x"}, "expected whole numbers with 'x' between them");
+}
+
 // The same bits as with a record, and nothing that needs one.
 TEST_F(InterpretTest, TwoBatches) {
     const std::vector<std::string> asked{"interpret", net,       "--input", x,       "--columns", "1,0",   "--mean",

@@ -63,6 +63,43 @@ TEST(Import, NothingUnknownPasses) {
     EXPECT_EQ(operators(import(node("Relu", {"x"}, {"y"}), {.assume_opset = 26}, 27)), Names{"Pointwise"});
 }
 
+TEST(Import, NoNumberOfAnOperatorMayBeNaN) {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    for (const char* op : {"HardSigmoid", "ThresholdedRelu", "LeakyRelu", "Elu"})
+        EXPECT_NE(refusal(node(op, {"x"}, {"y"}, number("alpha", nan))).find("not finite"), std::string::npos) << op;
+}
+
+// softmax(x W) x^T of more tokens than channels: the weights of attention are kept, its values carried.
+TEST(Import, AttentionKeepsItsWeights) {
+    const std::string graph =
+        node("MatMul", {"x", "W"}, {"q"}) +
+        node("Transpose", {"x"}, {"k"}, attribute("perm", 7, field(8, std::int64_t{1}) + field(8, std::int64_t{0}))) +
+        node("MatMul", {"q", "k"}, {"s"}) + node("Softmax", {"s"}, {"a"}, integer("axis", 1)) +
+        node("Mul", {"a", "c"}, {"scaled"}) + node("MatMul", {"scaled", "x"}, {"y"}) +
+        constant("W", {2, 2}, {1, .5F, -.25F, 1}) + constant("c", {1}, {2}) + onnx::input("x", {5, 2}) +
+        onnx::output("y", {5, 2});
+    const Graph imported = import_onnx(model_of(graph), {});
+    const auto on = make_cpu_backend<double>(1);
+    const std::vector<double> x{.3, -.2, .5, .1, -.4, .7, .2, .2, -.6, .1};
+    const FrozenNetwork<double> frozen(*on, imported, x, {});
+    for (const double number : frozen.residual())
+        EXPECT_EQ(number, 0);  // y = A x with the weights of attention at x0
+    EXPECT_LE(scope_errors(frozen, x).identity, 1e-14);
+    EXPECT_GT(frozen.rows(std::vector<Index>{0})(0, 0), .2);
+}
+
+TEST(Import, WholeNumbersHaveTheirTypes) {
+    const std::string cast =
+        node("Constant", {}, {"c"},
+             attribute("value", 4,
+                       field(5, onnx::tensor("", {1}, onnx::int64,
+                                             field(onnx::raw_data, onnx::raw(std::vector<std::int64_t>{300})))))) +
+        node("Cast", {"c"}, {"u"}, integer("to", onnx::uint8)) +
+        node("Cast", {"u"}, {"f"}, integer("to", onnx::float32)) + node("Mul", {"x", "f"}, {"y"});
+    const Graph graph = import(cast);
+    EXPECT_EQ(std::get<Affine>(graph.nodes.back().op).scale.at(0), 44);
+}
+
 TEST(Import, InputsAreBoundByName) {
     const std::string graph = node("Mul", {"x", "gain"}, {"y"}) + onnx::input("x", {1, 4}) +
                               onnx::input("gain", {1, 1}) + onnx::output("y", {1, 4});

@@ -228,13 +228,17 @@ private:
             return std::max(0.0, add + peak(distance(i % s_.distances),
                                             2 + 0.5 * static_cast<double>(i / s_.distances) + shift, 0.3));
         };
-        for (const auto& [name, shift, add] : {std::tuple{"target", 0.0, 0.0},
-                                               {"mean", 0.04, 0.01},
-                                               {"lower", 0.04, -0.05},
-                                               {"upper", 0.04, 0.08},
-                                               {"tikhonov", -0.06, 0.02}})
-            put(root, std::string("examples/") + name, {count, s_.distances},
-                [&](Index i) { return distribution(i, shift, add); });
+        struct Curve {
+            const char* name;
+            double shift, add;
+        };
+        for (const Curve& curve : {Curve{"target", 0, 0},
+                                   {"mean", 0.04, 0.01},
+                                   {"lower", 0.04, -0.05},
+                                   {"upper", 0.04, 0.08},
+                                   {"tikhonov", -0.06, 0.02}})
+            put(root, std::string("examples/") + curve.name, {count, s_.distances},
+                [&](Index i) { return distribution(i, curve.shift, curve.add); });
     }
 
     void weights(const Hdf5Group& root) {

@@ -93,6 +93,22 @@ std::optional<ElementType> element_type(std::int64_t onnx) {
     }
 }
 
+// What is left of a whole number in a type of fewer bits.
+std::int64_t narrowed(ElementType type, std::int64_t number) {
+    switch (type) {
+        case ElementType::i32:
+            return static_cast<std::int32_t>(number);
+        case ElementType::i16:
+            return static_cast<std::int16_t>(number);
+        case ElementType::i8:
+            return static_cast<std::int8_t>(number);
+        case ElementType::u8:
+            return static_cast<std::uint8_t>(number);
+        default:
+            return number;
+    }
+}
+
 void lower_cast_to(Import& import, ElementType type) {
     const Operand x = import.in(0);
     if (x.live()) {
@@ -114,7 +130,10 @@ void lower_cast_to(Import& import, ElementType type) {
         for (const double number : x.constant->as<double>())
             if (!(std::abs(number) < 0x1p63))
                 import.refuse("a cast of " + digits(number) + " to " + std::string(to_string(type)));
-        result.values = x.constant->as<std::int64_t>();
+        std::vector<std::int64_t> numbers = x.constant->as<std::int64_t>();
+        for (std::int64_t& number : numbers)
+            number = narrowed(type, number);
+        result.values = std::move(numbers);
     }
     import.out(constant_operand(std::move(result)));
 }
@@ -211,7 +230,9 @@ void compare(Import& import) {
 }
 template <class F>
 void arithmetic(Import& import, const F& f) {
-    lower_pairs<std::int64_t>(import, f, import.constant(0).type);
+    const ElementType type = import.constant(0).type;
+    lower_pairs<std::int64_t>(
+        import, [&](std::int64_t a, std::int64_t b) { return narrowed(type, f(a, b)); }, type);
 }
 struct ExclusiveOr {
     bool operator()(auto a, auto b) const { return (a != 0) != (b != 0); }

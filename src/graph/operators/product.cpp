@@ -194,6 +194,8 @@ void lower_gemm(Import& import) {
 
 int choose_gate(Import& import, const Operand& a, const Operand& b) {
     const Index na = volume(a.shape), nb = volume(b.shape);
+    if (import.is_kept(a) != import.is_kept(b))  // frozen, the other one is all there is
+        return import.is_kept(a) ? 0 : 1;
     int gate = na < nb ? 0 : 1;
     if (na == nb) {
         gate = is_gating(import, a) && !is_gating(import, b) ? 0 : 1;
