@@ -55,17 +55,17 @@ TEST_F(InterpretTest, WhatSinglePrecisionCannotHoldIsRefused) {
 
 TEST_F(InterpretTest, FilesThatAreReadStay) {
     write_file(folder / "z.npy", "");
-    const auto refused = [&](std::vector<std::string> more, const std::string& words) {
+    const auto refused = [&](const std::vector<std::string>& more, const std::string& words) {
         std::vector<std::string> asked{"interpret", net, "--input", x, "--force"};
         asked.insert(asked.end(), more.begin(), more.end());
         const Outcome outcome = run(asked);
         EXPECT_EQ(outcome.code, 2);
         EXPECT_NE(outcome.err.find(words), std::string::npos) << outcome.err;
     };
-    refused({"--set", "z=" + (folder / "z.npy").string(), "--out", folder / "z.npy"},
-            "expected another file than the input");
-    refused({"--pictures", folder}, "expected another folder than that of");
-    refused({"--pictures", folder / "p", "--out", folder / "p" / "x0.png"}, "expected another folder than that of");
+    const std::string z = folder / "z.npy", pictures = folder / "p", here = folder.path();
+    refused({"--set", "z=" + z, "--out", z}, "expected another file than the input");
+    refused({"--pictures", here}, "expected another folder than that of");
+    refused({"--pictures", pictures, "--out", pictures + "/x0.png"}, "expected another folder than that of");
     refused({"--rows", ""}, "--rows: expected a value, found nothing");
     refused({"--svd", "0"}, "--svd 0: expected 1 or more");
     refused({"--assume-opset", "12"}, "opset 17 is read as it is");
