@@ -5,6 +5,8 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <cstdio>
 #include <limits>
 #include <numeric>
 
@@ -183,23 +185,93 @@ std::size_t end_of_string(std::string_view text) {
     return text.size();
 }
 
-// The parser's behaviour is undefined at some characters outside ASCII where white space may stand. TOML has none there.
-void refuse_foreign_characters(std::string_view text, const std::string& where) {
-    for (std::size_t i = text.starts_with("\xef\xbb\xbf") ? 3 : 0; i < text.size();) {
-        if (text[i] == '#')
-            i = std::min(text.size(), text.find('\n', i));
-        else if (text[i] == '"' || text[i] == '\'')
-            i += end_of_string(text.substr(i));
-        else if (static_cast<unsigned char>(text[i++]) >= 0x80)
-            throw InputError(where + ": line " + std::to_string(1 + std::ranges::count(text.substr(0, i), '\n')) +
-                             ": a character outside ASCII, expected it in strings and comments alone");
+// One character outside ASCII at the front of `text`, which is moved behind it. Throws InputError where there is none.
+std::uint32_t next_character(std::string_view& text, const std::string& where) {
+    const auto byte = [&](std::size_t i) {
+        return i < text.size() ? static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])) : 0;
+    };
+    const std::uint32_t first = byte(0);
+    const std::size_t more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
+    std::uint32_t character = first & (0x3fU >> more);
+    bool good = first >= 0xc2 && first < 0xf5;
+    for (std::size_t i = 1; i <= more; ++i) {
+        good = good && byte(i) >> 6 == 2;
+        character = character << 6 | (byte(i) & 0x3f);
     }
+    constexpr std::uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+    if (!good || character < least[more] || character > 0x10ffff || (character >= 0xd800 && character < 0xe000))
+        throw InputError(where + ": bytes that are no UTF-8");
+    text.remove_prefix(more + 1);
+    return character;
+}
+
+// A string of the file in ASCII: characters outside it are escaped, and a literal string that has some becomes a basic one.
+std::string escaped_string(std::string_view text, const std::string& where) {
+    if (std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+        return std::string(text);
+    const bool literal = text.front() == '\'';
+    const std::size_t quotes = text.starts_with(literal ? "'''" : "\"\"\"") ? 3 : 1;
+    const bool closed = text.size() >= 2 * quotes && text.ends_with(text.substr(0, quotes));
+    std::string_view rest = text.substr(quotes, text.size() - (closed ? 2 : 1) * quotes);
+    std::string result(quotes, '"');
+    while (!rest.empty()) {
+        if (static_cast<unsigned char>(rest.front()) >= 0x80) {
+            char escape[16];
+            std::snprintf(escape, sizeof escape, "\\U%08X", next_character(rest, where));
+            result += escape;
+            continue;
+        }
+        if (!literal && rest.front() == '\\' && rest.size() > 1) {
+            if (static_cast<unsigned char>(rest[1]) >= 0x80)
+                throw InputError(where + ": a character outside ASCII behind a backslash");
+            result += rest.substr(0, 2);
+            rest.remove_prefix(2);
+            continue;
+        }
+        if (literal && (rest.front() == '\\' || rest.front() == '"'))
+            result += '\\';
+        result += rest.front();
+        rest.remove_prefix(1);
+    }
+    return result + std::string(closed ? quotes : 0, '"');
+}
+
+// The same file in ASCII. The parser's behaviour is undefined at characters outside it wherever it looks for the end of a
+// value, and in a damaged file it may look inside what was meant to be a string.
+std::string in_ascii(std::string_view text, const std::string& where) {
+    std::string result;
+    const auto line = [&](std::size_t i) {
+        return where + ": line " + std::to_string(1 + std::ranges::count(text.substr(0, i), '\n'));
+    };
+    for (std::size_t i = text.starts_with("\xef\xbb\xbf") ? 3 : 0; i < text.size();) {
+        std::size_t end = i + 1;
+        if (text[i] == '#') {
+            end = std::min(text.size(), text.find('\n', i));
+            for (std::string_view rest = text.substr(i, end - i); !rest.empty();)
+                if (static_cast<unsigned char>(rest.front()) >= 0x80) {
+                    (void)next_character(rest, line(i));
+                    result += '?';
+                } else {
+                    result += rest.front();
+                    rest.remove_prefix(1);
+                }
+        } else if (text[i] == '"' || text[i] == '\'') {
+            end = i + end_of_string(text.substr(i));
+            result += escaped_string(text.substr(i, end - i), line(i));
+        } else if (static_cast<unsigned char>(text[i]) >= 0x80) {
+            throw InputError(line(i) + ": a character outside ASCII, expected it in strings and comments alone");
+        } else {
+            result += text[i];
+        }
+        i = end;
+    }
+    return result;
 }
 
 toml::table parse_toml(const std::string& text, const std::string& where) {
-    refuse_foreign_characters(text, where);
+    const std::string plain = in_ascii(text, where);
     try {
-        return toml::parse(text);
+        return toml::parse(plain);
     } catch (const toml::parse_error& error) {
         std::string what(error.description());
         std::replace(what.begin(), what.end(), '\n', ' ');

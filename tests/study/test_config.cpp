@@ -165,6 +165,21 @@ TEST(Config, CharactersOutsideAsciiStandInStringsAndComments) {
     EXPECT_EQ(refusal("title = '\\' # \u0221\n"), "accepted");
 }
 
+TEST(Config, StringsOutsideAsciiReadAsTheyAre) {
+    const auto title = [](const std::string& text) { return parse_config(text, "study.toml", {}).title; };
+    EXPECT_EQ(title("title = \"\u00b5 \\\" \\t\u03d1\U0001f600\"\n"), "\u00b5 \" \t\u03d1\U0001f600");
+    EXPECT_EQ(title("title = 'C:\\dir \"\u03d1\"'\n"), "C:\\dir \"\u03d1\"");
+    EXPECT_EQ(title("title = '''\n\u03d1\\n''''\n"), "\u03d1\\n'");
+    // what a damaged file makes of strings: the parser must not see them otherwise than in ASCII
+    for (const std::string text :
+         {"il =-(\"r\u03d1iT'''1''t\0\0s\"l\"\n", "a = -[\"\u03d1\"", "a = -=\"\u03d1\"\n", "title = \"\\\u03d1\"\n",
+          "title = \"\xff\"\n", "title = '\xed\xa0\x80'\n", "# \xc3\n"}) {
+        const std::string message = refusal(text);
+        EXPECT_NE(message.find("study.toml: line 1"), std::string::npos) << message;
+        EXPECT_EQ(message.find('\n'), std::string::npos);
+    }
+}
+
 TEST(Config, ShippedExamplesRead) {
     for (const char* name :
          {"demo.toml", "deernet100.toml", "deer3.toml", "deer_deep.toml", "relaxometry.toml", "bandpass.toml"})
