@@ -63,6 +63,7 @@ TEST_F(InterpretTest, FilesThatAreReadStay) {
         EXPECT_NE(outcome.err.find(words), std::string::npos) << outcome.err;
     };
     const std::string z = folder / "z.npy", pictures = folder / "p", here = folder.path();
+    std::filesystem::create_directory(pictures);
     refused({"--set", "z=" + z, "--out", z}, "expected another file than the input");
     refused({"--pictures", here}, "expected another folder than that of");
     refused({"--pictures", pictures, "--out", pictures + "/x0.png"}, "expected another folder than that of");

@@ -146,7 +146,11 @@ TEST_F(InterpretPicturesTest, WritesPicturesAndSaysWhatTheyAre) {
     json_of(asked);  // the same again
     expect_refusal({"interpret", net, "--input", picture, "--pictures", pictures},
                    "index.json: is there already, of another request: expected another --pictures, or --force");
-    expect_refusal({"interpret", net, "--input", picture, "--pictures", folder.path()}, "holds other files");
+    expect_refusal({"interpret", net, "--input", picture, "--pictures", folder.path()},
+                   "expected another folder than that of");
+    std::filesystem::create_directory(folder / "full");
+    write_file(folder / "full" / "other.txt", "");
+    expect_refusal({"interpret", net, "--input", picture, "--pictures", folder / "full"}, "holds other files");
     expect_refusal({"interpret", net, "--input", picture, "--pictures", picture}, "expected a folder");
 }
 
