@@ -205,6 +205,10 @@ Operand Import::fold(const Operator& op, const std::vector<Operand>& inputs, Sha
 void Import::out(Operand operand, std::size_t output) {
     if (output >= node_->outputs.size() || node_->outputs[output].empty())
         return;
+    // a value of this node that was reshaped on the way out has the shape of the file: windows follow its last axes
+    if (operand.live() && !graph_.nodes.empty() && graph_.nodes.back().output == operand.value &&
+        graph_.nodes.back().name == node_->name)
+        graph_.values[static_cast<std::size_t>(operand.value)].shape = operand.shape;
     values_[node_->outputs[output]] = std::move(operand);
 }
 const Origin* Import::origin(const Operand& operand) const {

@@ -63,6 +63,14 @@ TEST(Import, NothingUnknownPasses) {
     EXPECT_EQ(operators(import(node("Relu", {"x"}, {"y"}), {.assume_opset = 26}, 27)), Names{"Pointwise"});
 }
 
+// Windows follow the last two axes of a value: those of the file, not of the steps in between.
+TEST(Import, AShuffledValueHasTheShapeOfTheFile) {
+    const std::string graph = node("DepthToSpace", {"x"}, {"y"}, integer("blocksize", 2)) +
+                              onnx::input("x", {1, 4, 3, 5}) + onnx::output("y", {1, 1, 6, 10});
+    const Graph imported = import_onnx(model_of(graph), {});
+    EXPECT_EQ(imported.values[static_cast<std::size_t>(imported.output)].shape, (Shape{1, 1, 6, 10}));
+}
+
 TEST(Import, NoNumberOfAnOperatorMayBeNaN) {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     for (const char* op : {"HardSigmoid", "ThresholdedRelu", "LeakyRelu", "Elu"})
