@@ -310,11 +310,13 @@ class Scenarios:
         check(len(job.own_lines()) == 1 and told in job.own_lines()[0], job.text())
 
         out = self.folder / "unfinished"
-        job = self.bench.start(2, self.study(out, "--device", "cpu"))
+        long = ["--set", "training.iterations=600000"]  # no member is finished when the signal comes
+        job = self.bench.start(2, self.study(out, *long, "--device", "cpu"))
         job.wait_for((out, "members/*.h5"))
         os.kill(job.rank_pid(0), signal.SIGUSR1)
         check(job.wait() == 85, job.text())
-        line = self.bench.run(2, self.study(out, "--resume", "--device", "cuda"), code=2, program=self.simt).own_lines()
+        resumed = self.study(out, *long, "--resume", "--device", "cuda")
+        line = self.bench.run(2, resumed, code=2, program=self.simt).own_lines()
         check(len(line) == 1 and "begun on cpu, expected to go on there, not on cuda (test device)" in line[0], line)
 
     def bad_value_on_a_device(self):

@@ -1,6 +1,8 @@
 #include "train/train.hpp"
 
+#include <chrono>
 #include <limits>
+#include <thread>
 
 #include "descrambler/files.hpp"
 #include "ranks.hpp"
@@ -80,7 +82,12 @@ TEST_F(TrainTest, AStopOnAnyRankEndsAllAndTheRunGoesOn) {
         std::vector<MemberState> members = study_members(config);
         int asked = 0;
         Progress progress;
-        progress.stop = [&] { return rank == stopping && ++asked >= 2; };
+        progress.stop = [&] {
+            if (rank == stopping)
+                return ++asked >= 2;
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));  // not done before the other has asked
+            return false;
+        };
         EXPECT_THROW(train_members(members, config, execution(1), here, progress), Stopped) << stopping;
         members = stored(here);
         Index done = 0, all = 0;
