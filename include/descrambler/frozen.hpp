@@ -32,6 +32,7 @@ struct Contributions {
     std::vector<std::string> names;  // "input", then the nodes with an offset
     std::vector<Index> nodes;        // their places in the graph; -1: the input
     Matrix<double> values;           // [names, outputs asked for]: each column sums to y_j
+    Matrix<double> rows;             // [inputs, outputs asked for]: rows of F, which the same pass gives
 };
 
 template <class T>

@@ -110,7 +110,8 @@ void divide(InterpretAnswers& a, const std::vector<double>& scale) {
 }
 
 // The part of the input, <F_j, x0>, becomes <F_j, raw / scale>, and that of its origin, -<F_j, mean / scale>.
-void split_input(Contributions& parts, const Matrix<double>& rows, const InterpretInput& input) {
+void split_input(Contributions& parts, const InterpretInput& input) {
+    const Matrix<double>& rows = parts.rows;
     Matrix<double> values(parts.values.rows() + 1, parts.values.cols());
     for (Index k = 0; k < values.cols(); ++k) {
         for (Index i = 0; i < rows.rows(); ++i) {
@@ -239,7 +240,7 @@ InterpretAnswers answers(const InterpretOptions& o, const Execution& execution, 
         a.contributions = frozen.contributions(a.output_index);
         check_finite(o, a.contributions->values.values(), "a part");
         if (raw)
-            split_input(*a.contributions, in_double(frozen.rows(a.output_index)), input);
+            split_input(*a.contributions, input);
         a.fields = fields_of(o, input, *a.contributions);
     }
     if (o.svd > 0) {

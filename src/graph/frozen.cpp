@@ -101,6 +101,17 @@ Matrix<T> FrozenNetwork<T>::columns(std::span<const Index> inputs) const {
     return state_->on->on_host() ? state_->columns(inputs) : apply(unit_vectors<T>(this->inputs(), inputs));
 }
 
+namespace {
+
+template <class To, class From>
+Matrix<To> converted(const Matrix<From>& from) {
+    Matrix<To> to(from.rows(), from.cols());
+    std::ranges::transform(from.values(), to.values().begin(), [](From number) { return static_cast<To>(number); });
+    return to;
+}
+
+}  // namespace
+
 template <class T>
 Contributions FrozenNetwork<T>::contributions(std::span<const Index> outputs) const {
     const State& state = *state_;
@@ -115,7 +126,7 @@ Contributions FrozenNetwork<T>::contributions(std::span<const Index> outputs) co
             result.nodes.push_back(static_cast<Index>(n));
         }
     result.values = Matrix<double>(std::ssize(result.names), std::ssize(outputs));
-    const Matrix<T> rows = state_->backward(
+    result.rows = converted<double>(state_->backward(
         unit_vectors<T>(this->outputs(), outputs), [&](std::size_t n, Index first, Batch<const T> gradient) {
             if (place[n] < 0)
                 return;
@@ -125,11 +136,11 @@ Contributions FrozenNetwork<T>::contributions(std::span<const Index> outputs) co
             state.on->download(sums.view(1, gradient.cols), host.data());
             for (Index k = 0; k < gradient.cols; ++k)
                 result.values(place[n], first + k) = host[static_cast<std::size_t>(k)];
-        });
-    for (Index k = 0; k < rows.cols(); ++k) {
+        }));
+    for (Index k = 0; k < result.rows.cols(); ++k) {
         double sum = 0;
-        for (Index i = 0; i < rows.rows(); ++i)
-            sum += static_cast<double>(rows(i, k)) * state.x0[static_cast<std::size_t>(i)];
+        for (Index i = 0; i < result.rows.rows(); ++i)
+            sum += result.rows(i, k) * state.x0[static_cast<std::size_t>(i)];
         result.values(0, k) = sum;
     }
     return result;
@@ -139,17 +150,6 @@ template <class T>
 void FrozenNetwork<T>::set_memory(Index bytes) {
     state_->memory = bytes;
 }
-
-namespace {
-
-template <class To, class From>
-Matrix<To> converted(const Matrix<From>& from) {
-    Matrix<To> to(from.rows(), from.cols());
-    std::ranges::transform(from.values(), to.values().begin(), [](From number) { return static_cast<To>(number); });
-    return to;
-}
-
-}  // namespace
 
 template <class T>
 LinearOperator operator_of(const FrozenNetwork<T>& network) {
