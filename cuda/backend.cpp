@@ -117,8 +117,9 @@ private:
     }
     void do_add_offset(Periodic<T> c, Batch<T> y) override { cuda::add_offset(*on_, c, y); }
     void do_offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r) override { cuda::offset_dot(*on_, c, x, r); }
-    void do_project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y) override {
-        cuda::project_runs(*on_, m, centre, h, x, beta, y);
+    void do_project_runs(Index m, bool centre, Batch<const T> gain, Batch<const T> h, Batch<const T> x, T beta,
+                         Batch<T> y) override {
+        cuda::project_runs(*on_, m, centre, gain, h, x, beta, y);
     }
     void do_softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y) override {
         cuda::softmax_runs(*on_, of, m, s, x, beta, y);

@@ -4,7 +4,7 @@
 //   add_offset        y_i += c_i
 //   offset_dot        r = sum over i of c_i x_i: slices of 8192 rows, one block each, summed in double, and then the sums
 //                     of the slices in their order
-//   project_runs      y = x - mean(x) - h mean(h x) in runs of m rows;     softmax_runs  y = D x, D of SoftmaxOf;
+//   project_runs      y = g (x - mean(x) - h mean(h x)) in runs of m rows;     softmax_runs  y = D x, D of SoftmaxOf;
 //                     one warp a run up to m = 1024, beyond one block; sums in double
 // a, c and off repeat (Periodic); results are assigned (beta 0, y is not read) or added (beta 1). What a probe goes
 // through depends on n and m alone, so it has the same bits in any K.
@@ -91,17 +91,18 @@ __device__ double sum_of_warps(double x, double* space) {
 // What runs are multiplied by: the number that a run has in common from two sums, and what a row becomes.
 template <class T>
 struct Projection {
-    const T* h;
+    const T *gain, *h;
     bool centre;
     __device__ void add(Index i, T x, double& one, double& two) const {
         one += static_cast<double>(x);
         if (h != nullptr)
             two = std::fma(static_cast<double>(h[i]), static_cast<double>(x), two);
     }
-    __device__ T finish(Index i, T x, Index m, double one, double two) const {
+    __device__ T finish(Index i, Index run, T x, Index m, double one, double two) const {
         const T mean = centre ? static_cast<T>(one / static_cast<double>(m)) : T{0};
         const T part = static_cast<T>(two / static_cast<double>(m));
-        return h == nullptr ? x - mean : std::fma(-h[i], part, x - mean);
+        const T value = h == nullptr ? x - mean : std::fma(-h[i], part, x - mean);
+        return gain == nullptr ? value : gain[run] * value;
     }
     static constexpr bool two_sums = true;
 };
@@ -113,7 +114,7 @@ struct SoftmaxSlope {
         one = of == SoftmaxOf::log_adjoint ? one + static_cast<double>(x)
                                            : std::fma(static_cast<double>(share[i]), static_cast<double>(x), one);
     }
-    __device__ T finish(Index i, T x, Index, double one, double) const {
+    __device__ T finish(Index i, Index, T x, Index, double one, double) const {
         const T common = static_cast<T>(one);
         if (of == SoftmaxOf::log_adjoint)
             return std::fma(-share[i], common, x);
@@ -179,7 +180,7 @@ __global__ void __launch_bounds__(threads)
     const Index number = static_cast<Index>(blockIdx.x) * groups + threadIdx.x / group;
     if (number >= runs * x.cols)
         return;  // whole warps, and with several of them a run no barrier is missed: they have the block
-    const Index k = number / runs, first = number % runs * m, lane = threadIdx.x % group;
+    const Index k = number / runs, run = number % runs, first = run * m, lane = threadIdx.x % group;
     const T* const from = x.data + k * x.ld;
     T* const to = y.data + k * y.ld;
     double one = 0, two = 0;
@@ -189,7 +190,7 @@ __global__ void __launch_bounds__(threads)
     if constexpr (Map::two_sums)
         two = sum_of_warps<warps>(two, space);
     for (Index i = first + lane; i < first + m; i += group) {
-        const T value = map.finish(i, from[i], m, one, two);
+        const T value = map.finish(i, run, from[i], m, one, two);
         to[i] = beta == 0 ? value : to[i] + value;
     }
 }
@@ -258,8 +259,9 @@ void offset_dot(Context& on, Periodic<T> c, Batch<const T> x, Batch<T> r) {
            static_cast<int>(slices), r);
 }
 template <class T>
-void project_runs(Context& on, Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y) {
-    launch_runs(on, Projection<T>{h.data, centre}, m, x, beta, y);
+void project_runs(Context& on, Index m, bool centre, Batch<const T> gain, Batch<const T> h, Batch<const T> x, T beta,
+                  Batch<T> y) {
+    launch_runs(on, Projection<T>{gain.data, h.data, centre}, m, x, beta, y);
 }
 template <class T>
 void softmax_runs(Context& on, SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y) {
@@ -271,7 +273,8 @@ template void diagonal_product(Context&, Periodic<float>, Batch<const float>, fl
 template void masked_product(Context&, const std::uint32_t*, Periodic<float>, Batch<const float>, float, Batch<float>);
 template void add_offset(Context&, Periodic<float>, Batch<float>);
 template void offset_dot(Context&, Periodic<float>, Batch<const float>, Batch<float>);
-template void project_runs(Context&, Index, bool, Batch<const float>, Batch<const float>, float, Batch<float>);
+template void project_runs(Context&, Index, bool, Batch<const float>, Batch<const float>, Batch<const float>, float,
+                           Batch<float>);
 template void softmax_runs(Context&, SoftmaxOf, Index, Batch<const float>, Batch<const float>, float, Batch<float>);
 template void sparse_product(Context&, const SparseRows<double>&, Batch<const double>, double, Batch<double>);
 template void diagonal_product(Context&, Periodic<double>, Batch<const double>, double, Batch<double>);
@@ -279,7 +282,8 @@ template void masked_product(Context&, const std::uint32_t*, Periodic<double>, B
                              Batch<double>);
 template void add_offset(Context&, Periodic<double>, Batch<double>);
 template void offset_dot(Context&, Periodic<double>, Batch<const double>, Batch<double>);
-template void project_runs(Context&, Index, bool, Batch<const double>, Batch<const double>, double, Batch<double>);
+template void project_runs(Context&, Index, bool, Batch<const double>, Batch<const double>, Batch<const double>, double,
+                           Batch<double>);
 template void softmax_runs(Context&, SoftmaxOf, Index, Batch<const double>, Batch<const double>, double, Batch<double>);
 
 }  // namespace descrambler::cuda

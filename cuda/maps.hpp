@@ -17,7 +17,8 @@ void add_offset(Context& on, Periodic<T> c, Batch<T> y);
 template <class T>
 void offset_dot(Context& on, Periodic<T> c, Batch<const T> x, Batch<T> r);
 template <class T>
-void project_runs(Context& on, Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y);
+void project_runs(Context& on, Index m, bool centre, Batch<const T> gain, Batch<const T> h, Batch<const T> x, T beta,
+                  Batch<T> y);
 template <class T>
 void softmax_runs(Context& on, SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y);
 

@@ -49,11 +49,13 @@ void Maps<T>::offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r) {
     do_offset_dot(c, x, r);
 }
 template <class T>
-void Maps<T>::project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y) {
+void Maps<T>::project_runs(Index m, bool centre, Batch<const T> gain, Batch<const T> h, Batch<const T> x, T beta,
+                           Batch<T> y) {
     check("project_runs", x, y, beta);
     require(m > 0 && x.rows % m == 0, "project_runs: runs must fill the rows");
+    require(gain.data == nullptr || is(gain, x.rows / m, 1, 1), "project_runs: gain must be [n / m, 1]");
     require(h.data == nullptr || is(h, x.rows, 1, 1), "project_runs: h must be [n, 1]");
-    do_project_runs(m, centre, h, x, beta, y);
+    do_project_runs(m, centre, gain, h, x, beta, y);
 }
 template <class T>
 void Maps<T>::softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y) {

@@ -97,8 +97,9 @@ private:
     }
     void do_add_offset(Periodic<T> c, Batch<T> y) override { cpu::add_offset(c, y, threads_); }
     void do_offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r) override { cpu::offset_dot(c, x, r, threads_); }
-    void do_project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y) override {
-        cpu::project_runs(m, centre, h, x, beta, y, threads_);
+    void do_project_runs(Index m, bool centre, Batch<const T> gain, Batch<const T> h, Batch<const T> x, T beta,
+                         Batch<T> y) override {
+        cpu::project_runs(m, centre, gain, h, x, beta, y, threads_);
     }
     void do_softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y) override {
         cpu::softmax_runs(of, m, s, x, beta, y, threads_);

@@ -16,18 +16,45 @@ void for_blocks(Index rows, Index probes, int threads, const Body& body) {
             body(b * side, std::min(rows, (b + 1) * side), k);
 }
 
-// body(i, number of the periodic vector) for rows first .. end - 1, without a division a row.
+// body(begin, stop, number) for stretches of rows first .. end - 1 that share a number of the periodic vector.
+template <class T, class Body>
+void for_stretches(const Periodic<T>& a, Index first, Index end, const Body& body) {
+    for (Index i = first; i < end;) {
+        const Index period = i / a.run, stop = std::min(end, (period + 1) * a.run);
+        body(i, stop, a.data[period % a.count]);
+        i = stop;
+    }
+}
+// body(i, number) for each of them, in order or several at once.
 template <class T, class Body>
 void for_periodic(const Periodic<T>& a, Index first, Index end, const Body& body) {
     if (a.run == 1 && a.count >= end) {
+#pragma omp simd
         for (Index i = first; i < end; ++i)
             body(i, a.data[i]);
         return;
     }
-    for (Index i = first; i < end;) {
-        const T number = a.data[i / a.run % a.count];
-        for (const Index stop = std::min(end, (i / a.run + 1) * a.run); i < stop; ++i)
+    for_stretches(a, first, end, [&](Index begin, Index stop, T number) {
+#pragma omp simd
+        for (Index i = begin; i < stop; ++i)
             body(i, number);
+    });
+}
+
+// body(i, whether bit i is set) for rows begin .. stop - 1, a word at a time.
+template <class Body>
+void for_bits(const std::uint32_t* bits, Index begin, Index stop, const Body& body) {
+    for (Index i = begin; i < stop;) {
+        const std::uint32_t word = bits[i / 32];
+        if (i % 32 == 0 && stop - i >= 32) {
+#pragma omp simd
+            for (std::uint32_t b = 0; b < 32; ++b)
+                body(i + b, (word >> b & 1) != 0);
+            i += 32;
+        } else {
+            for (const Index end = std::min(stop, (i / 32 + 1) * 32); i < end; ++i)
+                body(i, (word >> (i % 32) & 1) != 0);
+        }
     }
 }
 
@@ -70,9 +97,11 @@ void masked_product(const std::uint32_t* bits, Periodic<T> off, Batch<const T> x
     for_blocks(x.rows, x.cols, threads, [&](Index first, Index end, Index k) {
         const T* const from = x.data + k * x.ld;
         T* const to = y.data + k * y.ld;
-        for_periodic(off, first, end, [&](Index i, T number) {
-            const T product = from[i] * ((bits[i / 32] >> (i % 32) & 1) != 0 ? T{1} : number);
-            to[i] = beta == 0 ? product : to[i] + product;
+        for_stretches(off, first, end, [&](Index begin, Index stop, T number) {
+            if (beta == 0)
+                for_bits(bits, begin, stop, [&](Index i, bool set) { to[i] = from[i] * (set ? T{1} : number); });
+            else
+                for_bits(bits, begin, stop, [&](Index i, bool set) { to[i] += from[i] * (set ? T{1} : number); });
         });
     });
 }
@@ -94,8 +123,10 @@ void offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r, int threads) {
         double sum = 0;
         for (Index first = 0; first < x.rows; first += side) {
             double part = 0;
-            for_periodic(c, first, std::min(x.rows, first + side),
-                         [&](Index i, T number) { part += static_cast<double>(number) * x(i, k); });
+            for_stretches(c, first, std::min(x.rows, first + side), [&](Index begin, Index stop, T number) {
+                for (Index i = begin; i < stop; ++i)
+                    part += static_cast<double>(number) * x(i, k);
+            });
             sum += part;
         }
         r(0, k) = static_cast<T>(sum);
@@ -103,7 +134,8 @@ void offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r, int threads) {
 }
 
 template <class T>
-void project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y, int threads) {
+void project_runs(Index m, bool centre, Batch<const T> gain, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y,
+                  int threads) {
     const Index runs = x.rows / m;
 #pragma omp parallel for collapse(2) schedule(static) num_threads(threads)
     for (Index k = 0; k < x.cols; ++k)
@@ -112,17 +144,34 @@ void project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T be
             const T* const along = h.data == nullptr ? nullptr : h.data + run * m;
             T* const to = y.data + k * y.ld + run * m;
             double sum = 0, product = 0;
-            for (Index i = 0; i < m; ++i) {
-                sum += from[i];
-                if (along != nullptr)
-                    product += static_cast<double>(along[i]) * from[i];
+            if (centre) {
+#pragma omp simd reduction(+ : sum)
+                for (Index i = 0; i < m; ++i)
+                    sum += static_cast<double>(from[i]);
             }
-            const T mean = centre ? static_cast<T>(sum / static_cast<double>(m)) : T{0};
-            const T part = static_cast<T>(product / static_cast<double>(m));
-            for (Index i = 0; i < m; ++i) {
-                const T value = from[i] - mean - (along != nullptr ? along[i] * part : T{0});
-                to[i] = beta == 0 ? value : to[i] + value;
+            if (along != nullptr) {
+#pragma omp simd reduction(+ : product)
+                for (Index i = 0; i < m; ++i)
+                    product += static_cast<double>(along[i]) * static_cast<double>(from[i]);
             }
+            const T mean = static_cast<T>(sum / static_cast<double>(m)),
+                    part = static_cast<T>(product / static_cast<double>(m)),
+                    factor = gain.data == nullptr ? T{1} : gain.data[run];
+            const auto put = [&](const auto& value) {
+                if (beta == 0) {
+#pragma omp simd
+                    for (Index i = 0; i < m; ++i)
+                        to[i] = value(i);
+                } else {
+#pragma omp simd
+                    for (Index i = 0; i < m; ++i)
+                        to[i] += value(i);
+                }
+            };
+            if (along == nullptr)
+                put([&](Index i) { return factor * (from[i] - mean); });
+            else
+                put([&](Index i) { return factor * (from[i] - mean - along[i] * part); });
         }
 }
 
@@ -153,14 +202,16 @@ template void diagonal_product(Periodic<float>, Batch<const float>, float, Batch
 template void masked_product(const std::uint32_t*, Periodic<float>, Batch<const float>, float, Batch<float>, int);
 template void add_offset(Periodic<float>, Batch<float>, int);
 template void offset_dot(Periodic<float>, Batch<const float>, Batch<float>, int);
-template void project_runs(Index, bool, Batch<const float>, Batch<const float>, float, Batch<float>, int);
+template void project_runs(Index, bool, Batch<const float>, Batch<const float>, Batch<const float>, float, Batch<float>,
+                           int);
 template void softmax_runs(SoftmaxOf, Index, Batch<const float>, Batch<const float>, float, Batch<float>, int);
 template void sparse_product(const SparseRows<double>&, Batch<const double>, double, Batch<double>, int);
 template void diagonal_product(Periodic<double>, Batch<const double>, double, Batch<double>, int);
 template void masked_product(const std::uint32_t*, Periodic<double>, Batch<const double>, double, Batch<double>, int);
 template void add_offset(Periodic<double>, Batch<double>, int);
 template void offset_dot(Periodic<double>, Batch<const double>, Batch<double>, int);
-template void project_runs(Index, bool, Batch<const double>, Batch<const double>, double, Batch<double>, int);
+template void project_runs(Index, bool, Batch<const double>, Batch<const double>, Batch<const double>, double,
+                           Batch<double>, int);
 template void softmax_runs(SoftmaxOf, Index, Batch<const double>, Batch<const double>, double, Batch<double>, int);
 
 }  // namespace descrambler::cpu

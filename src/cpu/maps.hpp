@@ -16,7 +16,8 @@ void add_offset(Periodic<T> c, Batch<T> y, int threads);
 template <class T>
 void offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r, int threads);
 template <class T>
-void project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y, int threads);
+void project_runs(Index m, bool centre, Batch<const T> gain, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y,
+                  int threads);
 template <class T>
 void softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y, int threads);
 

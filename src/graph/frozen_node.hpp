@@ -51,6 +51,8 @@ public:
     virtual ~FrozenNode() = default;
     virtual void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const = 0;
     virtual void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const = 0;
+    // Whether probes may be overwritten where shapes agree: in apply the first input by y, in adjoint y by the last one.
+    [[nodiscard]] virtual bool in_place() const { return false; }
     // How far the node carries windows, one Reach an input; none: it couples everything, and is asked for whole values
     // alone. Known on the host.
     [[nodiscard]] virtual std::vector<Reach> reach(std::span<const Planes> in, const Planes& out) const;
@@ -165,6 +167,7 @@ template <class T>
 class Diagonal final : public FrozenNode<T> {
 public:
     std::vector<Held<T>> a;
+    [[nodiscard]] bool in_place() const override { return true; }
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override;
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override;
     [[nodiscard]] std::vector<Reach> reach(std::span<const Planes> in, const Planes& out) const override;
@@ -179,6 +182,7 @@ class Masked final : public FrozenNode<T> {
 public:
     Buffer<std::uint32_t> bits;
     Held<T> off;
+    [[nodiscard]] bool in_place() const override { return true; }
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override;
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override;
     [[nodiscard]] std::vector<Reach> reach(std::span<const Planes> in, const Planes& out) const override;

@@ -15,6 +15,7 @@ FrozenNetwork<T>::State::State(Backend<T>& backend, const Graph& g, const Freeze
         for (const int input : g.nodes[n].inputs)
             last_use[at(input)] = static_cast<int>(n);
     last_use[at(g.output)] = static_cast<int>(g.nodes.size());
+    peak_ = peak();
 }
 
 // ---- memory ----------------------------------------------------------------------------------------------------------
@@ -22,7 +23,7 @@ FrozenNetwork<T>::State::State(Backend<T>& backend, const Graph& g, const Freeze
 // Probes whose values fit into the memory, at most a block of 16 for the caches.
 template <class T>
 Index FrozenNetwork<T>::State::width() const {
-    const Index most = peak() * static_cast<Index>(sizeof(T));
+    const Index most = peak_ * static_cast<Index>(sizeof(T));
     if (most > memory)
         throw InputError("--memory: " + std::to_string(memory >> 20) + " MiB are less than one probe takes, " +
                          std::to_string((most >> 20) + 1) + " MiB");
@@ -51,7 +52,7 @@ void FrozenNetwork<T>::State::for_ended(int node, const Body& body) const {
 
 template <class T>
 auto FrozenNetwork<T>::State::block_of(Index first, Index count, const WindowPlan* plan) const -> Block {
-    Block block{first, count, plan, {}};
+    Block block{first, count, plan, {}, 0};
     block.values.resize(sizes.size());
     return block;
 }
@@ -59,9 +60,36 @@ template <class T>
 Index FrozenNetwork<T>::State::numbers(const Block& block, int value) const {
     return block.plan == nullptr ? size(value) : block.plan->of(value).size();
 }
+// A spare buffer of this size, or a new one, for which spare ones go where the memory of a block would be exceeded.
 template <class T>
 void FrozenNetwork<T>::State::allocate(Block& block, int value) const {
-    block.values[at(value)] = on->allocate(numbers(block, value) * block.count);
+    const Index wanted = numbers(block, value) * block.count;
+    Buffer<T>& to = block.values[at(value)];
+    const auto fit = std::ranges::find(spare_, wanted, [](const Buffer<T>& buffer) { return buffer.size(); });
+    if (fit != spare_.end()) {
+        to = std::move(*fit);
+        spare_.erase(fit);
+    } else {
+        Index held = block.live + wanted;
+        for (const Buffer<T>& buffer : spare_)
+            held += buffer.size();
+        for (; !spare_.empty() && held > peak_ * block.count; spare_.erase(spare_.begin()))
+            held -= spare_.front().size();
+        try {
+            to = on->allocate(wanted);
+        } catch (const OutOfMemory&) {
+            spare_.clear();
+            to = on->allocate(wanted);
+        }
+    }
+    block.live += to.size();
+}
+template <class T>
+void FrozenNetwork<T>::State::release(Block& block, int value) const {
+    Buffer<T>& from = block.values[at(value)];
+    block.live -= from.size();
+    if (from.size() > 0)
+        spare_.push_back(std::move(from));
 }
 template <class T>
 Batch<T> FrozenNetwork<T>::State::view(const Block& block, int value) const {
@@ -77,6 +105,12 @@ bool FrozenNetwork<T>::State::whole(const Block& block, const GraphNode& node) c
     return block.plan == nullptr || (block.plan->whole(node.output) && std::ranges::all_of(node.inputs, [&](int value) {
                                          return block.plan->whole(value);
                                      }));
+}
+template <class T>
+bool FrozenNetwork<T>::State::overwrites(const Block& block, std::size_t node, int input) const {
+    const GraphNode& at_node = graph->nodes[node];
+    return nodes[node]->in_place() && whole(block, at_node) && size(input) == size(at_node.output) &&
+           std::ranges::count(at_node.inputs, input) == 1;
 }
 
 // ---- recording -------------------------------------------------------------------------------------------------------
@@ -115,24 +149,28 @@ void FrozenNetwork<T>::State::run_forward(Block& block, Index offsets) const {
             for (const int value : node.inputs)  // reached by no probe, wanted beside one that is
                 if (!here(value))
                     clear(block, value);
-            allocate(block, node.output);
+            std::vector<Batch<const T>> x;
+            for (const int value : node.inputs)
+                x.push_back(view(block, value));
+            const int first = node.inputs.empty() ? graph->input : node.inputs.front();
+            if (last_use[at(first)] == static_cast<int>(n) && overwrites(block, n, first))
+                block.values[at(node.output)] = std::move(block.values[at(first)]);
+            else
+                allocate(block, node.output);
             const Batch<T> y = view(block, node.output);
             if (whole(block, node)) {
-                std::vector<Batch<const T>> x;
-                for (const int value : node.inputs)
-                    x.push_back(view(block, value));
                 nodes[n]->apply(*on, x, y);
             } else {
-                std::vector<Windowed<const T>> x;
-                for (const int value : node.inputs)
-                    x.push_back({&block.plan->of(value), view(block, value)});
-                nodes[n]->apply_windows(*on, x, {&block.plan->of(node.output), y});
+                std::vector<Windowed<const T>> windows;
+                for (std::size_t i = 0; i < x.size(); ++i)
+                    windows.push_back({&block.plan->of(node.inputs[i]), x[i]});
+                nodes[n]->apply_windows(*on, windows, {&block.plan->of(node.output), y});
             }
             if (const Index shifted = std::clamp<Index>(offsets - block.first, 0, block.count);
                 shifted > 0 && nodes[n]->shifts())
                 nodes[n]->add_offset(*on, y.columns(0, shifted));
         }
-        for_ended(static_cast<int>(n), [&](int value) { block.values[at(value)] = {}; });
+        for_ended(static_cast<int>(n), [&](int value) { release(block, value); });
     }
 }
 
@@ -146,11 +184,14 @@ void FrozenNetwork<T>::State::run_backward(Block& block, const Visit& visit) con
             visit(n, block.first, view(block, node.output));
         // a value that enters twice gets both, one after the other
         std::vector<Target<T>> targets;
-        for (const int value : node.inputs) {
+        bool moves = false;
+        for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+            const int value = node.inputs[i];
             const bool fresh = block.values[at(value)].size() == 0;
-            if (fresh)
+            moves = fresh && i + 1 == node.inputs.size() && overwrites(block, n, value);
+            if (fresh && !moves)
                 allocate(block, value);
-            targets.push_back({view(block, value), fresh ? T{0} : T{1}});
+            targets.push_back({view(block, moves ? node.output : value), fresh ? T{0} : T{1}});
         }
         if (whole(block, node)) {
             nodes[n]->adjoint(*on, view(block, node.output), targets);
@@ -160,8 +201,10 @@ void FrozenNetwork<T>::State::run_backward(Block& block, const Visit& visit) con
                 windows.push_back({&block.plan->of(node.inputs[i]), targets[i]});
             nodes[n]->adjoint_windows(*on, {&block.plan->of(node.output), view(block, node.output)}, windows);
         }
+        if (moves)
+            block.values[at(node.inputs.back())] = std::move(block.values[at(node.output)]);
         if (node.output != graph->input)
-            block.values[at(node.output)] = {};
+            release(block, node.output);
     }
 }
 
@@ -191,6 +234,7 @@ Matrix<T> FrozenNetwork<T>::State::forward(const Matrix<T>& V, Index offsets) co
         on->upload(V.data() + first * V.rows(), view(block, graph->input));
         run_forward(block, offsets);
         on->download(view(block, graph->output), result.data() + first * result.rows());
+        release(block, graph->output);
     });
     return result;
 }
@@ -205,6 +249,7 @@ Matrix<T> FrozenNetwork<T>::State::backward(const Matrix<T>& U, const Visit& vis
         run_backward(block, visit);
         if (block.values[at(graph->input)].size() > 0)
             on->download(view(block, graph->input), result.data() + first * result.rows());
+        release(block, graph->input);
     });
     return result;
 }
@@ -269,6 +314,7 @@ Matrix<T> FrozenNetwork<T>::State::columns(std::span<const Index> inputs) const 
         begin(block, graph->input, places);
         run_forward(block, 0);
         end(block, graph->output, result);
+        release(block, graph->output);
     }
     return result;
 }
@@ -286,6 +332,7 @@ Matrix<T> FrozenNetwork<T>::State::rows(std::span<const Index> outputs) const {
         begin(block, graph->output, places);
         run_backward(block, nullptr);
         end(block, graph->input, result);
+        release(block, graph->input);
     }
     return result;
 }

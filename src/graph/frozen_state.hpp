@@ -43,13 +43,17 @@ private:
         Index first = 0, count = 0;
         const WindowPlan* plan = nullptr;
         std::vector<Buffer<T>> values;
+        Index live = 0;  // numbers that they hold
     };
     [[nodiscard]] Block block_of(Index first, Index count, const WindowPlan* plan = nullptr) const;
     [[nodiscard]] Index numbers(const Block& block, int value) const;  // of one probe
-    void allocate(Block& block, int value) const;
+    void allocate(Block& block, int value) const;  // what it holds is not known
+    void release(Block& block, int value) const;
     void clear(Block& block, int value) const;  // zeros
     [[nodiscard]] Batch<T> view(const Block& block, int value) const;
     [[nodiscard]] bool whole(const Block& block, const GraphNode& node) const;
+    // Whether the node may overwrite what it has from `input` by its output, or the other way.
+    [[nodiscard]] bool overwrites(const Block& block, std::size_t node, int input) const;
     void run_forward(Block& block, Index offsets) const;
     void run_backward(Block& block, const Visit& visit) const;
     void begin(Block& block, int value, std::span<const Index> places) const;
@@ -64,6 +68,8 @@ private:
     void for_ended(int node, const Body& body) const;
     [[nodiscard]] const std::vector<Reach>& reach(std::size_t node) const;
     mutable std::vector<std::optional<std::vector<Reach>>> reaches_;  // as they are asked for
+    mutable std::vector<Buffer<T>> spare_;  // of values that ended, for the next ones: new memory is slow
+    Index peak_ = 0;
 };
 
 }  // namespace descrambler

@@ -88,12 +88,17 @@ TYPED_TEST(Maps, RunsByHand) {
     using T = TypeParam;
     const std::vector<T> x{1, 3, 2, 6}, h{1, -1, 1, -1}, s{.25, .75, .5, .5};
     std::vector<T> y(4);
-    this->on->project_runs(2, true, {}, {x.data(), 4, 1}, 0, {y.data(), 4, 1});
+    this->on->project_runs(2, true, {}, {}, {x.data(), 4, 1}, 0, {y.data(), 4, 1});
     EXPECT_EQ(y, (std::vector<T>{-1, 1, -2, 2}));
-    this->on->project_runs(2, false, {h.data(), 4, 1}, {x.data(), 4, 1}, 0, {y.data(), 4, 1});
+    this->on->project_runs(2, false, {}, {h.data(), 4, 1}, {x.data(), 4, 1}, 0, {y.data(), 4, 1});
     EXPECT_EQ(y, (std::vector<T>{2, 2, 4, 4}));
-    this->on->project_runs(2, true, {h.data(), 4, 1}, {x.data(), 4, 1}, 0, {y.data(), 4, 1});
+    this->on->project_runs(2, true, {}, {h.data(), 4, 1}, {x.data(), 4, 1}, 0, {y.data(), 4, 1});
     EXPECT_EQ(y, (std::vector<T>{0, 0, 0, 0}));
+    const std::vector<T> gain{3, 5};
+    this->on->project_runs(2, true, {gain.data(), 2, 1}, {}, {x.data(), 4, 1}, 0, {y.data(), 4, 1});
+    EXPECT_EQ(y, (std::vector<T>{-3, 3, -10, 10}));
+    this->on->project_runs(2, true, {gain.data(), 2, 1}, {}, {x.data(), 4, 1}, 1, {y.data(), 4, 1});
+    EXPECT_EQ(y, (std::vector<T>{-6, 6, -20, 20}));
     this->on->softmax_runs(SoftmaxOf::value, 2, {s.data(), 4, 1}, {x.data(), 4, 1}, 0, {y.data(), 4, 1});
     EXPECT_EQ(y, (std::vector<T>{.25 * (1 - 2.5), .75 * (3 - 2.5), .5 * (2 - 4), .5 * (6 - 4)}));
     this->on->softmax_runs(SoftmaxOf::log, 2, {s.data(), 4, 1}, {x.data(), 4, 1}, 0, {y.data(), 4, 1});
@@ -122,7 +127,7 @@ TYPED_TEST(Maps, ColumnsDoNotHangOnEachOther) {
         on.masked_product(bits.data(), {a.data(), 9, 1000}, x, beta, y);
     });
     this->expect_columns_apart(
-        n, n, [&](Backend<T>& on, auto x, T beta, auto y) { on.project_runs(300, true, a.view(), x, beta, y); });
+        n, n, [&](Backend<T>& on, auto x, T beta, auto y) { on.project_runs(300, true, {}, a.view(), x, beta, y); });
     this->expect_columns_apart(n, n, [&](Backend<T>& on, auto x, T beta, auto y) {
         on.softmax_runs(SoftmaxOf::value, 300, a.view(), x, beta, y);
     });
@@ -136,7 +141,8 @@ TYPED_TEST(Maps, RefuseWhatDoesNotFit) {
     EXPECT_THROW(on->diagonal_product({a.data(), 2, 3}, x.view(), 0, y.view()), std::invalid_argument);
     EXPECT_THROW(on->diagonal_product({a.data(), 2, 1}, x.view(), 2, y.view()), std::invalid_argument);
     EXPECT_THROW(on->diagonal_product({a.data(), 2, 1}, x.view(), 0, short_one.view()), std::invalid_argument);
-    EXPECT_THROW(on->project_runs(3, true, {}, x.view(), 0, y.view()), std::invalid_argument);
+    EXPECT_THROW(on->project_runs(3, true, {}, {}, x.view(), 0, y.view()), std::invalid_argument);
+    EXPECT_THROW(on->project_runs(2, true, short_one.view(), {}, x.view(), 0, y.view()), std::invalid_argument);
     EXPECT_THROW(on->softmax_runs(SoftmaxOf::value, 2, short_one.view(), x.view(), 0, y.view()), std::invalid_argument);
 }
 

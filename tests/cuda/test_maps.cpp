@@ -92,10 +92,12 @@ TYPED_TEST(CudaMaps, ByHand) {
     on.offset_dot({a.view().data, 2, 2}, y.cview(), r.view());
     EXPECT_EQ(r.download(), (std::vector<T>{2 * 25 + 3 * 1306}));
     const OnDevice<T> z(on, {1, 3, 2, 6}, 4, 1), h(on, {1, -1, 1, -1}, 4, 1), s(on, {.25, .75, .5, .5}, 4, 1);
-    on.project_runs(2, true, {}, z.cview(), 0, y.view());
+    on.project_runs(2, true, {}, {}, z.cview(), 0, y.view());
     EXPECT_EQ(y.download(), (std::vector<T>{-1, 1, -2, 2}));
-    on.project_runs(2, false, h.cview(), z.cview(), 0, y.view());
+    on.project_runs(2, false, {}, h.cview(), z.cview(), 0, y.view());
     EXPECT_EQ(y.download(), (std::vector<T>{2, 2, 4, 4}));
+    on.project_runs(2, true, OnDevice<T>(on, {3, 5}, 2, 1).cview(), {}, z.cview(), 0, y.view());
+    EXPECT_EQ(y.download(), (std::vector<T>{-3, 3, -10, 10}));
     on.softmax_runs(SoftmaxOf::value, 2, s.cview(), z.cview(), 0, y.view());
     EXPECT_EQ(y.download(), (std::vector<T>{T(.25 * (1 - 2.5)), T(.75 * (3 - 2.5)), .5 * (2 - 4), .5 * (6 - 4)}));
     on.softmax_runs(SoftmaxOf::log, 2, s.cview(), z.cview(), 0, y.view());
@@ -191,7 +193,9 @@ TYPED_TEST(CudaMaps, RunsMatchCpu) {
                     n, n, 4 * unit_roundoff<T>,
                     [&](Backend<T>& on, Batch<const T> x, T beta, Batch<T> y) {
                         const OnDevice<T> h(on, numbers, n, 1);
-                        on.project_runs(m, centre, along ? h.cview() : Batch<const T>(), x, beta, y);
+                        const OnDevice<T> gain(on, std::vector<T>(numbers.begin(), numbers.begin() + n / m), n / m, 1);
+                        on.project_runs(m, centre, centre ? gain.cview() : Batch<const T>(),
+                                        along ? h.cview() : Batch<const T>(), x, beta, y);
                     },
                     1 + largest * largest);
             }
@@ -223,7 +227,7 @@ TYPED_TEST(CudaMaps, NothingIsHarmless) {
         on.diagonal_product({a.view().data, 1, 1}, to, 1, to);
         on.masked_product(nullptr, {a.view().data, 1, 1}, to, 0, to);
         on.add_offset({a.view().data, 1, 1}, to);
-        on.project_runs(2, true, {}, to, 0, to);
+        on.project_runs(2, true, {}, {}, to, 0, to);
         EXPECT_TRUE(y->download().empty());
     }
 }

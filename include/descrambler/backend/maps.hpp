@@ -44,8 +44,10 @@ public:
     void add_offset(Periodic<T> c, Batch<T> y);
     // r [1, K] = sum over i of c_i x(i, k)
     void offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r);
-    // In every run of m rows: y = x - mean(x) (if centre) - h mean(h x) (if h [n, 1] is not empty), + beta y. Symmetric.
-    void project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y);
+    // In every run of m rows: y = g (x - mean(x) (if centre) - h mean(h x)) + beta y. Symmetric. gain [n / m, 1] holds g of
+    // each run, empty: 1; h [n, 1], empty: 0.
+    void project_runs(Index m, bool centre, Batch<const T> gain, Batch<const T> h, Batch<const T> x, T beta,
+                      Batch<T> y);
     // In every run of m rows: y = D x + beta y, D the derivative that `of` names; s [n, 1].
     void softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y);
 
@@ -59,7 +61,8 @@ private:
                                    Batch<T> y) = 0;
     virtual void do_add_offset(Periodic<T> c, Batch<T> y) = 0;
     virtual void do_offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r) = 0;
-    virtual void do_project_runs(Index m, bool centre, Batch<const T> h, Batch<const T> x, T beta, Batch<T> y) = 0;
+    virtual void do_project_runs(Index m, bool centre, Batch<const T> gain, Batch<const T> h, Batch<const T> x, T beta,
+                                 Batch<T> y) = 0;
     virtual void do_softmax_runs(SoftmaxOf of, Index m, Batch<const T> s, Batch<const T> x, T beta, Batch<T> y) = 0;
 };
 

@@ -19,8 +19,17 @@ template <class T>
 class Nothing final : public FrozenNode<T> {
 public:
     void apply(Backend<T>& on, std::span<const Batch<const T>>, Batch<T> y) const override { on.axpby(0, y, 0, y); }
-    void adjoint(Backend<T>&, Batch<const T>, std::span<const Target<T>>) const override {}
-    void adjoint_windows(Backend<T>&, const Windowed<const T>&, std::span<const WindowedTarget<T>>) const override {}
+    void adjoint(Backend<T>& on, Batch<const T>, std::span<const Target<T>> x) const override {
+        for (const Target<T>& target : x)
+            if (target.x.data != nullptr)
+                on.axpby(0, target.x, target.beta, target.x);
+    }
+    void adjoint_windows(Backend<T>& on, const Windowed<const T>&,
+                         std::span<const WindowedTarget<T>> x) const override {
+        for (const WindowedTarget<T>& target : x)
+            if (target.to.x.data != nullptr)
+                on.axpby(0, target.to.x, target.to.beta, target.to.x);
+    }
 };
 
 // The first of the inputs that wins keeps its number: selections, a bit for two inputs.

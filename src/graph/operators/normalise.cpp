@@ -8,29 +8,41 @@
 namespace descrambler {
 namespace {
 
-// y = scale .* inverse .* P x,  P = I, I - 1 1^T / m, or that and - h h^T / m, in every run
+// y = gain .* P x,  P = I, I - 1 1^T / m, or that and - h h^T / m, in every run
 template <class T>
 class NormMap final : public FrozenNode<T> {
 public:
-    Held<T> gain;  // scale .* inverse deviation
+    Held<T>
+        gain;  // scale .* inverse deviation; of one run all the same number, where `run` says so: then P and it commute
     Index run = 1;
     bool centre = false;
     Buffer<T> h;
-    [[nodiscard]] Batch<const T> along(Index n) const {
-        return h.size() == 0 ? Batch<const T>() : Batch<const T>(h.view(n, 1));
+    [[nodiscard]] bool in_place() const override { return true; }
+    [[nodiscard]] bool plain() const { return !centre && h.size() == 0; }
+    [[nodiscard]] bool commutes() const { return gain.run == run; }
+    void project(Backend<T>& on, Batch<const T> x, T beta, Batch<T> y) const {
+        on.project_runs(run, centre, commutes() ? vector(gain.numbers) : Batch<const T>(), vector(h), x, beta, y);
     }
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override {
-        if (!centre && h.size() == 0)
+        if (plain())
             return on.diagonal_product(gain.view(), x[0], 0, y);
-        on.project_runs(run, centre, along(y.rows), x[0], 0, y);
-        on.diagonal_product(gain.view(), y, 0, y);
+        project(on, x[0], 0, y);
+        if (!commutes())
+            on.diagonal_product(gain.view(), y, 0, y);
     }
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override {
-        if (!centre && h.size() == 0)
+        if (plain())
             return on.diagonal_product(gain.view(), y, x[0].beta, x[0].x);
+        if (commutes())
+            return project(on, y, x[0].beta, x[0].x);
         const Buffer<T> scaled = on.allocate(y.size());
         on.diagonal_product(gain.view(), y, 0, scaled.view(y.rows, y.cols));
-        on.project_runs(run, centre, along(y.rows), scaled.view(y.rows, y.cols), x[0].beta, x[0].x);
+        project(on, scaled.view(y.rows, y.cols), x[0].beta, x[0].x);
+    }
+
+private:
+    static Batch<const T> vector(const Buffer<T>& numbers) {
+        return numbers.size() == 0 ? Batch<const T>() : Batch<const T>(numbers.view(numbers.size(), 1));
     }
 };
 
@@ -40,6 +52,7 @@ public:
     Index run = 1;
     bool log = false;
     Buffer<T> share;
+    [[nodiscard]] bool in_place() const override { return true; }
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override {
         multiply(on, x[0], 0, y, false);
     }
@@ -53,6 +66,13 @@ private:
         on.softmax_runs(of, run, share.view(from.rows, 1), from, beta, to);
     }
 };
+
+bool one_a_run(const std::vector<double>& numbers, Index run) {
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+        if (numbers[i] != numbers[i - i % static_cast<std::size_t>(run)])
+            return false;
+    return true;
+}
 
 }  // namespace
 
@@ -88,8 +108,15 @@ Frozen<T> freeze(const Normalise& op, Freezing<T>& at) {
         }
     }
     auto result = std::make_unique<NormMap<T>>();
-    result->gain = held(at.on, gain);
     result->run = m;
+    if (one_a_run(gain, m)) {
+        for (Index run = 0; run < std::ssize(x) / m; ++run)
+            gain[static_cast<std::size_t>(run)] = gain[static_cast<std::size_t>(run * m)];
+        gain.resize(x.size() / static_cast<std::size_t>(m));
+        result->gain = held(at.on, gain, m);
+    } else {
+        result->gain = held(at.on, gain);
+    }
     result->centre = op.centre && !keeps_mean;
     if (taylor)
         result->h = held(at.on, h).numbers;

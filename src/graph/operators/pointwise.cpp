@@ -223,6 +223,7 @@ public:
     Masked<T> inside;             // 1 inside, 0 elsewhere
     Buffer<std::uint32_t> above;  // bits
     double low = 0, high = 0;     // 0 where no number is at that bound
+    [[nodiscard]] bool in_place() const override { return true; }
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override { inside.apply(on, x, y); }
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override {
         inside.adjoint(on, y, x);
