@@ -99,12 +99,13 @@ private:
             });
         cuda::train(*on_, *this, plan, members, first, last, parameters, m, v, loss);
     }
-    void do_convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y) override {
-        cuda::convolve(*on_, shape, W, x, beta, y);
+    void do_convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y,
+                     const Mask<T>& mask) override {
+        cuda::convolve(*on_, shape, W, x, beta, y, mask);
     }
-    void do_convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta,
-                             Batch<T> x) override {
-        cuda::convolve_adjoint(*on_, shape, W, y, beta, x);
+    void do_convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x,
+                             const Mask<T>& mask) override {
+        cuda::convolve_adjoint(*on_, shape, W, y, beta, x, mask);
     }
     void do_sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y) override {
         cuda::sparse_product(*on_, A, x, beta, y);

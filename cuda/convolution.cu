@@ -8,7 +8,7 @@
 // gathers as well: every number is written once, by one thread. Groups with up to 4 outputs (channel by channel, an image
 // of three colours) are summed directly, four positions a thread.
 // A number is one chain of fused multiply-adds over the depth, c outside, taps inside; so its bits depend neither on the
-// tile nor on K.
+// tile nor on K. A mask multiplies a number before it is stored.
 // flops  2 depth a number of y, forward and adjoint; see cost.hpp
 // bytes  the source ceil(outputs / 64) times and the weights once a tile of positions, mostly from L2; the target once
 // resources gather_kernel double 64 channels, 64 outputs, 3 x 3, 16 x 16: shared 35264 bytes, 122 registers, 18874368 flops
@@ -23,6 +23,7 @@
 
 #include "gather_sum.cuh"
 #include "product.cuh"
+#include "repeated.cuh"
 #include "simt.hpp"
 
 namespace descrambler::cuda {
@@ -104,9 +105,11 @@ struct Deliver {
     int rows;
     std::uint32_t size;  // of one channel
     T beta;
+    const ProbeMask<T>& mask;
     template <int count>
     __device__ __forceinline__ void group(int i, int j, const T* x) const {
-        T* const to = target + static_cast<std::uint32_t>(j) * size;
+        const std::uint32_t channel = static_cast<std::uint32_t>(j) * size;
+        T* const to = target + channel;
         T numbers[count] = {};
         const bool together = count > 1 && i + count <= rows && places[i + count - 1] - places[i] == count - 1;
         if (beta != 0 && together)
@@ -118,6 +121,11 @@ struct Deliver {
 #pragma unroll
         for (int e = 0; e < count; ++e)
             numbers[e] += x[e];
+        if (mask.bits != nullptr)
+#pragma unroll
+            for (int e = 0; e < count; ++e)
+                if (i + e < rows)
+                    numbers[e] = mask(places[i + e] + channel, numbers[e]);
         if (together) {
             store_numbers<count>(to + places[i], count, numbers);
             return;
@@ -134,7 +142,8 @@ struct Deliver {
 // blockIdx.x = tile of outputs + tiles * (tile of positions + row_tiles * (group + groups * sum))
 template <class Tile, class T = typename Tile::Number>
 __global__ void __launch_bounds__(product_threads, 2)
-    gather_kernel(GatherShape shape, const T* W, Batch<const T> source, T beta, Batch<T> target, int row_tiles) {
+    gather_kernel(GatherShape shape, const T* W, Batch<const T> source, T beta, Batch<T> target, ProbeMask<T> mask,
+                  int row_tiles) {
     auto& table = *reinterpret_cast<GatherTable<Tile::rows>*>(dynamic_shared<unsigned char>() + Tile::shared_bytes);
     const int across = (shape.outputs + Tile::cols - 1) / Tile::cols;
     int block = static_cast<int>(blockIdx.x);
@@ -164,13 +173,15 @@ __global__ void __launch_bounds__(product_threads, 2)
         W + static_cast<Index>(group) * shape.weight_group, shape, sum, col, {}};
     Tile acc;
     block_sum(left, right, sum.depth, acc);
-    for_groups(0, col, rows, shape.outputs, acc, Deliver<T>{target.data, table.targets, rows, sum.target_size, beta});
+    for_groups(0, col, rows, shape.outputs, acc,
+               Deliver<T>{target.data, table.targets, rows, sum.target_size, beta, mask});
 }
 
 // blockIdx.x = tile of positions + row_tiles * (group + groups * sum)
 template <class T, int outputs>
 __global__ void __launch_bounds__(direct_threads, 4)
-    direct_kernel(GatherShape shape, const T* W, Batch<const T> source, T beta, Batch<T> target, int row_tiles) {
+    direct_kernel(GatherShape shape, const T* W, Batch<const T> source, T beta, Batch<T> target, ProbeMask<T> mask,
+                  int row_tiles) {
     constexpr int each = direct_positions / direct_threads;
     GatherSum& sum = *dynamic_shared<GatherSum>();
     int block = static_cast<int>(blockIdx.x);
@@ -219,8 +230,9 @@ __global__ void __launch_bounds__(direct_threads, 4)
         if (row + p * direct_threads < all)
 #pragma unroll
             for (int m = 0; m < outputs; ++m) {
-                T& to = target.data[targets[p] + static_cast<std::uint32_t>(m) * sum.target_size];
-                to = beta == 0 ? result[p][m] : to + result[p][m];
+                const std::uint32_t place = targets[p] + static_cast<std::uint32_t>(m) * sum.target_size;
+                const T number = beta == 0 ? result[p][m] : target.data[place] + result[p][m];
+                target.data[place] = mask.bits == nullptr ? number : mask(place, number);
             }
 }
 
@@ -262,28 +274,29 @@ GatherShape gather_shape(const Convolution& s, bool adjoint, Index ld) {
 
 template <class T, int rm, int rn>
 void launch_tiles(Context& on, const GatherShape& shape, Index rows, Batch<const T> W, Batch<const T> source, T beta,
-                  Batch<T> target) {
+                  Batch<T> target, const ProbeMask<T>& mask) {
     using Shape = Tile<T, rm, rn>;
     const Index down = (rows + Shape::rows - 1) / Shape::rows, across = (shape.outputs + Shape::cols - 1) / Shape::cols;
     launch(on, gather_kernel<Shape, T>, dim3(static_cast<unsigned>(down * across * shape.groups * shape.sums())),
            product_threads, Shape::shared_bytes + sizeof(GatherTable<Shape::rows>), shape, W.data, source, beta, target,
-           static_cast<int>(down));
+           mask, static_cast<int>(down));
 }
 template <class T, int outputs>
 void launch_direct(Context& on, const GatherShape& shape, Index rows, Batch<const T> W, Batch<const T> source, T beta,
-                   Batch<T> target) {
+                   Batch<T> target, const ProbeMask<T>& mask) {
     const Index down = (rows + direct_positions - 1) / direct_positions;
     launch(on, direct_kernel<T, outputs>, dim3(static_cast<unsigned>(down * shape.groups * shape.sums())),
-           direct_threads, sizeof(GatherSum), shape, W.data, source, beta, target, static_cast<int>(down));
+           direct_threads, sizeof(GatherSum), shape, W.data, source, beta, target, mask, static_cast<int>(down));
 }
 
 // Tiles as wide as the outputs, and in single precision taller ones where they fill a device; bits do not depend on the
 // choice.
 template <class T>
-void gather(Context& on, const GatherShape& shape, Batch<const T> W, Batch<const T> source, T beta, Batch<T> target) {
+void gather(Context& on, const GatherShape& shape, Batch<const T> W, Batch<const T> source, T beta, Batch<T> target,
+            const ProbeMask<T>& mask) {
     const GatherSum first = gather_sum(shape, 0);  // no other has more positions
     const Index rows = static_cast<Index>(first.positions) * shape.images * target.cols;
-    const auto run = [&](auto&& launcher) { launcher(on, shape, rows, W, source, beta, target); };
+    const auto run = [&](auto&& launcher) { launcher(on, shape, rows, W, source, beta, target, mask); };
     constexpr int tall = sizeof(T) == 4 ? 8 : 4;
     switch (shape.outputs) {
         case 1:
@@ -310,7 +323,7 @@ void gather(Context& on, const GatherShape& shape, Batch<const T> W, Batch<const
 // As many probes at once as 30 bits can count.
 template <class T>
 void in_probes(Context& on, const Convolution& s, bool adjoint, Batch<const T> W, Batch<const T> source, T beta,
-               Batch<T> target) {
+               Batch<T> target, const Mask<T>& mask) {
     if (target.size() == 0)
         return;
     const Index longest = std::max({source.rows, target.rows, source.ld, target.ld});
@@ -321,26 +334,30 @@ void in_probes(Context& on, const Convolution& s, bool adjoint, Batch<const T> W
     const Index probes = std::max<Index>(most_numbers / longest, 1);
     for (Index k = 0; k < target.cols; k += probes) {
         const Index count = std::min(probes, target.cols - k);
-        gather(on, shape, W, source.columns(k, count), beta, target.columns(k, count));
+        gather(on, shape, W, source.columns(k, count), beta, target.columns(k, count), ProbeMask<T>(mask, target.ld));
     }
 }
 
 }  // namespace
 
 template <class T>
-void convolve(Context& on, const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y) {
-    in_probes(on, shape, false, W, x, beta, y);
+void convolve(Context& on, const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y,
+              const Mask<T>& mask) {
+    in_probes(on, shape, false, W, x, beta, y, mask);
 }
 template <class T>
-void convolve_adjoint(Context& on, const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x) {
-    in_probes(on, shape, true, W, y, beta, x);
+void convolve_adjoint(Context& on, const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x,
+                      const Mask<T>& mask) {
+    in_probes(on, shape, true, W, y, beta, x, mask);
 }
 
-template void convolve(Context&, const Convolution&, Batch<const float>, Batch<const float>, float, Batch<float>);
-template void convolve(Context&, const Convolution&, Batch<const double>, Batch<const double>, double, Batch<double>);
+template void convolve(Context&, const Convolution&, Batch<const float>, Batch<const float>, float, Batch<float>,
+                       const Mask<float>&);
+template void convolve(Context&, const Convolution&, Batch<const double>, Batch<const double>, double, Batch<double>,
+                       const Mask<double>&);
 template void convolve_adjoint(Context&, const Convolution&, Batch<const float>, Batch<const float>, float,
-                               Batch<float>);
+                               Batch<float>, const Mask<float>&);
 template void convolve_adjoint(Context&, const Convolution&, Batch<const double>, Batch<const double>, double,
-                               Batch<double>);
+                               Batch<double>, const Mask<double>&);
 
 }  // namespace descrambler::cuda

@@ -7,8 +7,10 @@
 namespace descrambler::cuda {
 
 template <class T>
-void convolve(Context& on, const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y);
+void convolve(Context& on, const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y,
+              const Mask<T>& mask);
 template <class T>
-void convolve_adjoint(Context& on, const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x);
+void convolve_adjoint(Context& on, const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x,
+                      const Mask<T>& mask);
 
 }  // namespace descrambler::cuda

@@ -14,8 +14,8 @@
 
 #include <algorithm>
 
-#include "divide.cuh"
 #include "reduce.cuh"
+#include "repeated.cuh"
 #include "simt.hpp"
 
 namespace descrambler::cuda {
@@ -28,18 +28,6 @@ constexpr Index dot_slice = 8192;
 constexpr Index most_of_a_warp = 1024;
 
 // ---- device functions ----------------------------------------------------------------------------------------------
-
-Divisor divisor_of(Index number) {  // of indices below 2^31
-    return Divisor(static_cast<std::uint32_t>(std::min(number, Index{1} << 31)));
-}
-
-template <class T>
-struct Repeated {
-    const T* data;
-    Divisor run, count;
-    explicit Repeated(const Periodic<T>& a) : data(a.data), run(divisor_of(a.run)), count(divisor_of(a.count)) {}
-    __device__ T operator()(std::uint32_t i) const { return data[count.remainder(run.quotient(i))]; }
-};
 
 // The maps of single numbers: row i of A times x, plus `old`.
 template <class T>

@@ -19,19 +19,27 @@ void check(const char* name, const Convolution& shape, Index w_rows, Index w_col
             who + ": x must be [inputs, K] and y [outputs, K], a batch of one");
     require(beta == 0 || beta == 1, who + ": beta must be 0 or 1");
 }
+template <class T>
+void check(const char* name, const Mask<T>& mask, Index rows) {
+    require(mask.bits == nullptr || (mask.off.count > 0 && mask.off.run > 0 && rows % mask.off.run == 0),
+            std::string(name) + ": the runs of a periodic vector must fill the rows");
+}
 
 }  // namespace
 
 template <class T>
-void Convolutions<T>::convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y) {
+void Convolutions<T>::convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y,
+                               const Mask<T>& mask) {
     check("convolve", shape, W.rows, W.cols, x, y, beta);
-    do_convolve(shape, W, x, beta, y);
+    check("convolve", mask, y.rows);
+    do_convolve(shape, W, x, beta, y, mask);
 }
 template <class T>
-void Convolutions<T>::convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta,
-                                       Batch<T> x) {
+void Convolutions<T>::convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x,
+                                       const Mask<T>& mask) {
     check("convolve_adjoint", shape, W.rows, W.cols, x, y, beta);
-    do_convolve_adjoint(shape, W, y, beta, x);
+    check("convolve_adjoint", mask, x.rows);
+    do_convolve_adjoint(shape, W, y, beta, x, mask);
 }
 
 template class Convolutions<float>;

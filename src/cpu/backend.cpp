@@ -79,12 +79,13 @@ private:
             cpu::random_normal(seed, stream + static_cast<std::uint64_t>(b), first, x.item(b).data, x.size());
     }
     void do_fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y) override { cpu::fft<T>(x, y, threads_); }
-    void do_convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y) override {
-        cpu::convolve(shape, W, x, beta, y, scratch_, threads_);
+    void do_convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y,
+                     const Mask<T>& mask) override {
+        cpu::convolve(shape, W, x, beta, y, mask, scratch_, threads_);
     }
-    void do_convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta,
-                             Batch<T> x) override {
-        cpu::convolve_adjoint(shape, W, y, beta, x, scratch_, threads_);
+    void do_convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x,
+                             const Mask<T>& mask) override {
+        cpu::convolve_adjoint(shape, W, y, beta, x, mask, scratch_, threads_);
     }
     void do_sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y) override {
         cpu::sparse_product(A, x, beta, y, threads_);

@@ -13,7 +13,9 @@
 #include <memory>
 
 #include "cpu/gather_tile.hpp"
+#include "cpu/maps.hpp"
 #include "cpu/panel_product.hpp"
+#include "cpu/stretches.hpp"
 
 namespace descrambler::cpu {
 namespace {
@@ -50,6 +52,7 @@ struct Job {
     Batch<const T> W, source;
     T beta;
     Batch<T> target;
+    const Mask<T>& mask;
     Index width = wide, strips = 0;  // outputs of a strip of weights
     Index bundle = 1;                // groups whose boxes are copied together
     T* weights = nullptr;
@@ -128,11 +131,29 @@ void pack(const Job<T>& job, Index item) {
         pack_strips<T, 1>(job, group, block, begin, end);
 }
 
+// target = m .* target for a run, where it is still in the cache; of one sum, whose positions are those of the target
+template <class T>
+void mask_run(const Job<T>& job, Index group, Index plane, Index position, Index count) {
+    if (job.mask.bits == nullptr)
+        return;
+    T* const probe = job.target.data + plane / job.sum.images * job.target.ld;
+    Index first = job.output(plane, group) - probe + position;
+    for (Index m = 0; m < job.sum.outputs; ++m, first += job.sum.target_size)
+        for_stretches(job.mask.off, first, first + count, [&](Index begin, Index stop, T off) {
+            for_factors(job.mask.bits, begin, stop, off, [probe](Index i, Index some, const T* factors) {
+#pragma omp simd
+                for (Index e = 0; e < some; ++e)
+                    probe[i + e] *= factors[e];
+            });
+        });
+}
+
 // target (+)= sums[m][lane] for the lanes of a run.
 template <class T>
 void deliver(const Job<T>& job, Index group, const T* sums, Index plane, Index position, Index count) {
     const auto& [a, b, c] = job.sum.axes;
-    const auto put = [&](const T* from, T* to, Index n, Index spacing) {
+    const Index spacing = c.spacing;
+    const auto put = [&](const T* from, T* to, Index n) {
         if (job.beta == 0 && spacing == 1)
             std::copy_n(from, n, to);
         else if (job.beta == 0)
@@ -150,12 +171,12 @@ void deliver(const Job<T>& job, Index group, const T* sums, Index plane, Index p
         const Index at = position + done, run = std::min(count - done, row - at % row);
         const Index i = a.first + at / c.count / b.count * a.spacing, j = b.first + at / c.count % b.count * b.spacing,
                     k = c.first + at % c.count * c.spacing;
-        const Index to = (i * b.target + j) * c.target + k;
-        T* output = job.output(plane, group) + to;
+        T* output = job.output(plane, group) + (i * b.target + j) * c.target + k;
         for (Index m = 0; m < job.sum.outputs; ++m, output += job.sum.target_size)
-            put(sums + done + m * sums_ld<T>, output, run, c.spacing);
+            put(sums + done + m * sums_ld<T>, output, run);
         done += run;
     }
+    mask_run(job, group, plane, position, count);
 }
 
 // One panel times all strips: sums[m][lane] = or +=. Panels are always three vectors wide: compilers may round the same
@@ -266,10 +287,14 @@ void sum_by_panels(const Job<T>& job, const GatherTile& tile, const Work<T>& wor
             });
             fill_panel(job, tile, group, block, p, boxes, work.panel);
             multiply(depth, work.panel, sum.outputs, job.block_weights(group, block), fresh, to, ld);
-            if (to == work.sums + p * lanes && block + 1 == sum.blocks)
-                tile.for_runs(p * lanes, (p + 1) * lanes, [&](Index plane, Index position, Index lane, Index count) {
+            if (block + 1 < sum.blocks)
+                continue;
+            tile.for_runs(p * lanes, (p + 1) * lanes, [&](Index plane, Index position, Index lane, Index count) {
+                if (to == work.sums + p * lanes)
                     deliver(job, group, work.sums + lane, plane, position, count);
-                });
+                else
+                    mask_run(job, group, plane, position, count);
+            });
         }
     }
 }
@@ -385,14 +410,14 @@ std::vector<Work<T>> divide(const Job<T>& job, const GatherTile& tile, Index sha
 }
 
 template <class T>
-void gather(const GatherSum& sum, Batch<const T> W, Batch<const T> source, T beta, Batch<T> target, Scratch<T>& scratch,
-            int threads) {
+void gather(const GatherSum& sum, Batch<const T> W, Batch<const T> source, T beta, Batch<T> target, const Mask<T>& mask,
+            Scratch<T>& scratch, int threads) {
     const Index total = target.cols * sum.images * sum.positions();
     if (total == 0 || sum.outputs == 0)
         return;
     threads = static_cast<int>(
         std::min<Index>(threads, 1 + sum.groups * sum.depth() * sum.outputs * total / products_of_thread));
-    Job<T> job{sum, W, source, beta, target};
+    Job<T> job{sum, W, source, beta, target, mask};
     if (job.direct())
         job.width = sum.outputs;
     job.strips = quotient_up(sum.outputs, job.width);
@@ -428,15 +453,19 @@ void gather(const GatherSum& sum, Batch<const T> W, Batch<const T> source, T bet
 }  // namespace
 
 template <class T>
-void convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y, Scratch<T>& scratch,
-              int threads) {
-    gather(forward_sum(shape, W.ld), W, x, beta, y, scratch, threads);
+void convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y, const Mask<T>& mask,
+              Scratch<T>& scratch, int threads) {
+    gather(forward_sum(shape, W.ld), W, x, beta, y, mask, scratch, threads);
 }
 
 template <class T>
 void convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x,
-                      Scratch<T>& scratch, int threads) {
+                      const Mask<T>& mask, Scratch<T>& scratch, int threads) {
     const std::vector<GatherSum> sums = adjoint_sums(shape, W.ld);
+    if (sums.size() > 1 && mask.bits != nullptr) {  // no row of the target is done before all are
+        convolve_adjoint(shape, W, y, beta, x, {}, scratch, threads);
+        return masked_product<T>(mask.bits, mask.off, x, 0, x, threads);
+    }
     const auto empty = [](const GatherSum& sum) { return sum.depth() == 0; };
     if (beta == 0 && std::any_of(sums.begin(), sums.end(), empty)) {  // places that no tap of a strided kernel meets
 #pragma omp parallel for schedule(static) num_threads(threads)
@@ -445,16 +474,16 @@ void convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T>
     }
     for (const GatherSum& sum : sums)
         if (!empty(sum))
-            gather(sum, W, y, beta, x, scratch, threads);
+            gather(sum, W, y, beta, x, mask, scratch, threads);
 }
 
-template void convolve(const Convolution&, Batch<const float>, Batch<const float>, float, Batch<float>, Scratch<float>&,
-                       int);
+template void convolve(const Convolution&, Batch<const float>, Batch<const float>, float, Batch<float>,
+                       const Mask<float>&, Scratch<float>&, int);
 template void convolve(const Convolution&, Batch<const double>, Batch<const double>, double, Batch<double>,
-                       Scratch<double>&, int);
+                       const Mask<double>&, Scratch<double>&, int);
 template void convolve_adjoint(const Convolution&, Batch<const float>, Batch<const float>, float, Batch<float>,
-                               Scratch<float>&, int);
+                               const Mask<float>&, Scratch<float>&, int);
 template void convolve_adjoint(const Convolution&, Batch<const double>, Batch<const double>, double, Batch<double>,
-                               Scratch<double>&, int);
+                               const Mask<double>&, Scratch<double>&, int);
 
 }  // namespace descrambler::cpu

@@ -7,10 +7,10 @@
 namespace descrambler::cpu {
 
 template <class T>
-void convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y, Scratch<T>& scratch,
-              int threads);
+void convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y, const Mask<T>& mask,
+              Scratch<T>& scratch, int threads);
 template <class T>
 void convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x,
-                      Scratch<T>& scratch, int threads);
+                      const Mask<T>& mask, Scratch<T>& scratch, int threads);
 
 }  // namespace descrambler::cpu

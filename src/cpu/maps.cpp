@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cpu/stretches.hpp"
+
 namespace descrambler::cpu {
 namespace {
 
@@ -16,16 +18,7 @@ void for_blocks(Index rows, Index probes, int threads, const Body& body) {
             body(b * side, std::min(rows, (b + 1) * side), k);
 }
 
-// body(begin, stop, number) for stretches of rows first .. end - 1 that share a number of the periodic vector.
-template <class T, class Body>
-void for_stretches(const Periodic<T>& a, Index first, Index end, const Body& body) {
-    for (Index i = first; i < end;) {
-        const Index period = i / a.run, stop = std::min(end, (period + 1) * a.run);
-        body(i, stop, a.data[period % a.count]);
-        i = stop;
-    }
-}
-// body(i, number) for each of them, in order or several at once.
+// body(i, number) for rows first .. end - 1, in order or several at once.
 template <class T, class Body>
 void for_periodic(const Periodic<T>& a, Index first, Index end, const Body& body) {
     if (a.run == 1 && a.count >= end) {
@@ -39,23 +32,6 @@ void for_periodic(const Periodic<T>& a, Index first, Index end, const Body& body
         for (Index i = begin; i < stop; ++i)
             body(i, number);
     });
-}
-
-// body(i, whether bit i is set) for rows begin .. stop - 1, a word at a time.
-template <class Body>
-void for_bits(const std::uint32_t* bits, Index begin, Index stop, const Body& body) {
-    for (Index i = begin; i < stop;) {
-        const std::uint32_t word = bits[i / 32];
-        if (i % 32 == 0 && stop - i >= 32) {
-#pragma omp simd
-            for (std::uint32_t b = 0; b < 32; ++b)
-                body(i + b, (word >> b & 1) != 0);
-            i += 32;
-        } else {
-            for (const Index end = std::min(stop, (i / 32 + 1) * 32); i < end; ++i)
-                body(i, (word >> (i % 32) & 1) != 0);
-        }
-    }
 }
 
 }  // namespace
@@ -98,10 +74,17 @@ void masked_product(const std::uint32_t* bits, Periodic<T> off, Batch<const T> x
         const T* const from = x.data + k * x.ld;
         T* const to = y.data + k * y.ld;
         for_stretches(off, first, end, [&](Index begin, Index stop, T number) {
-            if (beta == 0)
-                for_bits(bits, begin, stop, [&](Index i, bool set) { to[i] = from[i] * (set ? T{1} : number); });
-            else
-                for_bits(bits, begin, stop, [&](Index i, bool set) { to[i] += from[i] * (set ? T{1} : number); });
+            for_factors(bits, begin, stop, number, [from, to, beta](Index i, Index some, const T* factors) {
+                if (beta == 0) {
+#pragma omp simd
+                    for (Index e = 0; e < some; ++e)
+                        to[i + e] = from[i + e] * factors[e];
+                } else {
+#pragma omp simd
+                    for (Index e = 0; e < some; ++e)
+                        to[i + e] += from[i + e] * factors[e];
+                }
+            });
         });
     });
 }

@@ -124,6 +124,14 @@ void check_input(const Graph& graph, std::span<const double> x0) {
 }
 
 template <class T>
+void FrozenNode<T>::apply_masked(Backend<T>&, std::span<const Batch<const T>>, Batch<T>, const Mask<T>&) const {
+    require(false, "a node that takes no mask");
+}
+template <class T>
+void FrozenNode<T>::adjoint_masked(Backend<T>&, Batch<const T>, const Target<T>&, const Mask<T>&) const {
+    require(false, "a node that takes no mask");
+}
+template <class T>
 std::vector<Reach> FrozenNode<T>::reach(std::span<const Planes>, const Planes&) const {
     return {};
 }

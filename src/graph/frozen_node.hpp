@@ -53,6 +53,11 @@ public:
     virtual void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const = 0;
     // Whether probes may be overwritten where shapes agree: in apply the first input by y, in adjoint y by the last one.
     [[nodiscard]] virtual bool in_place() const { return false; }
+    // The mask, if the node is y = m .* x and nothing else; whether another node can multiply its result by it on the way.
+    [[nodiscard]] virtual Mask<T> mask() const { return {}; }
+    [[nodiscard]] virtual bool takes_mask() const { return false; }
+    virtual void apply_masked(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y, const Mask<T>& m) const;
+    virtual void adjoint_masked(Backend<T>& on, Batch<const T> y, const Target<T>& x, const Mask<T>& m) const;
     // How far the node carries windows, one Reach an input; none: it couples everything, and is asked for whole values
     // alone. Known on the host.
     [[nodiscard]] virtual std::vector<Reach> reach(std::span<const Planes> in, const Planes& out) const;
@@ -183,6 +188,7 @@ public:
     Buffer<std::uint32_t> bits;
     Held<T> off;
     [[nodiscard]] bool in_place() const override { return true; }
+    [[nodiscard]] Mask<T> mask() const override { return {bits.data(), off.view()}; }
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override;
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override;
     [[nodiscard]] std::vector<Reach> reach(std::span<const Planes> in, const Planes& out) const override;

@@ -4,6 +4,11 @@
 #include <cmath>
 
 namespace descrambler {
+namespace {
+
+constexpr Index most_probes = 16;  // of a block
+
+}  // namespace
 
 template <class T>
 FrozenNetwork<T>::State::State(Backend<T>& backend, const Graph& g, const FreezeOptions& o)
@@ -20,14 +25,41 @@ FrozenNetwork<T>::State::State(Backend<T>& backend, const Graph& g, const Freeze
 
 // ---- memory ----------------------------------------------------------------------------------------------------------
 
-// Probes whose values fit into the memory, at most a block of 16 for the caches.
+// Probes whose values fit into the memory, at most 16.
 template <class T>
 Index FrozenNetwork<T>::State::width() const {
     const Index most = peak_ * static_cast<Index>(sizeof(T));
     if (most > memory)
         throw InputError("--memory: " + std::to_string(memory >> 20) + " MiB are less than one probe takes, " +
                          std::to_string((most >> 20) + 1) + " MiB");
-    return std::clamp<Index>(memory / std::max<Index>(most, 1), 1, 16);
+    return std::clamp<Index>(memory / std::max<Index>(most, 1), 1, most_probes);
+}
+
+// On the host whole probes go faster where what a node reads and writes stays in a cache: fewer of them at once, unless
+// reading the weights again for each block costs more than it saves.
+template <class T>
+Index FrozenNetwork<T>::State::whole_width() const {
+    constexpr Index cache = Index{32} << 20;  // about that of the last level
+    const Index width = this->width();
+    if (!on->on_host())
+        return width;
+    Index largest = 1, moved = 0, weights = 0;  // numbers
+    for (const GraphNode& node : graph->nodes) {
+        Index here = size(node.output);
+        for (const int value : node.inputs)
+            here += size(value);
+        largest = std::max(largest, here);
+        moved += here;
+        weights += std::visit(
+            [](const auto& op) -> Index {
+                if constexpr (requires { op.weight.size(); })
+                    return static_cast<Index>(op.weight.size());
+                return 0;
+            },
+            node.op);
+    }
+    const Index fit = std::clamp<Index>(cache / (largest * static_cast<Index>(sizeof(T))), 1, width);
+    return weights / fit < moved + weights / width ? fit : width;
 }
 template <class T>
 Index FrozenNetwork<T>::State::peak() const {  // numbers of one probe that live at once
@@ -65,10 +97,12 @@ template <class T>
 void FrozenNetwork<T>::State::allocate(Block& block, int value) const {
     const Index wanted = numbers(block, value) * block.count;
     Buffer<T>& to = block.values[at(value)];
-    const auto fit = std::ranges::find(spare_, wanted, [](const Buffer<T>& buffer) { return buffer.size(); });
-    if (fit != spare_.end()) {
+    // the last one that ended: it may still be in a cache
+    const auto fit =
+        std::find_if(spare_.rbegin(), spare_.rend(), [&](const Buffer<T>& buffer) { return buffer.size() == wanted; });
+    if (fit != spare_.rend()) {
         to = std::move(*fit);
-        spare_.erase(fit);
+        spare_.erase(std::next(fit).base());
     } else {
         Index held = block.live + wanted;
         for (const Buffer<T>& buffer : spare_)
@@ -134,44 +168,84 @@ void FrozenNetwork<T>::State::record(Backend<double>& given, std::span<const dou
         nodes.push_back(freeze_node(*on, weights, exact, exact_weights, options, node, x, view(node.output)));
         for_ended(static_cast<int>(n), [&](int value) { values[at(value)] = {}; });
     }
+    find_masks();
     y0.resize(static_cast<std::size_t>(size(graph->output)));
     exact.download(view(graph->output), y0.data());
+}
+
+// A mask has one input; nobody else may ask for the value between the two, or forwards for that behind the mask before it is
+// there: the mask is the only one who uses it, and backwards the other node is the last one to add to it.
+template <class T>
+void FrozenNetwork<T>::State::find_masks() {
+    std::vector<std::vector<int>> users(sizes.size());
+    std::vector<int> maker(sizes.size(), -1);
+    for (std::size_t n = 0; n < nodes.size(); ++n) {
+        for (const int value : graph->nodes[n].inputs)
+            users[at(value)].push_back(static_cast<int>(n));
+        maker[at(graph->nodes[n].output)] = static_cast<int>(n);
+    }
+    mask_behind_.assign(nodes.size(), -1);
+    mask_before_.assign(nodes.size(), -1);
+    for (std::size_t n = 0; n < nodes.size(); ++n) {
+        const GraphNode& mask = graph->nodes[n];
+        if (nodes[n]->mask().bits == nullptr)
+            continue;
+        const int in = mask.inputs.front(), out = mask.output, made = maker[at(in)];
+        if (users[at(in)].size() != 1 || in == graph->output)
+            continue;
+        if (made >= 0 && nodes[at(made)]->takes_mask())
+            mask_behind_[at(made)] = static_cast<int>(n);
+        if (out != graph->output && !users[at(out)].empty() && nodes[at(users[at(out)].front())]->takes_mask())
+            mask_before_[at(users[at(out)].front())] = static_cast<int>(n);
+    }
 }
 
 // ---- passes ----------------------------------------------------------------------------------------------------------
 
 template <class T>
 void FrozenNetwork<T>::State::run_forward(Block& block, Index offsets) const {
+    const Index shifted = std::clamp<Index>(offsets - block.first, 0, block.count);
+    const auto here = [&](int value) { return block.values[at(value)].size() > 0; };
     for (std::size_t n = 0; n < nodes.size(); ++n) {
         const GraphNode& node = graph->nodes[n];
-        const auto here = [&](int value) { return block.values[at(value)].size() > 0; };
-        if (block.plan == nullptr || (std::ranges::any_of(node.inputs, here) && numbers(block, node.output) > 0)) {
-            for (const int value : node.inputs)  // reached by no probe, wanted beside one that is
-                if (!here(value))
-                    clear(block, value);
-            std::vector<Batch<const T>> x;
-            for (const int value : node.inputs)
-                x.push_back(view(block, value));
-            const int first = node.inputs.empty() ? graph->input : node.inputs.front();
-            if (last_use[at(first)] == static_cast<int>(n) && overwrites(block, n, first))
-                block.values[at(node.output)] = std::move(block.values[at(first)]);
-            else
-                allocate(block, node.output);
-            const Batch<T> y = view(block, node.output);
-            if (whole(block, node)) {
-                nodes[n]->apply(*on, x, y);
-            } else {
-                std::vector<Windowed<const T>> windows;
-                for (std::size_t i = 0; i < x.size(); ++i)
-                    windows.push_back({&block.plan->of(node.inputs[i]), x[i]});
-                nodes[n]->apply_windows(*on, windows, {&block.plan->of(node.output), y});
-            }
-            if (const Index shifted = std::clamp<Index>(offsets - block.first, 0, block.count);
-                shifted > 0 && nodes[n]->shifts())
-                nodes[n]->add_offset(*on, y.columns(0, shifted));
-        }
+        const bool wanted =
+            block.plan == nullptr || (std::ranges::any_of(node.inputs, here) && numbers(block, node.output) > 0);
+        if (wanted && !here(node.output))  // it may have been multiplied by a mask on the way
+            step_forward(block, n, shifted);
         for_ended(static_cast<int>(n), [&](int value) { release(block, value); });
     }
+}
+
+template <class T>
+void FrozenNetwork<T>::State::step_forward(Block& block, std::size_t n, Index shifted) const {
+    const GraphNode& node = graph->nodes[n];
+    for (const int value : node.inputs)  // reached by no probe, wanted beside one that is
+        if (block.values[at(value)].size() == 0)
+            clear(block, value);
+    std::vector<Batch<const T>> x;
+    for (const int value : node.inputs)
+        x.push_back(view(block, value));
+    const int mask = mask_behind_[n], first = node.inputs.empty() ? graph->input : node.inputs.front();
+    if (mask >= 0 && shifted == 0 && whole(block, node) && whole(block, graph->nodes[at(mask)])) {
+        const int output = graph->nodes[at(mask)].output;
+        allocate(block, output);
+        return nodes[n]->apply_masked(*on, x, view(block, output), nodes[at(mask)]->mask());
+    }
+    if (last_use[at(first)] == static_cast<int>(n) && overwrites(block, n, first))
+        block.values[at(node.output)] = std::move(block.values[at(first)]);
+    else
+        allocate(block, node.output);
+    const Batch<T> y = view(block, node.output);
+    if (whole(block, node)) {
+        nodes[n]->apply(*on, x, y);
+    } else {
+        std::vector<Windowed<const T>> windows;
+        for (std::size_t i = 0; i < x.size(); ++i)
+            windows.push_back({&block.plan->of(node.inputs[i]), x[i]});
+        nodes[n]->apply_windows(*on, windows, {&block.plan->of(node.output), y});
+    }
+    if (shifted > 0 && nodes[n]->shifts())
+        nodes[n]->add_offset(*on, y.columns(0, shifted));
 }
 
 template <class T>
@@ -182,36 +256,47 @@ void FrozenNetwork<T>::State::run_backward(Block& block, const Visit& visit) con
             continue;
         if (visit)
             visit(n, block.first, view(block, node.output));
-        // a value that enters twice gets both, one after the other
-        std::vector<Target<T>> targets;
-        bool moves = false;
-        for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-            const int value = node.inputs[i];
-            const bool fresh = block.values[at(value)].size() == 0;
-            moves = fresh && i + 1 == node.inputs.size() && overwrites(block, n, value);
-            if (fresh && !moves)
-                allocate(block, value);
-            targets.push_back({view(block, moves ? node.output : value), fresh ? T{0} : T{1}});
-        }
-        if (whole(block, node)) {
-            nodes[n]->adjoint(*on, view(block, node.output), targets);
-        } else {
-            std::vector<WindowedTarget<T>> windows;
-            for (std::size_t i = 0; i < targets.size(); ++i)
-                windows.push_back({&block.plan->of(node.inputs[i]), targets[i]});
-            nodes[n]->adjoint_windows(*on, {&block.plan->of(node.output), view(block, node.output)}, windows);
-        }
-        if (moves)
-            block.values[at(node.inputs.back())] = std::move(block.values[at(node.output)]);
+        step_backward(block, n, !visit);
         if (node.output != graph->input)
             release(block, node.output);
     }
 }
 
 template <class T>
+void FrozenNetwork<T>::State::step_backward(Block& block, std::size_t n, bool may_mask) const {
+    const GraphNode& node = graph->nodes[n];
+    // a value that enters twice gets both, one after the other
+    std::vector<Target<T>> targets;
+    bool moves = false;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        const int value = node.inputs[i];
+        const bool fresh = block.values[at(value)].size() == 0;
+        moves = fresh && i + 1 == node.inputs.size() && overwrites(block, n, value);
+        if (fresh && !moves)
+            allocate(block, value);
+        targets.push_back({view(block, moves ? node.output : value), fresh ? T{0} : T{1}});
+    }
+    const Batch<const T> y = view(block, node.output);
+    if (const int mask = mask_before_[n];
+        mask >= 0 && may_mask && whole(block, node) && whole(block, graph->nodes[at(mask)])) {
+        nodes[n]->adjoint_masked(*on, y, targets[0], nodes[at(mask)]->mask());
+        block.values[at(graph->nodes[at(mask)].inputs.front())] = std::move(block.values[at(node.inputs.front())]);
+    } else if (whole(block, node)) {
+        nodes[n]->adjoint(*on, y, targets);
+    } else {
+        std::vector<WindowedTarget<T>> windows;
+        for (std::size_t i = 0; i < targets.size(); ++i)
+            windows.push_back({&block.plan->of(node.inputs[i]), targets[i]});
+        nodes[n]->adjoint_windows(*on, {&block.plan->of(node.output), y}, windows);
+    }
+    if (moves)
+        block.values[at(node.inputs.back())] = std::move(block.values[at(node.output)]);
+}
+
+template <class T>
 template <class Pass>
 void FrozenNetwork<T>::State::in_blocks(Index columns, const Pass& pass) const {
-    Index step = width();
+    Index step = whole_width();
     for (Index first = 0; first < columns;) {
         const Index count = std::min(step, columns - first);
         try {

@@ -47,15 +47,19 @@ private:
     };
     [[nodiscard]] Block block_of(Index first, Index count, const WindowPlan* plan = nullptr) const;
     [[nodiscard]] Index numbers(const Block& block, int value) const;  // of one probe
-    void allocate(Block& block, int value) const;  // what it holds is not known
+    void allocate(Block& block, int value) const;                      // what it holds is not known
     void release(Block& block, int value) const;
     void clear(Block& block, int value) const;  // zeros
     [[nodiscard]] Batch<T> view(const Block& block, int value) const;
     [[nodiscard]] bool whole(const Block& block, const GraphNode& node) const;
     // Whether the node may overwrite what it has from `input` by its output, or the other way.
     [[nodiscard]] bool overwrites(const Block& block, std::size_t node, int input) const;
+    // Pairs of a node and the mask behind it (forwards) or in front of it (backwards) that go in one: of a node the other.
+    void find_masks();
     void run_forward(Block& block, Index offsets) const;
+    void step_forward(Block& block, std::size_t node, Index shifted) const;
     void run_backward(Block& block, const Visit& visit) const;
+    void step_backward(Block& block, std::size_t node, bool may_mask) const;
     void begin(Block& block, int value, std::span<const Index> places) const;
     void end(const Block& block, int value, Matrix<T>& result) const;
 
@@ -63,6 +67,7 @@ private:
     template <class Pass>
     void in_blocks(Index columns, const Pass& pass) const;
     [[nodiscard]] Index width() const;
+    [[nodiscard]] Index whole_width() const;
     [[nodiscard]] Index peak() const;
     template <class Body>
     void for_ended(int node, const Body& body) const;
@@ -70,6 +75,7 @@ private:
     mutable std::vector<std::optional<std::vector<Reach>>> reaches_;  // as they are asked for
     mutable std::vector<Buffer<T>> spare_;  // of values that ended, for the next ones: new memory is slow
     Index peak_ = 0;
+    std::vector<int> mask_behind_, mask_before_;  // by node; -1: none
 };
 
 }  // namespace descrambler

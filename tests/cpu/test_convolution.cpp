@@ -66,6 +66,41 @@ TYPED_TEST(ConvolutionTest, ByHandWithStrideAndDilation) {
     EXPECT_EQ(this->run(s, true, {3, 5}, {1, 10}, 1), (std::vector<TypeParam>{0, 35, 0, 50, 0}));
 }
 
+// A mask on the way: the bits of a product with it behind, in both directions, added and not, also where a strided kernel
+// meets no place. Leading dimensions beyond the rows.
+TYPED_TEST(ConvolutionTest, AMaskMultipliesTheResult) {
+    using T = TypeParam;
+    constexpr Index K = 3, gap = 5;
+    for (const ConvolutionCase& c : convolution_cases())
+        for (const bool adjoint : {false, true})
+            for (const T beta : {T{0}, T{1}}) {
+                const Convolution& s = c.shape;
+                const Index rows = adjoint ? s.outputs() : s.inputs(), results = adjoint ? s.inputs() : s.outputs();
+                const Index run = std::max<Index>(results / 3, 1);
+                const std::vector<T> w = this->weights(s), from = normals<T>(rows * K, 2),
+                                     old = normals<T>((results + gap) * K, 3), off{T{.5}, T{-2}};
+                std::vector<std::uint32_t> bits(static_cast<std::size_t>(results / 32 + 1));
+                for (std::size_t i = 0; i < bits.size(); ++i)
+                    bits[i] = 0x9e3779b9U * static_cast<std::uint32_t>(i + 1);
+                const Index fits = results % run == 0 ? run : 1;
+                const Mask<T> mask{bits.data(), {off.data(), 2, fits}};
+                const Batch<const T> W(w.data(), s.depth(), s.out_channels), in(from.data(), rows, K);
+                std::vector<T> once = old, twice = old;
+                const auto out = [&](std::vector<T>& to) {
+                    return Batch<T>(to.data(), results, K, 1, 0, results + gap);
+                };
+                if (adjoint) {
+                    this->on->convolve_adjoint(s, W, in, beta, out(once), mask);
+                    this->on->convolve_adjoint(s, W, in, beta, out(twice));
+                } else {
+                    this->on->convolve(s, W, in, beta, out(once), mask);
+                    this->on->convolve(s, W, in, beta, out(twice));
+                }
+                this->on->masked_product(mask.bits, mask.off, out(twice), 0, out(twice));
+                ASSERT_EQ(once, twice) << c.name << (adjoint ? ", adjoint" : "") << ", beta " << beta;
+            }
+}
+
 // A sum of n rounded products is off by at most n eps sum |products|. Leading dimensions beyond the rows, and what lies
 // between the columns stays; beta 0 does not read.
 TYPED_TEST(ConvolutionTest, MatchesTheDefinition) {

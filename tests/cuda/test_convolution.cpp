@@ -84,6 +84,40 @@ TYPED_TEST(CudaConvolution, MatchesCpu) {
         }
 }
 
+// A mask on the way: the numbers of a product with it behind, in both directions, added and not.
+TYPED_TEST(CudaConvolution, AMaskMultipliesTheResult) {
+    using T = TypeParam;
+    constexpr Index K = 3, gap = 5;
+    Backend<T>& on = *this->gpu;
+    for (const ConvolutionCase& c : convolution_cases())
+        for (const bool adjoint : {false, true})
+            for (const T beta : {T{0}, T{1}}) {
+                const Convolution& s = c.shape;
+                const Index rows = adjoint ? s.outputs() : s.inputs(), results = adjoint ? s.inputs() : s.outputs();
+                std::vector<std::uint32_t> words(static_cast<std::size_t>(results / 32 + 1));
+                for (std::size_t i = 0; i < words.size(); ++i)
+                    words[i] = 0x9e3779b9U * static_cast<std::uint32_t>(i + 1);
+                const Buffer<std::uint32_t> bits = on.allocate_words(std::ssize(words));
+                on.upload(words.data(), Batch<std::uint32_t>(bits.data(), std::ssize(words), 1));
+                const OnDevice<T> w(on, this->weights(s), s.depth(), s.out_channels),
+                    from(on, normals<T>(rows * K, 2), rows, K), off(on, {T{.5}, T{-2}}, 2, 1);
+                const std::vector<T> old = normals<T>((results + gap) * K, 3);
+                OnDevice<T> once(on, old, results + gap, K), twice(on, old, results + gap, K);
+                const Mask<T> mask{bits.data(), {off.view().data, 2, 1}};
+                const Batch<T> one = once.view().row_range(0, results), two = twice.view().row_range(0, results);
+                if (adjoint) {
+                    on.convolve_adjoint(s, w.cview(), from.cview(), beta, one, mask);
+                    on.convolve_adjoint(s, w.cview(), from.cview(), beta, two);
+                } else {
+                    on.convolve(s, w.cview(), from.cview(), beta, one, mask);
+                    on.convolve(s, w.cview(), from.cview(), beta, two);
+                }
+                on.masked_product(mask.bits, mask.off, two, 0, two);
+                ASSERT_EQ(once.download(), twice.download())
+                    << c.name << (adjoint ? ", adjoint" : "") << ", beta " << beta;
+            }
+}
+
 // Ranges of rows of taller matrices, few outputs and by tiles; what lies between the columns stays.
 TYPED_TEST(CudaConvolution, LeadingDimensionsBeyondTheRows) {
     using T = TypeParam;

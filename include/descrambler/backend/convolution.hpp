@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "descrambler/array.hpp"
+#include "descrambler/backend/maps.hpp"
 
 namespace descrambler {
 
@@ -26,18 +26,22 @@ class Convolutions {
 public:
     // y[n, m, o] (+)= sum over c, t of W[m, c, t] x[n, c, o stride + t dilation - pad], c in the group of m;
     // W [depth, out_channels]: the row-major [out_channels, in_channels / groups, kernel] of ONNX files.
-    // x [inputs, K], y [outputs, K]: y = conv(x) + beta y, beta 0 or 1. A probe has the same bits in any K.
-    void convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y);
-    // x = conv^T(y) + beta x
-    void convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x);
+    // x [inputs, K], y [outputs, K]: y = m .* (conv(x) + beta y), beta 0 or 1, m [outputs] a mask. A probe has the same
+    // bits in any K, and those that masked_product gives behind a convolution without a mask.
+    void convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y,
+                  const Mask<T>& mask = {});
+    // x = m .* (conv^T(y) + beta x), m [inputs]
+    void convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x,
+                          const Mask<T>& mask = {});
 
 protected:
     ~Convolutions() = default;
 
 private:
-    virtual void do_convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y) = 0;
-    virtual void do_convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta,
-                                     Batch<T> x) = 0;
+    virtual void do_convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y,
+                             const Mask<T>& mask) = 0;
+    virtual void do_convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x,
+                                     const Mask<T>& mask) = 0;
 };
 
 }  // namespace descrambler

@@ -27,6 +27,13 @@ struct Periodic {
     Index count = 1, run = 1;
 };
 
+// m_i = 1 where bit i of `bits` (32 a word, lowest first) is set, otherwise the number of `off`. No bits: 1 everywhere.
+template <class T>
+struct Mask {
+    const std::uint32_t* bits = nullptr;
+    Periodic<T> off;
+};
+
 // Which derivative of a softmax with the values s: of itself, S = diag(s) - s s^T (symmetric), or of its logarithm,
 // L = I - 1 s^T, or L^T.
 enum class SoftmaxOf { value, log, log_adjoint };
@@ -38,7 +45,7 @@ public:
     void sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y);
     // y [n, K] = a .* x + beta y
     void diagonal_product(Periodic<T> a, Batch<const T> x, T beta, Batch<T> y);
-    // The same with a = 1 where bit i of `bits` (32 a word, lowest first) is set, otherwise the number of `off`.
+    // The same with the mask of bits and off.
     void masked_product(const std::uint32_t* bits, Periodic<T> off, Batch<const T> x, T beta, Batch<T> y);
     // y [n, K] += c in every column
     void add_offset(Periodic<T> c, Batch<T> y);

@@ -12,16 +12,23 @@ class FrozenConvolve final : public FrozenNode<T> {
 public:
     FrozenConvolve(const Convolve& op, Batch<const T> W) : op_(&op), W_(W) {}
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override {
-        if (op_->transposed)
-            on.convolve_adjoint(op_->shape, W_, x[0], 0, y);
-        else
-            on.convolve(op_->shape, W_, x[0], 0, y);
+        apply_masked(on, x, y, {});
     }
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override {
+        adjoint_masked(on, y, x[0], {});
+    }
+    [[nodiscard]] bool takes_mask() const override { return true; }
+    void apply_masked(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y, const Mask<T>& m) const override {
         if (op_->transposed)
-            on.convolve(op_->shape, W_, y, x[0].beta, x[0].x);
+            on.convolve_adjoint(op_->shape, W_, x[0], 0, y, m);
         else
-            on.convolve_adjoint(op_->shape, W_, y, x[0].beta, x[0].x);
+            on.convolve(op_->shape, W_, x[0], 0, y, m);
+    }
+    void adjoint_masked(Backend<T>& on, Batch<const T> y, const Target<T>& x, const Mask<T>& m) const override {
+        if (op_->transposed)
+            on.convolve(op_->shape, W_, y, x.beta, x.x, m);
+        else
+            on.convolve_adjoint(op_->shape, W_, y, x.beta, x.x, m);
     }
 
     [[nodiscard]] std::vector<Reach> reach(std::span<const Planes> in, const Planes& out) const override;
