@@ -262,7 +262,7 @@ void run(const Options& o) {
     for (const std::string& path : {o.out, o.reduce})
         check_remake(path, asked_for, o.common);
     if (library)
-        library = add_noise(std::move(*library), o.inputs, o.snr, seed_of(ensemble, o.common), execution);
+        library = add_noise(*library, o.inputs, o.snr, seed_of(ensemble, o.common), execution);
     const TapRequest tap{.at = {o.layer, tap_from(o.tap.value_or("before"))}};
     const std::vector<double> base = o.kind == "jacobian" ? library_mean(*library, here) : std::vector<double>();
     const RandomizedSvdOptions options{.rank = o.rank,

@@ -297,9 +297,10 @@ OnnxModel onnx_of(const Network& network, ElementType type) {
         if (layer.activation != Activation::identity)
             node(name + "_" + std::string(to_string(layer.activation)), onnx_name(layer.activation), {last}, {});
         if (layer.renorm) {
-            const std::string signals = last;
-            node(name + "_mean", "ReduceMean", {signals}, {{"axes", std::vector<std::int64_t>{1}}});
-            node(name + "_renorm", "Div", {signals, last}, {});
+            std::vector<std::string> quotient{last};
+            node(name + "_mean", "ReduceMean", {last}, {{"axes", std::vector<std::int64_t>{1}}});
+            quotient.push_back(last);
+            node(name + "_renorm", "Div", std::move(quotient), {});
         }
     }
     graph.nodes.back().outputs = {"output"};

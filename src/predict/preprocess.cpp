@@ -270,10 +270,10 @@ void add_flags(const Trace& trace, const Vector& imaginary, PreparedTrace& prepa
     if (prepared.zero_time_us == trace.time_us.front())
         flag("zero time at the first point");
 
-    const std::size_t n = prepared.signal.size();
+    const std::size_t n = prepared.signal.size(), last = n / 4;
     double tail = 0;
-    for (std::size_t i = n - n / 4; i < n; ++i)
-        tail += prepared.signal[i] / static_cast<double>(n / 4);
+    for (std::size_t i = n - last; i < n; ++i)
+        tail += prepared.signal[i] / static_cast<double>(last);
     if (prepared.amplitude - tail <= std::max(3 * prepared.noise, 0.02 * prepared.amplitude))
         flag("no decay visible");
     // Between what instruments leave in traces without modulation (0.3 %) and what depths above 5 % leave.

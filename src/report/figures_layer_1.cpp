@@ -32,9 +32,11 @@ Panel spectrum_panel(const std::string& title, Image image) {
     };
     const double right = last(image.x_first, image.x_step, image.values.cols());
     const double top = last(image.y_first, image.y_step, image.values.rows());
+    Axis x = axis("frequency along time, MHz", image.x_first - image.x_step / 2, right + image.x_step / 2),
+         y = axis("frequency along link, bins", image.y_first - 0.5, top + 0.5);
     return {.title = title,
-            .x = axis("frequency along time, MHz", image.x_first - image.x_step / 2, right + image.x_step / 2),
-            .y = axis("frequency along link, bins", image.y_first - 0.5, top + 0.5),
+            .x = std::move(x),
+            .y = std::move(y),
             .image = std::move(image),
             .curves = {}};
 }

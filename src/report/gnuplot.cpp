@@ -362,8 +362,8 @@ std::string gnuplot_script(const Drawing& drawing) {
                       "set samples 2\nset datafile missing '?'\n";
     for (std::size_t p = 0; p < drawing.panels.size(); ++p) {
         const Panel& panel = drawing.panels[p];
-        const double left = cell * static_cast<double>(static_cast<int>(p) % drawing.columns);
-        const double top = head + drawing.panel_height * static_cast<double>(static_cast<int>(p) / drawing.columns);
+        const int row = static_cast<int>(p) / drawing.columns, column = static_cast<int>(p) % drawing.columns;
+        const double left = cell * column, top = head + drawing.panel_height * row;
         const double x0 = left + margin_left, y0 = top + margin_top, y1 = top + drawing.panel_height - margin_bottom;
         const double x1 = left + cell - (panel.image ? colour_scale_room : margin_right);
 

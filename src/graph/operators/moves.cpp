@@ -302,7 +302,7 @@ void lower_concat(Import& import) {
     Concat op;
     op.outer = volume({shape.begin(), shape.begin() + static_cast<Index>(axis)});
     for (std::size_t i = 0; i < import.count(); ++i) {
-        const Operand x = import.in(i);
+        const Operand& x = import.in(i);
         Shape like = x.shape;
         if (std::ssize(like) == rank)
             like[axis] = import.in(0).shape[axis];
