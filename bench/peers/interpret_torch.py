@@ -21,7 +21,14 @@ import torch
 import torch.nn.functional as F
 from onnx import numpy_helper
 
+import onnx_shapes
+
 torch.set_num_threads(1)
+
+
+def numbers(t):
+    """Of a constant of whole numbers, also where torch traces."""
+    return getattr(t, "numbers", None) or t.tolist()
 
 
 def pads2d(attributes):
@@ -67,13 +74,19 @@ class Network:
 
     def tensor(self, array):
         tensor = torch.from_numpy(np.array(array))
-        return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
+        return tensor.to(self.dtype) if tensor.is_floating_point() else self.known(tensor)
+
+    @staticmethod
+    def known(tensor):
+        if not tensor.is_floating_point():
+            tensor.numbers = tensor.tolist()
+        return tensor
 
     def folded(self, node):
         """Whether the node has constants alone; it is then run once, as an export to torch would do."""
         if any(name and name not in self.constants for name in node.input):
             return False
-        self.constants[node.output[0]] = self.of_node(node, self.constants)
+        self.constants[node.output[0]] = self.known(self.of_node(node, self.constants))
         return True
 
     def of_node(self, node, values):
@@ -127,12 +140,12 @@ class Network:
             scales = rest[-1] if len(rest[-1]) and rest[-1].is_floating_point() else rest[1]
             return F.interpolate(x, scale_factor=tuple(scales[2:].tolist()), mode=a.get("mode", b"nearest").decode())
         if op == "Pad":
-            p = a["pads"] if "pads" in a else rest[0].tolist()
+            p = a["pads"] if "pads" in a else numbers(rest[0])
             half = len(p) // 2
             flat = [v for axis in reversed(range(2, half)) for v in (p[axis], p[axis + half])]
             return F.pad(x, flat, mode={b"edge": "replicate"}.get(mode := a.get("mode", b"constant"), mode.decode()))
         if op in ("ReduceMean", "ReduceSum"):
-            axes = tuple(a["axes"]) if "axes" in a else tuple(rest[0].tolist())
+            axes = tuple(a["axes"]) if "axes" in a else tuple(numbers(rest[0]))
             return (torch.mean if op == "ReduceMean" else torch.sum)(x, axes, keepdim=bool(a.get("keepdims", 1)))
         if op == "Concat":
             return torch.cat([x, *rest], a["axis"])
@@ -141,9 +154,9 @@ class Network:
         if op == "Cast":
             return x.to(self.dtype) if a["to"] in (1, 11) else x.to(torch.int64)
         if op == "Slice":
-            starts, ends = rest[0].tolist(), rest[1].tolist()
-            axes = rest[2].tolist() if len(rest) > 2 else range(len(starts))
-            steps = rest[3].tolist() if len(rest) > 3 else [1] * len(starts)
+            starts, ends = numbers(rest[0]), numbers(rest[1])
+            axes = numbers(rest[2]) if len(rest) > 2 else range(len(starts))
+            steps = numbers(rest[3]) if len(rest) > 3 else [1] * len(starts)
             index = [slice(None)] * x.dim()
             for s, e, axis, step in zip(starts, ends, axes, steps):
                 index[axis] = slice(s, None if step < 0 and e < -x.shape[axis] else e, step)
@@ -151,9 +164,9 @@ class Network:
                 return torch.from_numpy(x.numpy()[tuple(index)].copy())
             return x[tuple(index)]
         if op == "Reshape":
-            return x.reshape([x.shape[i] if n == 0 else n for i, n in enumerate(rest[0].tolist())])
+            return x.reshape([x.shape[i] if n == 0 else n for i, n in enumerate(numbers(rest[0]))])
         if op == "Unsqueeze":
-            for axis in a.get("axes") or rest[0].tolist():
+            for axis in a.get("axes") or numbers(rest[0]):
                 x = x.unsqueeze(axis)
             return x
         if op == "Gather":
@@ -266,6 +279,8 @@ def main():
         "realesr_128": ("realesr_animevideov3_x4", (1, 3, 128, 128), 4, {}),
         "efficientnet_lite0": ("efficientnet_lite0", (1, 3, 224, 224), 8, {}),
         "multistyle26_128": ("multistyle26", (1, 3, 128, 128), 8, {"style_weights": style}),
+        "alexnet": (None, (1, 3, 224, 224), 8, {}),  # None: of this shape, with random weights
+        "resnet18": (None, (1, 3, 224, 224), 8, {}),
     }
     results = []
     for name, (file, shape, count, bound) in cases.items():
@@ -273,12 +288,16 @@ def main():
             continue
         x = np.random.default_rng(1).random(shape, dtype=np.float32)
         with tempfile.TemporaryDirectory() as folder:
+            path = onnx_folder / f"{file}.onnx"
+            if file is None:
+                path = Path(folder) / "net.onnx"
+                onnx_shapes.save(name, path)
             np.save(f"{folder}/x.npy", x)
             sets = []
             for key, value in bound.items():
                 np.save(f"{folder}/{key}.npy", value)
                 sets.append(f"{key}={folder}/{key}.npy")
-            network = Network(onnx_folder / f"{file}.onnx", bound, torch.float32)
+            network = Network(path, bound, torch.float32)
             rival = Rival(network, torch.from_numpy(x), count, 10)
             rivals = {"rows": [rival.rows_loop, rival.rows_batched], "columns": [rival.columns_loop, rival.columns_linearized]}
             questions = [("rows", "rows"), ("columns", "columns")]
@@ -288,7 +307,7 @@ def main():
                 questions.append(("svd", "svd"))
                 rivals["svd"] = [rival.svd]
             for question, theirs in questions:
-                ours = Ours(asked.build, onnx_folder / f"{file}.onnx", f"{folder}/x.npy", "f32", question, count, 10, sets)
+                ours = Ours(asked.build, path, f"{folder}/x.npy", "f32", question, count, 10, sets)
                 for call in rivals[theirs]:
                     numbers = compare(ours.timed, lambda: rival.timed(call), asked.repetitions)
                     results.append({"network": name, "question": question, "probes": count, "rival": call.__name__, **numbers})

@@ -143,9 +143,9 @@ def onnx(chance):
     graph = b"".join([field(1, node("MatMul", "first", "x", "W")), field(1, node("Relu", "rectified", "first")),
                       field(1, node("Gemm", "y", "rectified", "V", "b")), field(2, "net"), field(5, weight("W", 4, 3)),
                       field(5, weight("V", 3, 2)), field(5, weight("b", 2)), field(11, value("x", 1, 4)), field(12, value("y", 1, 2))])
-    photo = b"".join([field(1, node("Conv", "edges", "x", "W")), field(1, node("Relu", "rectified", "edges")),
+    photo = b"".join([field(1, node("Conv", "edges", "x", "W", "b")), field(1, node("Relu", "rectified", "edges")),
                       field(1, node("Flatten", "flat", "rectified")), field(1, node("MatMul", "y", "flat", "V")), field(2, "photo"),
-                      field(5, weight("W", 2, 3, 3, 3)), field(5, weight("V", 72, 3)), field(11, value("x", 1, 3, 8, 8)),
+                      field(5, weight("W", 2, 3, 3, 3)), field(5, weight("V", 72, 3)), field(5, weight("b", 2)), field(11, value("x", 1, 3, 8, 8)),
                       field(12, value("y", 1, 3))])
     return [field(1, 8) + field(7, one) + field(8, field(2, 17)) for one in (graph, photo)]
 
