@@ -12,8 +12,8 @@
 // flops  2 depth a number of y, forward and adjoint; see cost.hpp
 // bytes  the source ceil(outputs / 64) times and the weights once a tile of positions, mostly from L2; the target once
 // resources gather_kernel double 64 channels, 64 outputs, 3 x 3, 16 x 16: shared 35264 bytes, 122 registers, 18874368 flops
-// resources gather_kernel float 64 channels, 64 outputs, 3 x 3, 16 x 16: shared 18880 bytes, 111 registers, 18874368 flops
-// resources direct_kernel double 64 channels, 3 outputs, 3 x 3, 16 x 16: shared 184 bytes, 103 registers, 884736 flops
+// resources gather_kernel float 64 channels, 64 outputs, 3 x 3, 16 x 16: shared 18880 bytes, 100 registers, 18874368 flops
+// resources direct_kernel double 64 channels, 3 outputs, 3 x 3, 16 x 16: shared 184 bytes, 105 registers, 884736 flops
 // resources direct_kernel float 64 channels, 3 outputs, 3 x 3, 16 x 16: shared 184 bytes, 80 registers, 884736 flops
 #include "convolution.hpp"
 

@@ -46,6 +46,7 @@ struct OnnxModel {
     std::map<std::string, std::string> metadata;
     std::int64_t ir_version = 0, opset = 0;            // opset of ai.onnx
     std::map<std::string, std::int64_t> other_opsets;  // of other domains that are declared
+    std::vector<std::filesystem::path> external;       // files of external data, in the order of their names
     OnnxGraph graph;
 };
 

@@ -138,7 +138,8 @@ NodeTap open_node(const std::string& net, const std::string& tap, const GraphOpt
     NodeTap result{.node = of_file(net, known, [&] { return dense_tap(import_onnx(model, import)); }),
                    .ensemble = {},
                    .at = {1, before ? Tap::after : Tap::before},
-                   .content = {}};
+                   .content = {},
+                   .external = {model.external.begin(), model.external.end()}};
     Network network;
     const Index width = result.node.layer.weight.cols();
     if (before) {
@@ -150,7 +151,10 @@ NodeTap open_node(const std::string& net, const std::string& tap, const GraphOpt
     network.layers.push_back(result.node.layer);
     result.ensemble.networks.push_back(std::move(network));
     Checksum sum;
-    sum.add(std::string_view(read_file(net, std::size_t{1} << 31)));
+    constexpr std::size_t most_bytes = std::size_t{1} << 31;
+    sum.add(std::string_view(read_file(net, most_bytes)));
+    for (const std::string& path : result.external)
+        sum.add(std::string_view(read_file(path, most_bytes)));
     result.content = "content of the network = checksum " + sum.text() + "\n";
     return result;
 }

@@ -34,7 +34,8 @@ struct NodeTap {
     DenseTap node;
     Ensemble ensemble;
     TapPoint at;
-    std::string content;  // line of the request: which network it is
+    std::string content;                // line of the request: which network it is
+    std::vector<std::string> external;  // files of its external data
 };
 // The node named so, or the one whose output is. Throws InputError: no such node (with the dense ones), several of that
 // name, one that is not dense, and as import_onnx.

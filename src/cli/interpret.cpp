@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "cli/finished.hpp"
 #include "cli/inputs.hpp"
@@ -254,6 +255,20 @@ InterpretAnswers answers(const InterpretOptions& o, const Execution& execution, 
     return a;
 }
 
+// A frozen network does not know what file it comes from.
+template <class Make>
+auto of_file(const InterpretOptions& o, const Make& make) {
+    constexpr std::string_view nameless = "the network: ";
+    try {
+        return make();
+    } catch (const InputError& error) {
+        const std::string_view what = error.what();
+        if (!what.starts_with(nameless))
+            throw;
+        throw InputError(o.net + ": " + std::string(what.substr(nameless.size())));
+    }
+}
+
 void check(const InterpretOptions& o) {
     if (o.input.empty() && !o.explain)
         throw InputError("--input: expected a file of the input (.npy, .png or .jpg), or --explain, which needs none");
@@ -289,6 +304,9 @@ void run(InterpretOptions o) {
         o.common.precision = "f64";
     check(o);
     const InterpretInput input = open_interpreted(o);
+    if (!o.out.empty())
+        check_output_apart(o.out, input.external);
+    check_pictures_apart(o, input.external);
     const Graph& graph = input.graph;
     if (graph.inputs() == 0 || graph.outputs() == 0)
         throw InputError(o.net + ": input " + to_string(input.shape()) + ", output " + to_string(graph.output_shape) +
@@ -308,8 +326,10 @@ void run(InterpretOptions o) {
         throw InputError("--svd " + std::to_string(o.svd) + ": expected 1 to " +
                          std::to_string(std::min(graph.inputs(), graph.outputs())));
     const std::uint64_t seed = o.common.seed.value_or(1);
-    const InterpretAnswers a = o.common.precision == "f32" ? answers<float>(o, execution, input, seed)
-                                                           : answers<double>(o, execution, input, seed);
+    const InterpretAnswers a = of_file(o, [&] {
+        return o.common.precision == "f32" ? answers<float>(o, execution, input, seed)
+                                           : answers<double>(o, execution, input, seed);
+    });
     if (!o.out.empty())
         write_result(o, input, a, asked_for);
     if (!o.pictures.empty())
@@ -367,8 +387,10 @@ Command add_interpret(CLI::App& app, const Process& process) {
                       "grow with the depth");
     command->add_flag("--softmax", o->softmax, "keep a last softmax (default: it is cut, y are the logits)");
     command->add_option("--assume-opset", o->assume_opset, "read a newer file as this opset");
-    command->add_option("--random-weights", o->random_weights,
-                        "random numbers of this seed for all that is learnt: a control");
+    command
+        ->add_option("--random-weights", o->random_weights,
+                     "random numbers of this seed for all that is learnt: a control")
+        ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
     command
         ->add_option("--memory", o->memory,
                      "MiB for the values that probes have inside the network; weights, record and answers come on top")

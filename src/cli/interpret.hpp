@@ -51,6 +51,7 @@ struct ImageShape {
 struct InterpretInput {
     Graph graph;
     std::string source;                    // of the network
+    std::vector<std::string> external;     // files of its external data
     std::vector<double> raw, mean, scale;  // x0 = (raw - mean) / scale, number by number; empty without --input
     bool shifted = false;                  // --mean or --scale were given
     bool picture = false;

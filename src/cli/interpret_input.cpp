@@ -55,7 +55,8 @@ void bind_extents(const InterpretOptions& o, const OnnxModel& model, const Pictu
     options.shapes[chosen->name] = shape;
 }
 
-Graph open_graph(const InterpretOptions& o, const std::optional<Picture>& picture, std::string& source) {
+Graph open_graph(const InterpretOptions& o, const std::optional<Picture>& picture, std::string& source,
+                 std::vector<std::string>& external) {
     if (!ends_as_onnx(o.net)) {
         const Ensemble ensemble = open_networks(o.net, o.network.value_or(0));
         source = o.net;
@@ -72,6 +73,7 @@ Graph open_graph(const InterpretOptions& o, const std::optional<Picture>& pictur
     options.seed = o.random_weights.value_or(1);
     if (picture)
         bind_extents(o, model, *picture, options);
+    external.assign(model.external.begin(), model.external.end());
     source = model.producer.empty() ? o.net : o.net + " (" + model.producer + ")";
     return import_onnx(model, options);
 }
@@ -168,7 +170,7 @@ InterpretInput open_interpreted(const InterpretOptions& o) {
     std::optional<Picture> picture;
     if (is_picture(o.input))
         picture = read_picture(o.input);
-    result.graph = open_graph(o, picture, result.source);
+    result.graph = open_graph(o, picture, result.source, result.external);
     const Shape& shape = result.shape();
     std::optional<ImageShape> image = image_shape(shape, o.layout);
     result.picture = picture.has_value();

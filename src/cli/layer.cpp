@@ -312,8 +312,10 @@ void run(const Options& o) {
         for (const std::string& file : o.graph.files())
             read.push_back(file);
         check_output_apart(o.out, read);
-        if (names_node(o))
+        if (names_node(o)) {
             node = open_node(o.net, o.tap, o.graph);
+            check_output_apart(o.out, node->external);
+        }
         ensemble = node ? node->ensemble : open_networks(o.net, o.network);
         request = request_of(o, node ? node->at : TapPoint{o.layer, tap_from(o.tap)});
         files = content_of_files(*o.command) + (node ? node->content : "");

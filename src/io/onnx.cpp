@@ -116,6 +116,13 @@ public:
         return result;
     }
 
+    [[nodiscard]] std::vector<fs::path> files() const {
+        std::vector<fs::path> result;
+        for (const auto& [path, bytes] : taken_)
+            result.push_back(path);
+        return result;
+    }
+
 private:
     // The file itself, below the folder of the model also where a symbolic link leads.
     [[nodiscard]] fs::path inside(const std::string& location, const std::string& where) const {
@@ -328,6 +335,7 @@ public:
         model.graph = std::move(graph);
         model.opset = opsets_.extract("").mapped();
         model.other_opsets = std::move(opsets_);
+        model.external = external_.files();
         return model;
     }
 

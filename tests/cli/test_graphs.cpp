@@ -258,6 +258,34 @@ TEST_F(NodeTest, NodesAreKnownByTheirOutputsToo) {
     EXPECT_EQ(tap("fc2")["eta"], eta);
 }
 
+// Weights of a layer in front, in a file beside the network: with others it is another request.
+TEST_F(NodeTest, ExternalWeightsBelongToTheRequest) {
+    using namespace onnx;
+    const auto put_weights = [&](double size) {
+        std::vector<float> numbers;
+        for (const double number : normal(width, side * side, 2).values())
+            numbers.push_back(static_cast<float>(size * number));
+        write_file(folder / "w.bin", raw(numbers));
+    };
+    const std::string outside = field(14, 1) + field(13, field(1, "location") + field(2, "w.bin"));
+    write_file(net, model(node("MatMul", {"x", "W"}, {"h"}) + node("Relu", {"h"}, {"a"}) +
+                          node("Gemm", {"a", "V"}, {"y"}, attribute("transB", 2, field(3, std::int64_t{1}))) +
+                          initialiser(tensor("W", {side * side, width}, float32, outside)) +
+                          constant("V", {3, width}, V) + input("x", {1, side * side}) + output("y", {1, 3})));
+    const std::vector<std::string> asked{"layer", net, "--tap", "y", "--inputs", inputs, "--out", out};
+    put_weights(1);
+    (void)good(asked);
+    (void)good(asked);  // the same request makes it again
+    put_weights(2);
+    const Outcome outcome = run(asked);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_NE(outcome.err.find("--force"), std::string::npos) << outcome.err;
+    std::vector<std::string> over = asked;
+    over[7] = folder / "w.bin";
+    over.push_back("--force");
+    EXPECT_EQ(run(over).code, 2);
+}
+
 TEST_F(NodeTest, TheSameBitsForAnyNumberOfThreadsAndAgain) {
     const auto P = [&](const std::string& threads) {
         (void)tap("fc1", {"--threads", threads, "--snr", "5"});

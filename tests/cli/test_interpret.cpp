@@ -69,8 +69,35 @@ TEST_F(InterpretTest, FilesThatAreReadStay) {
     refused({"--pictures", pictures, "--out", pictures + "/x0.png"}, "expected another folder than that of");
     refused({"--rows", ""}, "--rows: expected a value, found nothing");
     refused({"--svd", "0"}, "--svd 0: expected 1 or more");
+    refused({"--random-weights", "-1"}, "--random-weights");
     refused({"--assume-opset", "12"}, "opset 17 is read as it is");
     refused({"--shape", "x=1x2x"}, "expected whole numbers with 'x' between them");
+}
+
+// Weights beside the network are files that are read, also where --force would let something be replaced.
+TEST_F(InterpretTest, ExternalWeightsStay) {
+    using namespace onnx;
+    const std::string weights = raw<float>({2, 3}), beside = folder / "w.bin";
+    write_file(beside, weights);
+    const std::string outside = field(14, 1) + field(13, field(1, "location") + field(2, "w.bin"));
+    write_file(net, model(node("MatMul", {"x", "W"}, {"y"}) + initialiser(tensor("W", {2, 1}, float32, outside)) +
+                          input("x", {1, 2}) + output("y", {1, 1})));
+    ASSERT_EQ(run({"interpret", net, "--input", x}).code, 0);
+    const Outcome outcome = run({"interpret", net, "--input", x, "--out", beside, "--force"});
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_NE(outcome.err.find("expected another file than the input"), std::string::npos) << outcome.err;
+    EXPECT_EQ(read_file(beside), weights);
+}
+
+TEST_F(InterpretTest, WhatIsNotFiniteIsToldWithTheFile) {
+    using namespace onnx;
+    write_file(net, model(node("Log", {"x"}, {"y"}) + input("x", {1, 2}) + output("y", {1, 2})));
+    write_npy(x, Matrix<double>(1, 2));
+    const Outcome outcome = run({"interpret", net, "--input", x});
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_NE(outcome.err.find(net + ": node \"Log_0\" (Log): its value at this input is not finite"),
+              std::string::npos)
+        << outcome.err;
 }
 
 // The same bits as with a record, and nothing that needs one.
