@@ -253,12 +253,28 @@ TEST(Execution, MakesABackendOnceForAllItsCopies) {
     EXPECT_THROW((void)Execution::on_device("gpu").backend<double>(), InputError);
 }
 
+TEST(Execution, ItsBackendsEndWithTheLastCopy) {
+    std::weak_ptr<int> kept;
+    {
+        auto execution = std::make_unique<Execution>(Execution::on_cpu(1));
+        auto& value = execution->backend<double>().kept<std::shared_ptr<int>>();
+        value = std::make_shared<int>(1);
+        kept = value;
+        const Execution copy = *execution;
+        execution.reset();
+        EXPECT_FALSE(kept.expired());
+    }
+    EXPECT_TRUE(kept.expired());
+}
+
 TEST(Execution, KeepsTheBackendWhenItsDeviceIsSettled) {
     Execution execution;
     const Backend<double>* on = &execution.backend<double>();
+    const Backend<float>* in_single = &execution.backend<float>();
     EXPECT_EQ(settle_device(execution), "cpu");
     EXPECT_EQ(execution.device, "cpu");
     EXPECT_EQ(on, &execution.backend<double>());
+    EXPECT_EQ(in_single, &execution.backend<float>());
 }
 
 TEST(Execution, BorrowsABackend) {
