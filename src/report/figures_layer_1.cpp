@@ -34,11 +34,7 @@ Panel spectrum_panel(const std::string& title, Image image) {
     const double top = last(image.y_first, image.y_step, image.values.rows());
     Axis x = axis("frequency along time, MHz", image.x_first - image.x_step / 2, right + image.x_step / 2),
          y = axis("frequency along link, bins", image.y_first - 0.5, top + 0.5);
-    return {.title = title,
-            .x = std::move(x),
-            .y = std::move(y),
-            .image = std::move(image),
-            .curves = {}};
+    return {.title = title, .x = std::move(x), .y = std::move(y), .image = std::move(image), .curves = {}};
 }
 
 namespace {
