@@ -40,6 +40,7 @@ struct Parts {                        // of y: [outputs] each
     std::vector<T> linear, residual;  // F x0, r
 };
 
+// One call at a time: passes keep memory and windows from call to call.
 template <class T>  // float, double
 class FrozenNetwork {
 public:
