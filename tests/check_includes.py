@@ -40,14 +40,16 @@ def check(path, room):
         where = f"{path.relative_to(root)}:{number}"
         if path.suffix in (".hpp", ".cuh") and re.match(r"\s*#\s*define\b", line):
             problems.append(f"{where}: a macro")
-        match = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
-        target = room_of(match.group(1)) if match else None
+        match = re.match(r'\s*#\s*include\s+(["<])([^">]+)[">]', line)
+        if match and ("../" in match.group(2) or match.group(1) == "<" and room_of(match.group(2))):
+            problems.append(f"{where}: {match.group(2)}, expected the path from src or include, in quotes")
+        target = room_of(match.group(2)) if match else None
         if target is None:
             continue
         if order.index(target) > order.index(room):
-            problems.append(f"{where}: {room} includes {match.group(1)} of the later room {target}")
+            problems.append(f"{where}: {room} includes {match.group(2)} of the later room {target}")
         elif target in private and room not in private[target]:
-            problems.append(f"{where}: {room} includes {match.group(1)}, which belongs to {target} alone")
+            problems.append(f"{where}: {room} includes {match.group(2)}, which belongs to {target} alone")
 
 
 for header in public:
@@ -56,7 +58,7 @@ for folder, room in (("cuda", "cuda"), ("bench", "bench")):
     for path in sorted((root / folder).rglob("*")):
         if path.suffix in (".cpp", ".hpp", ".cu", ".cuh"):
             check(path, room)
-for path in sorted((root / "src").rglob("*.[ch]pp")):
+for path in sorted(path for path in (root / "src").rglob("*") if path.suffix in (".cpp", ".hpp", ".h", ".c", ".inl")):
     room = path.relative_to(root / "src").parts[0]
     if room in order:
         check(path, room)

@@ -20,7 +20,7 @@ def cpp_functions(lines):
     """(name, first line, length) of every function that is not inside another."""
     at = 0
     while at < len(lines):
-        line = lines[at]
+        line = re.sub(r"\{\s*//.*$", "{", lines[at])
         if not line.endswith("{") or line.lstrip().startswith(("//", "#", "}")):
             at += 1
             continue

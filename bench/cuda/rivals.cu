@@ -1,6 +1,10 @@
 // Rivals from cuBLAS: Cayley transforms, the functional, Gram matrices. A = (I + Q)^-1, P = 2 A - I:
 //   B = A L, Z = mu (2 B - L), eta = <2 B - L, Z>;  E = -4 (A^T Z) B^T, dq_ij = E_ij - E_ji
 // which is the shortest form: one inverse and three products.
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
 #include "rival_device.cuh"
 
 namespace descrambler::bench {
@@ -121,6 +125,15 @@ DeviceFacts device_facts(int device) {
     facts.driver = version(driver);
     facts.cuda = version(runtime);
     facts.clock_mhz = clock_khz / 1000.0;
+    std::vector<double> calls(1000);
+    for (double& us : calls) {
+        std::size_t free = 0, total = 0;
+        const auto start = std::chrono::steady_clock::now();
+        check(cudaMemGetInfo(&free, &total));
+        us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+    }
+    std::ranges::nth_element(calls, calls.begin() + 500);
+    facts.memory_info_us = calls[500];
     return facts;
 }
 

@@ -18,6 +18,7 @@ struct DeviceFacts {
     std::string name, driver, cuda;
     double clock_mhz = 0;  // highest of the SMs, as the runtime tells it
     double l2_bytes = 0;
+    double memory_info_us = 0;  // median of 1000 calls of cudaMemGetInfo
 };
 [[nodiscard]] DeviceFacts device_facts(int device);
 

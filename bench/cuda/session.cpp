@@ -280,6 +280,7 @@ Json Session::document() const {
               {"quick", options_.quick},
               {"seconds", now() - begin_},
               {"flush_bytes", flush_.size() * 4},
+              {"memory_info_us", facts_.memory_info_us},
               {"empty_launch_us", {{"descrambler", overhead_ours_}, {"rival", overhead_rival_}}},
               {"ceilings", ceilings_}}},
             {"cases", cases_}};

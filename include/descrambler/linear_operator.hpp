@@ -18,7 +18,9 @@ struct LinearOperator {
 [[nodiscard]] LinearOperator matrix_operator(Matrix<double> A);
 
 // Of every triplet (u, s, v) both residuals, measured by one product each way: ||A v - s u|| and ||A^T u - s v||. Some
-// singular value of A lies within sqrt(left^2 + right^2) of s for unit u and v.
+// singular value of A lies within sqrt(left^2 + right^2) of s for unit u and v (the bound for eigenvalues of the symmetric
+// [0 A; A^T 0]: Parlett, The Symmetric Eigenvalue Problem, 4.5). U [rows, k], s [k], V [cols, k]; what the products of A
+// throw passes through.
 struct TripletResiduals {
     std::vector<double> left, right;
 };

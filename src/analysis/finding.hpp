@@ -26,7 +26,8 @@ struct FindingRow {
 
 // Training that the thresholds of a task's findings were laid down for; networks that saw fewer samples get no verdict.
 struct VerdictRule {
-    double samples = 0;  // of each trained network
+    double samples = 0;          // of each trained network
+    double control_samples = 0;  // of each control that is trained
 };
 
 [[nodiscard]] std::string number_words(double value);  // three digits, "not measured" for NaN

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/finite.hpp"
 #include "descrambler/statistics.hpp"
 
 namespace descrambler {
@@ -458,8 +459,7 @@ Vector cross_validation(Backend<double>& on, const Matrix<double>& At, const Mat
 
 TikhonovFit fit_trace(Backend<double>& on, const Model& model, std::span<const double> v) {
     require(static_cast<Index>(v.size()) == model.times(), "trace does not fit the tables");
-    require(std::all_of(v.begin(), v.end(), [](double value) { return std::isfinite(value); }),
-            "trace holds a value that is not finite");
+    require(all_finite(v), "trace holds a value that is not finite");
     NonnegativeSolver solver(on, model.unknowns());
     const Support everything(static_cast<std::size_t>(model.unknowns()), 1);
     BackgroundPoint background = fit_background(on, model, solver, v, {std::log(0.05), 0}, everything);

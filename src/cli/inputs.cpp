@@ -239,12 +239,12 @@ std::uint64_t seed_of(const Ensemble& ensemble, const Common& common) {
     return common.seed.value_or(ensemble.seed.value_or(1));
 }
 
-void check_output_apart(const std::string& out, const std::vector<std::string>& read) {
+void check_output_apart(const std::string& out, const std::vector<std::string>& read, const std::string& option) {
     check_output(out);
     for (const std::string& name : read)
         for (const std::string& path : input_files(name))
             if (std::error_code ignored; std::filesystem::equivalent(out, path, ignored))
-                throw InputError("--out " + out + ": expected another file than the input");
+                throw InputError(option + " " + out + ": expected another file than the input");
 }
 
 }  // namespace descrambler::cli

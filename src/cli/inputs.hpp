@@ -41,6 +41,7 @@ inline constexpr const char* inputs_help =
 [[nodiscard]] std::uint64_t seed_of(const Ensemble& ensemble, const Common& common);
 
 // Throws InputError if `out` cannot become a file or is one of the files that are read (inputs as for open_library).
-void check_output_apart(const std::string& out, const std::vector<std::string>& read);
+void check_output_apart(const std::string& out, const std::vector<std::string>& read,
+                        const std::string& option = "--out");
 
 }  // namespace descrambler::cli

@@ -9,6 +9,7 @@
 #include "cli/finished.hpp"
 #include "cli/inputs.hpp"
 #include "cli/numbers.hpp"
+#include "core/finite.hpp"
 #include "descrambler/error.hpp"
 
 namespace descrambler::cli {
@@ -49,7 +50,7 @@ Matrix<double> in_double(const Matrix<T>& from) {
 
 // Single precision may end where the network itself, in double precision, does not.
 void check_finite(const InterpretOptions& o, std::span<const double> numbers, const char* what) {
-    if (!std::ranges::all_of(numbers, [](double number) { return std::isfinite(number); }))
+    if (!all_finite(numbers))
         throw InputError(o.net + ": " + what + " at this input is not finite in " + o.common.precision +
                          (o.common.precision == "f32" ? ", expected --precision f64" : ""));
 }

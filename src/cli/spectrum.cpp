@@ -59,7 +59,7 @@ void check(const Options& o) {
     if (!o.out.empty())
         check_output_apart(o.out, {o.net, o.inputs});
     if (!o.reduce.empty()) {
-        check_output_apart(o.reduce, {o.net, o.inputs});
+        check_output_apart(o.reduce, {o.net, o.inputs}, "--reduce");
         if (std::filesystem::weakly_canonical(o.reduce) == std::filesystem::weakly_canonical(o.out))
             throw InputError("--reduce " + o.reduce + ": expected another file than --out");
     }

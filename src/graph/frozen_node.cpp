@@ -1,4 +1,5 @@
 #include "graph/frozen_node.hpp"
+#include "core/finite.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -73,7 +74,7 @@ template <class T>
 void check_finite(Backend<T>& on, const GraphNode& node, Batch<const T> numbers, const char* what) {
     std::vector<T> host(static_cast<std::size_t>(numbers.rows));
     on.download(numbers, host.data());
-    if (!std::ranges::all_of(host, [](T number) { return std::isfinite(number); }))
+    if (!all_finite(host))
         throw InputError("the network: node \"" + node.name + "\" (" + node.onnx + "): " + what +
                          " at this input is not finite" + (sizeof(T) == 4 ? " in single precision" : ""));
 }
@@ -119,7 +120,7 @@ void check_input(const Graph& graph, std::span<const double> x0) {
     if (std::ssize(x0) != volume(shape))
         throw InputError("--input: " + std::to_string(x0.size()) + " numbers, expected " +
                          std::to_string(volume(shape)) + " (" + to_string(shape) + ")");
-    if (!std::ranges::all_of(x0, [](double number) { return std::isfinite(number); }))
+    if (!all_finite(x0))
         throw InputError("--input: a number that is not finite");
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/finite.hpp"
 #include "descrambler/random.hpp"
 #include "graph/frozen_node.hpp"
 
@@ -16,29 +17,22 @@ Operand constant_operand(Tensor tensor) {
 
 namespace {
 
-bool finite(const std::vector<double>& numbers) {
-    return std::ranges::all_of(numbers, [](double number) { return std::isfinite(number); });
-}
 bool finite(const Tensor& numbers) {
-    return std::visit(
-        [](const auto& list) {
-            return std::ranges::all_of(list, [](auto number) { return std::isfinite(static_cast<double>(number)); });
-        },
-        numbers.values);
+    return std::visit([](const auto& list) { return all_finite(list); }, numbers.values);
 }
 bool finite(const Operator& op) {
     if (const auto* convolve = std::get_if<Convolve>(&op))
-        return finite(convolve->weight) && finite(convolve->bias.values);
+        return finite(convolve->weight) && all_finite(convolve->bias.values);
     if (const auto* product = std::get_if<Product>(&op))
-        return finite(product->weight) && finite(product->bias.values);
+        return finite(product->weight) && all_finite(product->bias.values);
     if (const auto* affine = std::get_if<Affine>(&op))
-        return finite(affine->scale.values) && finite(affine->offset.values);
+        return all_finite(affine->scale.values) && all_finite(affine->offset.values);
     if (const auto* norm = std::get_if<Normalise>(&op))
-        return finite(norm->scale.values) && finite(norm->shift.values);
+        return all_finite(norm->scale.values) && all_finite(norm->shift.values);
     if (const auto* sparse = std::get_if<Sparse>(&op))
-        return finite(sparse->weight);
+        return all_finite(sparse->weight);
     const auto* unit = std::get_if<Pointwise>(&op);  // bounds may be infinite
-    return unit == nullptr || (finite(unit->slope.values) && !std::isnan(unit->a) && !std::isnan(unit->b));
+    return unit == nullptr || (all_finite(unit->slope.values) && !std::isnan(unit->a) && !std::isnan(unit->b));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "descrambler/clustering.hpp"
+#include "core/finite.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -12,8 +13,7 @@ namespace {
 
 void check(const Matrix<double>& distance) {
     require(distance.rows() == distance.cols() && distance.rows() >= 1, "clustering: distances [n, n], n >= 1");
-    require(std::ranges::all_of(distance.values(), [](double d) { return std::isfinite(d); }),
-            "clustering: a distance is not finite");
+    require(all_finite(distance.values()), "clustering: a distance is not finite");
 }
 
 struct Node {  // a cluster that is still to be joined

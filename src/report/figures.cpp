@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/finite.hpp"
 #include "descrambler/error.hpp"
 #include "report/figure_parts.hpp"
 #include "report/task_report.hpp"
@@ -29,8 +30,7 @@ Study::Study(const Hdf5Group& root) : root_(root) {
     time_us = array("axes/time_us", {-1}).values;
     distance_nm = array("axes/distance_nm", {-1}).values;
     for (const auto& [name, values] : {std::pair{"time_us", &time_us}, {"distance_nm", &distance_nm}})
-        if (values->size() < 2 || !std::is_sorted(values->begin(), values->end()) ||
-            !std::all_of(values->begin(), values->end(), [](double v) { return std::isfinite(v); }) ||
+        if (values->size() < 2 || !std::is_sorted(values->begin(), values->end()) || !all_finite(*values) ||
             values->front() == values->back())
             throw InputError(root.path() + "axes/" + name + ": expected at least two ascending values");
 }

@@ -164,6 +164,11 @@ std::string claim_list(const Summary& summary, Badge badge, bool with_reading) {
 }
 
 std::string withheld_words(const Summary& summary) {
+    if (summary.samples_per_network >= summary.samples_needed && summary.samples_per_control)
+        return "Verdicts are withheld: a control that has hardly been trained proves nothing. Shuffled targets and "
+               "training without decay saw " +
+               number(summary.samples_per_control, 10) + " samples each, expected at least " +
+               number(summary.control_samples_needed, 7) + ". The numbers stand in the table of findings.";
     return "Verdicts are withheld: their thresholds were laid down for networks that were trained on at least " +
            number(summary.samples_needed, 7) + " samples each, these saw " + number(summary.samples_per_network, 10) +
            ". The numbers stand in the table of findings; “not reproduced” would here mean no more than not yet "

@@ -297,6 +297,10 @@ Summary read_summary(const std::filesystem::path& path) {
     if (root.has("verdicts")) {
         summary.verdicts_withheld = root.at("verdicts").at("withheld").flag();
         summary.samples_needed = root.at("verdicts").at("samples_needed").number();
+        if (root.at("verdicts").has("samples_per_control")) {  // older studies have no rule for controls
+            summary.control_samples_needed = root.at("verdicts").at("control_samples_needed").number();
+            summary.samples_per_control = root.at("verdicts").at("samples_per_control").number();
+        }
     }
     if (root.has("extras"))
         for (const auto& [name, at] : root.at("extras").members()) {

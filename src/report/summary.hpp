@@ -116,8 +116,9 @@ struct Summary {
     std::optional<Peer> peer;
     std::vector<LayerLine> layers;
     std::vector<FindingLine> findings;
-    bool verdicts_withheld = false;        // the networks were trained on fewer samples than the thresholds assume
-    std::optional<double> samples_needed;  // so many
+    bool verdicts_withheld = false;  // networks or controls were trained on fewer samples than the thresholds assume
+    std::optional<double> samples_needed;                               // so many
+    std::optional<double> control_samples_needed, samples_per_control;  // the same of controls that are trained
     std::vector<ExtraLine> extras;
     std::map<std::string, std::map<std::string, MaybeRange>> alignment;  // comparison, score
     std::optional<Relations> relations;

@@ -46,8 +46,15 @@ double StudyData::samples_per_network() const {
     return static_cast<double>(config.iterations) * static_cast<double>(config.batch_size);
 }
 
+double StudyData::samples_per_control() const {
+    return static_cast<double>(std::min(config.control_iterations, config.iterations)) *
+           static_cast<double>(config.batch_size);
+}
+
 bool StudyData::verdicts_withheld() const {
-    return samples_per_network() < task->verdict_rule().samples;
+    const VerdictRule rule = task->verdict_rule();
+    const bool controls_learn = config.shuffled + config.no_decay > 0;
+    return samples_per_network() < rule.samples || (controls_learn && samples_per_control() < rule.control_samples);
 }
 
 std::pair<std::size_t, std::size_t> range_of(std::size_t items, Index condition, Index conditions) {

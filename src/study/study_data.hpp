@@ -138,6 +138,7 @@ struct StudyData {
     [[nodiscard]] const StudyGroup& group(GroupKind kind) const { return groups[static_cast<std::size_t>(kind)]; }
     [[nodiscard]] const StudyGroup& trained() const { return group(GroupKind::trained); }
     [[nodiscard]] double samples_per_network() const;  // that each trained network saw
+    [[nodiscard]] double samples_per_control() const;  // that each control with shuffled targets or without decay saw
     [[nodiscard]] bool verdicts_withheld() const;      // fewer than the task's rule asks for
 };
 

@@ -99,7 +99,10 @@ Json pairs(const std::vector<Alignment>& list) {
 
 // The rule by which verdicts are given or withheld.
 Json verdicts(const StudyData& study) {
-    return {{"samples_needed", study.task->verdict_rule().samples},
+    const VerdictRule rule = study.task->verdict_rule();
+    return {{"samples_needed", rule.samples},
+            {"control_samples_needed", rule.control_samples},
+            {"samples_per_control", study.samples_per_control()},
             {"withheld", study.verdicts_withheld() && !study.findings.empty()}};
 }
 

@@ -1,5 +1,6 @@
 // What the files that write summary.json share.
 #pragma once
+#include "core/finite.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -16,7 +17,7 @@ using Json = nlohmann::ordered_json;
 }
 
 [[nodiscard]] inline Json spread(const std::vector<double>& values) {
-    if (values.empty() || !std::all_of(values.begin(), values.end(), [](double x) { return std::isfinite(x); }))
+    if (values.empty() || !all_finite(values))
         return nullptr;
     const Spread s = spread_of(values);
     return {{"median", s.median}, {"min", s.min}, {"max", s.max}};

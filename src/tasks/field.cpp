@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "core/finite.hpp"
 #include "descrambler/error.hpp"
 
 namespace descrambler {
@@ -121,7 +122,7 @@ Field reals_field(FieldName name, std::vector<double>& value) {
             expected(std::holds_alternative<std::vector<std::string>>(given) ? "a list of numbers" : limits);
         if (found.empty() || found.size() > 16)
             expected(limits);
-        if (!std::ranges::all_of(found, [](double x) { return std::isfinite(x); }))
+        if (!all_finite(found))
             expected("a list of numbers");
         value = std::move(found);
     };

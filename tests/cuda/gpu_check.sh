@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that needs a GPU, without CMake or a compiler, so that a build can travel:
 #   gpu_check.sh FOLDER_WITH_PROGRAMS OUT [STEP]...
-# Steps, all by default: probe suites end_to_end two_processes memcheck racecheck synccheck bench. Each ends within ten
+# Steps, all by default: probe suites end_to_end two_processes memcheck racecheck synccheck bench counters. Each ends within ten
 # minutes (DESCRAMBLER_STEP_SECONDS, 540), each of its parts is a process with a limit of its own
 # (DESCRAMBLER_PART_SECONDS, 120). After every part OUT/gpu-check.json and OUT/gpu-check.tar.gz (the logs) are up to date;
 # a later call with the same OUT adds to them.
@@ -12,7 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
 shift 2
-[ $# -gt 0 ] && steps=("$@") || steps=(probe suites end_to_end two_processes memcheck racecheck synccheck bench)
+[ $# -gt 0 ] && steps=("$@") || steps=(probe suites end_to_end two_processes memcheck racecheck synccheck bench counters)
 step_seconds=${DESCRAMBLER_STEP_SECONDS:-540}
 part_seconds=${DESCRAMBLER_PART_SECONDS:-120}
 
@@ -40,6 +40,7 @@ sanitized=(
     Minimise.BitsDoNotDependOnTheBatch
 )
 # First what has a published target, then the rest.
+counted=(tikhonov minimise qr train)  # by the profiler's hardware counters
 benchmarks=(tikhonov/80 tikhonov/256 closed_forms/256 train closed_forms/80 minimise cayley gram deer_traces qr eigh svd convolve)
 
 work=$(mktemp -d)
@@ -119,7 +120,7 @@ probe() {
 }
 suites() {
     local list
-    list=$("$programs/test_gpu" --gtest_list_tests) || { result suites list 1 0 "test_gpu does not start"; return; }
+    list=$(timeout -k 5 "$part_seconds" "$programs/test_gpu" --gtest_list_tests) || { result suites list 1 0 "test_gpu does not start"; return; }
     local name names
     mapfile -t names < <(awk '/^[A-Za-z]/ && $1 ~ /\.$/ {print $1}' <<<"$list")
     for name in "${names[@]}"; do
@@ -156,6 +157,17 @@ bench() {
             --out "$work/bench-${name//\//-}.json"
     done
 }
+counters() {
+    local name
+    if ! command -v ncu >/dev/null; then
+        result counters all 77 0 "ncu is not installed"
+        return
+    fi
+    for name in "${counted[@]}"; do
+        part counters "$name" "$part_seconds" ncu --clock-control none --launch-count 20 --csv \
+            --log-file "$work/counters-$name.csv" "$programs/descrambler_bench_cuda" --quick --filter "$name"
+    done
+}
 run_step() {
     case $1 in
     probe) part probe all "$part_seconds" bash -c "$(declare -f probe); programs='$programs' probe" ;;
@@ -165,16 +177,17 @@ run_step() {
     two_processes) part two_processes all "$step_seconds" bash -c "$(declare -f two_at_once); programs='$programs' two_at_once" ;;
     memcheck | racecheck | synccheck) sanitizer "$1" ;;
     bench) bench ;;
+    counters) counters ;;
     *) echo "gpu_check: unknown step $1" >&2; exit 2 ;;
     esac
 }
 
 # Only the program's own word that there is no device ends with 77, and only where no driver shows one.
-answer=$("$programs/descrambler" info --device cuda --json 2>"$work/device.log")
+answer=$(timeout -k 5 "$part_seconds" "$programs/descrambler" info --device cuda --json 2>"$work/device.log")
 status=$?
 if [ $status -eq 0 ]; then
     info=$answer
-    device_name=$("$programs/descrambler" info --device cuda 2>/dev/null | grep -m 1 -o 'cuda:[0-9]* (.*)')
+    device_name=$(timeout -k 5 "$part_seconds" "$programs/descrambler" info --device cuda 2>/dev/null | grep -m 1 -o 'cuda:[0-9]* (.*)')
 else
     cat "$work/device.log" >&2
     if [ $status -eq 2 ] && grep -qE 'no GPU can be used|has no GPU|no test device' "$work/device.log" &&

@@ -73,6 +73,11 @@ expect(code == 1 and report["device", "info"]["exit_code"] == 127, "a missing li
 expect("libcusolver" in report["device", "info"]["note"], "a missing library is named")
 expect(check("instruction", "kill -ILL $$", tools=nothing)[0] == 1, "an illegal instruction: 1")
 
+code, report, _ = check("hangs", "sleep 30", tools=nothing)
+expect(code == 1 and report["device", "info"]["exit_code"] == 124, "a driver that hangs is told")
+code, report, _ = check("list", here_it_is, "sleep 30")
+expect(code == 1 and report["suites", "list"]["exit_code"] == 1, "tests that hang when they are listed are told")
+
 # ---- parts -----------------------------------------------------------------------------------------------------------
 code, report, logs = check("suites", here_it_is, suites)
 found = {part: result["exit_code"] for (_, part), result in report.items()}
@@ -97,7 +102,7 @@ expect(len(cases) >= 10, "cases for the sanitizers")
 for suite, case in cases:
     expect(re.search(rf"TEST\w*\({suite}, {case}\)", sources), f"gpu_check.sh names {suite}.{case}, which does not exist")
 bench = "".join(path.read_text() for path in (here.parent.parent / "bench/cuda").glob("*.cpp"))
-for name in re.search(r"benchmarks=\((.*?)\)", script).group(1).split():
+for name in (name for names in ("benchmarks", "counted") for name in re.search(rf"{names}=\((.*?)\)", script).group(1).split()):
     expect(re.search(rf'wants\("\w*{name.split("/")[0]}', bench), f"gpu_check.sh names the benchmark {name}, which does not exist")
 
 # ---- libraries -------------------------------------------------------------------------------------------------------

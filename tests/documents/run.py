@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py PROGRAM: every command in README.md and docs/*.md runs as printed.
+"""run.py PROGRAM: every command in README.md, CONTRIBUTING.md and docs/*.md runs as printed.
 
 A command is a line of a fenced block without a language (or sh), or an inline one that begins with a program of ours,
 mpirun, cmake, ctest or python3. It runs in a folder that looks like the repository after `./dev demo`, with files of the
@@ -254,7 +254,7 @@ def main():
     documents = Documents(*sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="documents.") as prepared:
         documents.prepare(pathlib.Path(prepared))
-        for document in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+        for document in [root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").glob("*.md"))]:
             documents.run(document, prepared)
     for key in set(elsewhere) - documents.used:
         documents.fail("run.py", f"no document has the command '{key}'")

@@ -65,6 +65,10 @@ TEST(DeerStudy, ALongEnoughTrainingGetsVerdicts) {  // the rule by itself: train
     StudyData study(StudyConfig{});
     study.task = task_study(std::get<DeerTask>(study.config.data));
     EXPECT_FALSE(study.verdicts_withheld());  // 20000 x 256, as examples/demo.toml
+    study.config.control_iterations = 5800;   // controls that learnt little prove little
+    EXPECT_TRUE(study.verdicts_withheld());
+    study.config.shuffled = study.config.no_decay = 0;
+    EXPECT_FALSE(study.verdicts_withheld());
     study.config.iterations = 19000;
     EXPECT_TRUE(study.verdicts_withheld());
     study.config = read_config(std::filesystem::path(DESCRAMBLER_SOURCE) / "examples/relaxometry.toml");

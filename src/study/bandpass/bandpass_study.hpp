@@ -13,7 +13,7 @@ class BandpassStudy final : public TaskStudy {
 public:
     explicit BandpassStudy(const Bandpass& recipe) : recipe_(recipe) {}
 
-    [[nodiscard]] VerdictRule verdict_rule() const override { return {100e3}; }
+    [[nodiscard]] VerdictRule verdict_rule() const override { return {100e3, 100e3}; }
     void analyse(StudyData& study, const Execution& execution, const Progress& progress) override;
     void write(const Hdf5Group& root, const StudyData& study) const override;
     void summarise(nlohmann::ordered_json& summary, const StudyData& study) const override;

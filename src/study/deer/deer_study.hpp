@@ -12,7 +12,7 @@ class DeerStudy final : public TaskStudy {
 public:
     explicit DeerStudy(const DeerTask& task) : task_(task), tables_(make_deer_tables(task.database)) {}
 
-    [[nodiscard]] VerdictRule verdict_rule() const override { return {5e6}; }
+    [[nodiscard]] VerdictRule verdict_rule() const override { return {5e6, 1.5e6}; }
     void analyse(StudyData& study, const Execution& execution, const Progress& progress) override;
     void write(const Hdf5Group& root, const StudyData& study) const override;
     void summarise(nlohmann::ordered_json& summary, const StudyData& study) const override;

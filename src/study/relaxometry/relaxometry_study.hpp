@@ -18,7 +18,7 @@ public:
 
     explicit RelaxometryStudy(const Relaxometry& recipe) : recipe_(recipe) {}
 
-    [[nodiscard]] VerdictRule verdict_rule() const override { return {380e3}; }
+    [[nodiscard]] VerdictRule verdict_rule() const override { return {380e3, 380e3}; }
     void analyse(StudyData& study, const Execution& execution, const Progress& progress) override;
     void write(const Hdf5Group& root, const StudyData& study) const override;
     void summarise(nlohmann::ordered_json& summary, const StudyData& study) const override;
