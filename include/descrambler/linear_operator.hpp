@@ -19,8 +19,8 @@ struct LinearOperator {
 
 // Of every triplet (u, s, v) both residuals, measured by one product each way: ||A v - s u|| and ||A^T u - s v||. Some
 // singular value of A lies within sqrt(left^2 + right^2) of s for unit u and v (the bound for eigenvalues of the symmetric
-// [0 A; A^T 0]: Parlett, The Symmetric Eigenvalue Problem, 4.5). U [rows, k], s [k], V [cols, k]; what the products of A
-// throw passes through.
+// [0 A; A^T 0]: Parlett, The Symmetric Eigenvalue Problem, 4.5). U [rows, k], s [k], V [cols, k]. Throws
+// std::invalid_argument where shapes do not fit, and what the products of A throw.
 struct TripletResiduals {
     std::vector<double> left, right;
 };
