@@ -262,6 +262,15 @@ Json parsed(const std::filesystem::path& path) {
     }
 }
 
+void read_verdicts(const Field& verdicts, Summary& summary) {
+    summary.verdicts_withheld = verdicts.at("withheld").flag();
+    summary.samples_needed = verdicts.at("samples_needed").number();
+    if (verdicts.has("samples_per_control")) {  // older studies have no rule for controls
+        summary.control_samples_needed = verdicts.at("control_samples_needed").number();
+        summary.samples_per_control = verdicts.at("samples_per_control").number();
+    }
+}
+
 }  // namespace
 
 Summary read_summary(const std::filesystem::path& path) {
@@ -294,14 +303,8 @@ Summary read_summary(const std::filesystem::path& path) {
         summary.layers.push_back(layer(at));
     for (const auto& [name, at] : root.at("findings").members())
         summary.findings.push_back(finding(name, at));
-    if (root.has("verdicts")) {
-        summary.verdicts_withheld = root.at("verdicts").at("withheld").flag();
-        summary.samples_needed = root.at("verdicts").at("samples_needed").number();
-        if (root.at("verdicts").has("samples_per_control")) {  // older studies have no rule for controls
-            summary.control_samples_needed = root.at("verdicts").at("control_samples_needed").number();
-            summary.samples_per_control = root.at("verdicts").at("samples_per_control").number();
-        }
-    }
+    if (root.has("verdicts"))
+        read_verdicts(root.at("verdicts"), summary);
     if (root.has("extras"))
         for (const auto& [name, at] : root.at("extras").members()) {
             ExtraLine line{name, {}, {}, {}, {}};
