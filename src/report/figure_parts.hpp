@@ -25,7 +25,8 @@ inline constexpr const char* truth_colour = "#000000";
 // The study with the checks that every figure needs: shapes, and a name for what is absent.
 class Study {
 public:
-    explicit Study(const Hdf5Group& root);
+    explicit Study(const Hdf5Group& root) : root_(root) {}
+    [[nodiscard]] Study with_deer_axes() const;  // those of times and distances, which the other tasks do not have
 
     [[nodiscard]] bool has(const std::string& name) const { return root_.has(name); }
     [[nodiscard]] const Hdf5Group& root() const { return root_; }

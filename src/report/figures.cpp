@@ -24,15 +24,15 @@ std::string shape_text(const std::vector<Index>& shape) {
 
 }  // namespace
 
-Study::Study(const Hdf5Group& root) : root_(root) {
-    if (root.has_attribute("", "task"))
-        return;  // another task than DEER: its figures read its own axes
-    time_us = array("axes/time_us", {-1}).values;
-    distance_nm = array("axes/distance_nm", {-1}).values;
-    for (const auto& [name, values] : {std::pair{"time_us", &time_us}, {"distance_nm", &distance_nm}})
+Study Study::with_deer_axes() const {
+    Study study(root_);
+    study.time_us = array("axes/time_us", {-1}).values;
+    study.distance_nm = array("axes/distance_nm", {-1}).values;
+    for (const auto& [name, values] : {std::pair{"time_us", &study.time_us}, {"distance_nm", &study.distance_nm}})
         if (values->size() < 2 || !std::is_sorted(values->begin(), values->end()) || !all_finite(*values) ||
             values->front() == values->back())
-            throw InputError(root.path() + "axes/" + name + ": expected at least two ascending values");
+            throw InputError(root_.path() + "axes/" + name + ": expected at least two ascending values");
+    return study;
 }
 
 FileArray<double> Study::array(const std::string& name, const std::vector<Index>& shape) const {
@@ -148,7 +148,8 @@ std::vector<Figure> study_figures(const Hdf5Group& root, const Summary& summary)
     return figures;
 }
 
-void add_deer_figures(const Study& study, const Summary& summary, std::vector<Figure>& figures) {
+void add_deer_figures(const Study& given, const Summary& summary, std::vector<Figure>& figures) {
+    const Study study = given.with_deer_axes();
     add_training_figures(study, summary, figures);
     add_layer_1_figures(study, figures);
     if (summary.deep)
