@@ -27,7 +27,7 @@ torch.set_num_threads(1)
 
 
 def numbers(t):
-    """Of a constant of whole numbers, also where torch traces."""
+    """Of a small constant, also where torch traces."""
     return getattr(t, "numbers", None) or t.tolist()
 
 
@@ -74,11 +74,11 @@ class Network:
 
     def tensor(self, array):
         tensor = torch.from_numpy(np.array(array))
-        return tensor.to(self.dtype) if tensor.is_floating_point() else self.known(tensor)
+        return self.known(tensor.to(self.dtype) if tensor.is_floating_point() else tensor)
 
     @staticmethod
     def known(tensor):
-        if not tensor.is_floating_point():
+        if tensor.numel() < 100:
             tensor.numbers = tensor.tolist()
         return tensor
 
@@ -137,8 +137,8 @@ class Network:
             assert a.get("mode", b"DCR") == b"CRD"
             return F.pixel_shuffle(x, a["blocksize"])
         if op == "Resize":
-            scales = rest[-1] if len(rest[-1]) and rest[-1].is_floating_point() else rest[1]
-            return F.interpolate(x, scale_factor=tuple(scales[2:].tolist()), mode=a.get("mode", b"nearest").decode())
+            scales = rest[-1] if rest[-1].numel() and rest[-1].is_floating_point() else rest[1]
+            return F.interpolate(x, scale_factor=tuple(numbers(scales)[2:]), mode=a.get("mode", b"nearest").decode())
         if op == "Pad":
             p = a["pads"] if "pads" in a else numbers(rest[0])
             half = len(p) // 2
