@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cpu/stretches.hpp"
+
 namespace descrambler::cpu {
 namespace {
 
@@ -49,12 +51,10 @@ void for_periodic(const Periodic<T>& a, Index place, Index count, const Body& bo
             body(e, a.data[place + e]);
         return;
     }
-    for (Index e = 0; e < count;) {
-        const Index i = place + e;
-        const T number = a.data[i / a.run % a.count];
-        for (const Index stop = std::min(count, (i / a.run + 1) * a.run - place); e < stop; ++e)
-            body(e, number);
-    }
+    for_stretches(a, place, place + count, [&](Index begin, Index stop, T number) {
+        for (Index i = begin; i < stop; ++i)
+            body(i - place, number);
+    });
 }
 
 // Where a number of a tensor lies in a window.

@@ -12,8 +12,8 @@ namespace {
 template <class T>
 class NormMap final : public FrozenNode<T> {
 public:
-    Held<T>
-        gain;  // scale .* inverse deviation; of one run all the same number, where `run` says so: then P and it commute
+    // scale .* inverse deviation; where its `run` is that of the norm, one number a run: then it and P commute
+    Held<T> gain;
     Index run = 1;
     bool centre = false;
     Buffer<T> h;
