@@ -107,6 +107,15 @@ private:
                              const Mask<T>& mask) override {
         cuda::convolve_adjoint(*on_, shape, W, y, beta, x, mask);
     }
+    // A vendor's product may take another kernel for another number of probes; as a convolution of images of one pixel it is
+    // a kernel of ours, whose bits depend on nothing.
+    void do_matrix_product(Op op, Batch<const T> A, Batch<const T> x, T beta, Batch<T> y) override {
+        const Convolution pixel{.in_channels = A.rows, .out_channels = A.cols};
+        if (op == Op::transpose)
+            cuda::convolve(*on_, pixel, A, x, beta, y, {});
+        else
+            cuda::convolve_adjoint(*on_, pixel, A, x, beta, y, {});
+    }
     void do_sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y) override {
         cuda::sparse_product(*on_, A, x, beta, y);
     }

@@ -19,6 +19,14 @@ void check(const char* name, const Periodic<T>& a, Index rows) {
 }  // namespace
 
 template <class T>
+void Maps<T>::matrix_product(Op op, Batch<const T> A, Batch<const T> x, T beta, Batch<T> y) {
+    const bool turned = op == Op::transpose;
+    require(is(x, turned ? A.rows : A.cols, y.cols, 1) && is(y, turned ? A.cols : A.rows, y.cols, 1) && A.batch == 1,
+            "matrix_product: shapes do not chain");
+    require(beta == 0 || beta == 1, "matrix_product: beta must be 0 or 1");
+    do_matrix_product(op, A, x, beta, y);
+}
+template <class T>
 void Maps<T>::sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y) {
     require(x.rows == A.cols && y.rows == A.rows && x.cols == y.cols && x.batch == 1 && y.batch == 1,
             "sparse_product: shapes do not chain");

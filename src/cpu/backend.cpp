@@ -2,6 +2,9 @@
 #include "descrambler/backend.hpp"
 
 #include <omp.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include <cstring>
 #include <new>
@@ -13,6 +16,7 @@
 #include "cpu/factor.hpp"
 #include "cpu/fourier.hpp"
 #include "cpu/maps.hpp"
+#include "cpu/matrix_product.hpp"
 #include "cpu/minimise.hpp"
 #include "cpu/random.hpp"
 #include "cpu/randomized_svd.hpp"
@@ -22,6 +26,9 @@
 namespace descrambler {
 
 namespace {
+
+// Large values lie in pages of 2 MiB where the system has them: passes through weights and probes meet fewer pages.
+constexpr std::size_t huge_page = std::size_t{2} << 20;
 
 template <class T>
 class CpuBackend final : public Backend<T> {
@@ -34,11 +41,21 @@ public:
     bool on_host() const override { return true; }
 
 private:
-    typename Memory<T>::Allocation do_allocate(std::size_t bytes) override {
-        constexpr std::align_val_t line{64};
-        void* const data = ::operator new(bytes, line);
+    template <std::size_t alignment>
+    static typename Memory<T>::Allocation allocate_aligned(std::size_t bytes) {
+        constexpr std::align_val_t align{alignment};
+        void* const data = ::operator new(bytes, align);
+#if defined(__linux__)
+        if (alignment == huge_page)
+            (void)madvise(data, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // a wish, not everywhere granted
+#endif
         std::memset(data, 0, bytes);
-        return {data, [](void* p) { ::operator delete(p, line); }};
+        return {data, [](void* p) { ::operator delete(p, align); }};
+    }
+    typename Memory<T>::Allocation do_allocate(std::size_t bytes) override {
+        if (bytes < 2 * huge_page)
+            return allocate_aligned<64>(bytes);
+        return allocate_aligned<huge_page>(bytes);
     }
     void do_upload(const void* host, void* to, std::size_t bytes) override { std::memcpy(to, host, bytes); }
     void do_download(const void* from, void* host, std::size_t bytes) override { std::memcpy(host, from, bytes); }
@@ -86,6 +103,9 @@ private:
     void do_convolve_adjoint(const Convolution& shape, Batch<const T> W, Batch<const T> y, T beta, Batch<T> x,
                              const Mask<T>& mask) override {
         cpu::convolve_adjoint(shape, W, y, beta, x, mask, scratch_, threads_);
+    }
+    void do_matrix_product(Op op, Batch<const T> A, Batch<const T> x, T beta, Batch<T> y) override {
+        cpu::matrix_product(op, A, x, beta, y, scratch_, threads_);
     }
     void do_sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y) override {
         cpu::sparse_product(A, x, beta, y, threads_);

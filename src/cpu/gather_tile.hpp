@@ -90,6 +90,11 @@ namespace detail {
 template <class T>
 inline void copy_row(const T* from, Index step, Index count, T* to) {
     constexpr Index word = 16 / static_cast<Index>(sizeof(T)), long_row = 16 * word;
+    const auto words = [&]<Index n>(std::integral_constant<Index, n>) {  // the last one over some of the one before
+        for (Index u = 0; u + n <= count; u += n)
+            std::memcpy(to + u, from + u, n * sizeof(T));
+        std::memcpy(to + count - n, from + count - n, n * sizeof(T));
+    };
     if (step == 2)  // a constant, for the compiler to shuffle by
         for (Index u = 0; u < count; ++u)
             to[u] = from[2 * u];
@@ -98,15 +103,13 @@ inline void copy_row(const T* from, Index step, Index count, T* to) {
             to[u] = from[u * step];
     else if (count >= long_row)
         std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
-    else {
-        for (Index u = 0; u + word <= count; u += word)
-            std::memcpy(to + u, from + u, 16);
-        if (count >= word)
-            std::memcpy(to + count - word, from + count - word, 16);
-        else
-            for (Index u = 0; u < count; ++u)
-                to[u] = from[u];
-    }
+    else if (count >= 2 * word)
+        words(std::integral_constant<Index, 2 * word>{});
+    else if (count >= word)
+        words(std::integral_constant<Index, word>{});
+    else
+        for (Index u = 0; u < count; ++u)
+            to[u] = from[u];
 }
 
 }  // namespace detail

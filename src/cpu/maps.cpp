@@ -34,24 +34,49 @@ void for_periodic(const Periodic<T>& a, Index first, Index end, const Body& body
     });
 }
 
+// Rows first .. end - 1 of some entries each, of P probes: how many entries a row has is guessed wrong once for all.
+template <class T, int P>
+void sum_rows(const SparseRows<T>& A, Index first, Index end, const T* x, Index ldx, T beta, T* y, Index ldy) {
+    for (Index i = first; i < end; ++i) {
+        T sum[P] = {};
+        for (std::uint32_t e = A.starts[i]; e < A.starts[i + 1]; ++e) {
+            const T* const from = x + A.index[e];
+            if (A.weight == nullptr)
+                for (int k = 0; k < P; ++k)
+                    sum[k] += from[k * ldx];
+            else
+                for (int k = 0; k < P; ++k)
+                    sum[k] += A.weight[e] * from[k * ldx];
+        }
+        for (int k = 0; k < P; ++k)
+            y[i + k * ldy] = beta == 0 ? sum[k] : y[i + k * ldy] + sum[k];
+    }
+}
+
 }  // namespace
 
 template <class T>
 void sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y, int threads) {
+    if (A.starts != nullptr) {
+        constexpr int together = 8;
+        for_blocks(A.rows, (x.cols + together - 1) / together, threads, [&](Index first, Index end, Index group) {
+            Index k = group * together;
+            if (k + together <= x.cols)
+                return sum_rows<T, together>(A, first, end, x.data + k * x.ld, x.ld, beta, y.data + k * y.ld, y.ld);
+            for (; k < x.cols; ++k)
+                sum_rows<T, 1>(A, first, end, x.data + k * x.ld, x.ld, beta, y.data + k * y.ld, y.ld);
+        });
+        return;
+    }
     for_blocks(A.rows, x.cols, threads, [&](Index first, Index end, Index k) {
         const T* const from = x.data + k * x.ld;
         T* const to = y.data + k * y.ld;
         for (Index i = first; i < end; ++i) {
-            T sum = 0;
-            if (A.starts == nullptr) {
-                const std::uint32_t at = A.index[i];
-                if (at != SparseRows<T>::nothing)
-                    sum = A.weight == nullptr ? from[at] : A.weight[i] * from[at];
-            } else {
-                for (std::uint32_t e = A.starts[i]; e < A.starts[i + 1]; ++e)
-                    sum += A.weight == nullptr ? from[A.index[e]] : A.weight[e] * from[A.index[e]];
-            }
-            to[i] = beta == 0 ? sum : to[i] + sum;
+            const std::uint32_t at = A.index[i];
+            T value = 0;
+            if (at != SparseRows<T>::nothing)
+                value = A.weight == nullptr ? from[at] : A.weight[i] * from[at];
+            to[i] = beta == 0 ? value : to[i] + value;
         }
     });
 }

@@ -1,4 +1,4 @@
-// Sparse rows, diagonals, masks and runs: by hand, against loops in double precision, and the same bits in any number of
+// Matrices, sparse rows, diagonals, masks and runs: by hand, against loops in double precision, and the same bits in any number of
 // columns and threads.
 #include <gtest/gtest.h>
 
@@ -52,6 +52,60 @@ protected:
 };
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(Maps, Types);
+
+TYPED_TEST(Maps, MatricesByHand) {
+    using T = TypeParam;
+    const std::vector<T> A{1, 2, 3, 4, 5, 6}, x{1, 10, 100};  // [3, 2]
+    std::vector<T> y(2), z(3, 7);
+    this->on->matrix_product(Op::transpose, {A.data(), 3, 2}, {x.data(), 3, 1}, 0, {y.data(), 2, 1});
+    EXPECT_EQ(y, (std::vector<T>{321, 654}));
+    this->on->matrix_product(Op::none, {A.data(), 3, 2}, {x.data(), 2, 1}, 1, {z.data(), 3, 1});
+    EXPECT_EQ(z, (std::vector<T>{48, 59, 70}));
+    this->on->matrix_product(Op::none, {A.data(), 3, 0}, {x.data(), 0, 1}, 0, {z.data(), 3, 1});
+    EXPECT_EQ(z, (std::vector<T>(3, 0)));
+    EXPECT_THROW(this->on->matrix_product(Op::none, {A.data(), 3, 2}, {x.data(), 3, 1}, 0, {z.data(), 3, 1}),
+                 std::invalid_argument);
+}
+
+// Against sums in long double: a chain of n multiply-adds is off by n u of the sum of the sizes at most. Around vectors
+// (16 numbers), blocks of rows (1024), panels of columns (48), tiles of probes (8) and what is done at once of them (64).
+TYPED_TEST(Maps, MatricesOfAllSizes) {
+    using T = TypeParam;
+    for (const auto& [rows, cols, K] : std::vector<std::array<Index, 3>>{
+             {1, 1, 1}, {15, 47, 3}, {16, 48, 8}, {17, 49, 9}, {1023, 3, 2}, {1025, 7, 64}, {2049, 101, 67}}) {
+        const Matrix<T> A = wave<T>(rows + 2, cols, .3);
+        const Batch<const T> M = A.view().row_range(1, rows);
+        for (const Op op : {Op::none, Op::transpose}) {
+            const bool turned = op == Op::transpose;
+            const Index n = turned ? cols : rows, depth = turned ? rows : cols;
+            const Matrix<T> x = wave<T>(depth, K, .9);
+            Matrix<T> y(n, K);
+            this->on->matrix_product(op, M, x.view(), 0, y.view());
+            for (Index k = 0; k < K; ++k)
+                for (Index i = 0; i < n; ++i) {
+                    long double sum = 0, sizes = 0;
+                    for (Index d = 0; d < depth; ++d) {
+                        const long double part = static_cast<long double>(turned ? M(d, i) : M(i, d)) * x(d, k);
+                        sum += part;
+                        sizes += std::abs(part);
+                    }
+                    ASSERT_LE(std::abs(y(i, k) - sum),
+                              static_cast<long double>(depth + 1) * std::numeric_limits<T>::epsilon() / 2 * sizes)
+                        << rows << " x " << cols << ", row " << i << ", probe " << k;
+                }
+        }
+    }
+}
+
+TYPED_TEST(Maps, ColumnsOfMatricesDoNotHangOnEachOther) {
+    using T = TypeParam;
+    const Matrix<T> A = wave<T>(2100, 211, .3);  // two threads share what three share
+    for (const Op op : {Op::none, Op::transpose})
+        this->expect_columns_apart(op == Op::none ? 2100 : 211, op == Op::none ? 211 : 2100,
+                                   [&](Backend<T>& on, Batch<const T> x, T beta, Batch<T> y) {
+                                       on.matrix_product(op, A.view(), x, beta, y);
+                                   });
+}
 
 TYPED_TEST(Maps, SparseRowsByHand) {
     using T = TypeParam;

@@ -70,6 +70,25 @@ Buffer<std::uint32_t> sent(Backend<T>& on, const std::vector<std::uint32_t>& hos
 // Around warps (32), blocks of rows (1024), slices (8192).
 constexpr Index sizes[] = {1, 31, 32, 33, 1024, 1025, 8193};
 
+// A chain of `depth` multiply-adds on both sides, each off by depth u of the sum of the sizes.
+TYPED_TEST(CudaMaps, Matrices) {
+    using T = TypeParam;
+    for (const auto& [rows, cols] : std::vector<std::array<Index, 2>>{{1, 1}, {33, 5}, {70, 129}}) {
+        const std::vector<T> numbers = normals<T>(rows * cols, 3);
+        for (const Op op : {Op::none, Op::transpose}) {
+            const bool turned = op == Op::transpose;
+            const Index depth = turned ? rows : cols;
+            this->expect_same(
+                turned ? cols : rows, depth, 2 * static_cast<double>(depth + 1) * unit_roundoff<T>,
+                [&](Backend<T>& on, Batch<const T> x, T beta, Batch<T> y) {
+                    const OnDevice<T> A(on, numbers, rows, cols);
+                    on.matrix_product(op, A.cview(), x, beta, y);
+                },
+                static_cast<double>(depth));
+        }
+    }
+}
+
 TYPED_TEST(CudaMaps, ByHand) {
     using T = TypeParam;
     auto& on = *this->gpu;

@@ -1,11 +1,12 @@
-// Linear maps of probes that are no products of matrices: sparse rows, diagonals, masks, and what norms and softmax make
-// of runs. One column of an operand is one probe; results are assigned (beta 0) or added (beta 1), and a probe has the
-// same bits in any number of columns.
+// Linear maps of probes: matrices, sparse rows, diagonals, masks, and what norms and softmax make of runs. One column of
+// an operand is one probe; results are assigned (beta 0) or added (beta 1), and a probe has the same bits in any number of
+// columns (with gemm it has not: a matrix of another shape goes through other kernels).
 #pragma once
 
 #include <cstdint>
 
 #include "descrambler/array.hpp"
+#include "descrambler/backend/algebra.hpp"
 
 namespace descrambler {
 
@@ -41,6 +42,8 @@ enum class SoftmaxOf { value, log, log_adjoint };
 template <class T>
 class Maps {
 public:
+    // y = op(A) x + beta y. Made for few probes and many weights, of which each is read once.
+    void matrix_product(Op op, Batch<const T> A, Batch<const T> x, T beta, Batch<T> y);
     // y [rows, K] = A x + beta y, x [cols, K]
     void sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y);
     // y [n, K] = a .* x + beta y
@@ -62,6 +65,7 @@ protected:
     ~Maps() = default;
 
 private:
+    virtual void do_matrix_product(Op op, Batch<const T> A, Batch<const T> x, T beta, Batch<T> y) = 0;
     virtual void do_sparse_product(const SparseRows<T>& A, Batch<const T> x, T beta, Batch<T> y) = 0;
     virtual void do_diagonal_product(Periodic<T> a, Batch<const T> x, T beta, Batch<T> y) = 0;
     virtual void do_masked_product(const std::uint32_t* bits, Periodic<T> off, Batch<const T> x, T beta,

@@ -6,45 +6,18 @@
 namespace descrambler {
 namespace {
 
-// C [m, columns] = op(M) X + beta C in blocks of `width` columns: BLAS takes other kernels for other numbers of columns,
-// and their last digits differ, so the last block is filled up with zeros.
-template <class T>
-void in_blocks(Backend<T>& on, Op op, Batch<const T> M, Batch<const T> X, T beta, Batch<T> C) {
-    constexpr Index width = 8;
-    const Index blocks = X.cols / width, rest = X.cols % width;
-    if (blocks > 0)
-        on.gemm(op, Op::none, 1, {M.data, M.rows, M.cols, blocks, 0, M.ld},
-                {X.data, X.rows, width, blocks, width * X.ld, X.ld}, beta,
-                Batch<T>{C.data, C.rows, width, blocks, width * C.ld, C.ld});
-    if (rest == 0)
-        return;
-    const Buffer<T> x = on.allocate(X.rows * width), c = on.allocate(C.rows * width);
-    on.axpby(1, X.columns(blocks * width, rest), 0, x.view(X.rows, rest));
-    on.gemm(op, Op::none, 1, M, x.view(X.rows, width), 0, c.view(C.rows, width));
-    on.axpby(1, c.view(C.rows, rest), beta, C.columns(blocks * width, rest));
-}
-
-// On a device a vendor's product may take another kernel for another number of blocks; as a convolution of images of one
-// pixel it is a kernel of ours, whose bits depend on nothing.
 template <class T>
 class FrozenProduct final : public FrozenNode<T> {
 public:
     explicit FrozenProduct(Batch<const T> M) : M_(M) {}  // [in, out]: W of the file, row-major
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override {
-        if (on.on_host())
-            in_blocks<T>(on, Op::transpose, M_, split(x[0], M_.rows), 0, split(y, M_.cols));
-        else
-            on.convolve(pixel(), M_, split(x[0], M_.rows), 0, split(y, M_.cols));
+        on.matrix_product(Op::transpose, M_, split(x[0], M_.rows), 0, split(y, M_.cols));
     }
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override {
-        if (on.on_host())
-            in_blocks<T>(on, Op::none, M_, split(y, M_.cols), x[0].beta, split(x[0].x, M_.rows));
-        else
-            on.convolve_adjoint(pixel(), M_, split(y, M_.cols), x[0].beta, split(x[0].x, M_.rows));
+        on.matrix_product(Op::none, M_, split(y, M_.cols), x[0].beta, split(x[0].x, M_.rows));
     }
 
 private:
-    [[nodiscard]] Convolution pixel() const { return {.in_channels = M_.rows, .out_channels = M_.cols}; }
     // The vectors of the last axis, of all probes, as columns.
     template <class U>
     static Batch<U> split(Batch<U> x, Index length) {
