@@ -1,7 +1,9 @@
 // What rows, columns and singular values of a frozen network take, for bench/peers/interpret_torch.py to set beside others:
 //   descrambler_interpret_probe NET.onnx X.npy f32|f64 QUESTION COUNT [WANTED [NAME=FILE.npy ...]]
-// QUESTION: record, rows (whole probes), window_rows, columns, window_columns, svd. One line of JSON for each line on
-// standard input, so that two programs can take turns: seconds of COUNT probes (of WANTED triplets), the record apart.
+// QUESTION: record, rows (whole probes), window_rows, columns, window_columns, one_probe (F x0), svd. One line of JSON for
+// each line on standard input, so that two programs can take turns: seconds of COUNT probes (of WANTED triplets), the
+// record apart.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <iostream>
@@ -38,6 +40,8 @@ int run(const Graph& graph, const std::vector<double>& x0, const std::string& qu
     const FrozenNetwork<T> frozen(*on, *exact, graph, x0, {});
     const std::vector<Index> rows = places(frozen.outputs(), count), columns = places(frozen.inputs(), count);
     const Matrix<T> U = units<T>(frozen.outputs(), rows), V = units<T>(frozen.inputs(), columns);
+    Matrix<T> at_x0(frozen.inputs(), 1);
+    std::ranges::transform(x0, at_x0.data(), [](double number) { return static_cast<T>(number); });
     for (std::string line; std::getline(std::cin, line);) {
         double check = 0;
         Index pairs = 0;
@@ -54,6 +58,8 @@ int run(const Graph& graph, const std::vector<double>& x0, const std::string& qu
             add(frozen.rows(rows));
         } else if (question == "columns") {
             add(frozen.apply(V));
+        } else if (question == "one_probe") {
+            add(frozen.apply(at_x0));
         } else if (question == "window_columns") {
             add(frozen.columns(columns));
         } else if (question == "svd") {

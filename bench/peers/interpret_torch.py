@@ -4,8 +4,10 @@ interpret_torch.py BUILD OUT.json [--data ../shared/data] [--repetitions 5] [--o
 
 Rows: torch.autograd.grad in a loop and with is_grads_batched, the faster of both. Columns: torch.func.jvp in a loop, as
 most people write it, and linearize with vmap. Singular values: scipy's svds over vjp and jvp. PyTorch's Jacobian is that
-of our `taylor`; for piecewise linear networks both freezings are one. Needs torch, numpy, scipy, onnx; networks are run
-by the few lines below, in which every operator is one call of torch."""
+of our `taylor`; for piecewise linear networks both freezings are one. One probe, F x0, and the record are set beside what
+the network itself takes: a forward run of torch and, where it is installed, of onnxruntime; that is not the same work, and
+the checks are |F x0|^2 (bytes of the record) and |y|^2. Needs torch, numpy, scipy, onnx; networks are run by the few lines
+below, in which every operator is one call of torch."""
 import argparse
 import json
 import statistics
@@ -22,6 +24,11 @@ import torch.nn.functional as F
 from onnx import numpy_helper
 
 import onnx_shapes
+
+try:
+    import onnxruntime
+except ImportError:
+    onnxruntime = None
 
 torch.set_num_threads(1)
 
@@ -219,6 +226,10 @@ class Rival:
         _, jvp = torch.func.linearize(self.f, self.x)
         return (torch.vmap(jvp)(self.v) ** 2).sum()
 
+    def forward(self):
+        with torch.no_grad():
+            return (self.f(self.x) ** 2).sum()
+
     def svd(self):
         from scipy.sparse.linalg import LinearOperator, svds
 
@@ -233,6 +244,19 @@ class Rival:
         operator = LinearOperator((self.y.numel(), self.x.numel()), matvec=apply, rmatvec=adjoint,
                                   dtype=self.x.numpy().dtype)
         return svds(operator, self.wanted, tol=1e-6, random_state=1)[1].max()
+
+
+class Inference:
+    """A forward run by onnxruntime."""
+
+    def __init__(self, path, name, x, bound):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.feed = {name: x, **bound}
+
+    def forward_onnxruntime(self):
+        return (self.session.run(None, self.feed)[0] ** 2).sum()
 
 
 class Ours:
@@ -306,6 +330,10 @@ def main():
             if name == "realesr_64":
                 questions.append(("svd", "svd"))
                 rivals["svd"] = [rival.svd]
+            rivals["forward"] = [rival.forward]
+            if onnxruntime is not None:
+                rivals["forward"].append(Inference(path, network.input, x, bound).forward_onnxruntime)
+            questions += [("one_probe", "forward"), ("record", "forward")]
             for question, theirs in questions:
                 ours = Ours(asked.build, path, f"{folder}/x.npy", "f32", question, count, 10, sets)
                 for call in rivals[theirs]:

@@ -82,18 +82,20 @@ private:
 };
 
 // The network and its interpreter in two batches of one run, node by node: nothing of a node is kept once it has passed,
-// so the memory does not grow with the depth. Forwards alone; every set of probes runs the network again.
+// so the memory does not grow with the depth. Forwards alone; every block of probes, as many as fit into `memory` bytes
+// with the values of the network, runs the network again.
 template <class T>
 struct TwoBatch {
     std::vector<double> output;  // y = f(x0)
     Matrix<T> image;             // [outputs, K]: F V, + r in the first `offsets` columns
     Index peak_bytes = 0;        // of values, probes and the node that was frozen, at most at once
 };
-// V [inputs, K]; the bits of FrozenNetwork::apply. Throws InputError as the constructor of FrozenNetwork.
+// V [inputs, K]; the bits of FrozenNetwork::apply. Throws InputError as the constructor of FrozenNetwork, and where not
+// one probe fits into the memory.
 template <class T>
 [[nodiscard]] TwoBatch<T> two_batch(Backend<T>& on, Backend<double>& exact, const Graph& graph,
                                     std::span<const double> x0, const FreezeOptions& options, const Matrix<T>& V,
-                                    Index offsets);
+                                    Index offsets, Index memory = Index{1} << 30);
 
 // F as an operator in double precision, whatever the network is run in. The network outlives it.
 template <class T>

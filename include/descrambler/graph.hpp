@@ -164,5 +164,7 @@ struct ImportOptions {
 // The outputs where every input is bound by options.set, in double precision.
 [[nodiscard]] std::map<std::string, Tensor> evaluate_onnx(const OnnxModel& model, const ImportOptions& options);
 [[nodiscard]] Graph graph_of(const Network& network);
+// The most numbers of one probe that are needed at once on its way through the nodes.
+[[nodiscard]] Index live_numbers(const Graph& graph);
 
 }  // namespace descrambler

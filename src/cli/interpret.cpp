@@ -177,14 +177,11 @@ InterpretAnswers answers_in_two_batches(const InterpretOptions& o, const Executi
     a.x0 = shifted_input(input);
     const std::vector<double> x0 = a.x0;
     a.column_index = places("--columns", o.columns, input.graph.inputs(), "the inputs");
-    Index largest = 1;
-    for (const GraphValue& value : input.graph.values)
-        largest = std::max(largest, volume(value.shape));
-    const Index block = std::clamp<Index>((o.memory << 20) / (4 * largest * static_cast<Index>(sizeof(T))), 2, 16);
+    constexpr Index block = 16;  // columns whose unit vectors are there at once
     a.peak = 0;
     const auto run = [&](const Matrix<T>& V, Index offsets) {
         TwoBatch<T> both = two_batch<T>(execution.backend<T>(), execution.backend<double>(), input.graph, x0,
-                                        o.freezing(), V, offsets);
+                                        o.freezing(), V, offsets, o.memory << 20);
         a.peak = std::max(*a.peak, both.peak_bytes);
         a.y = std::move(both.output);
         return std::move(both.image);

@@ -16,46 +16,76 @@ bool few(Index channels) {
     return channels == 1 || channels == 3;
 }
 
-// Free extents of the network's only input take those of the picture.
-void bind_extents(const InterpretOptions& o, const OnnxModel& model, const Picture& picture, ImportOptions& options) {
+// What was read for x0: numbers or a picture, or nothing.
+struct Given {
+    std::optional<Picture> picture;
+    std::optional<Tensor> numbers;
+};
+
+Given read_given(const std::string& file) {
+    Given result;
+    if (is_picture(file))
+        result.picture = read_picture(file);
+    else if (!file.empty())
+        result.numbers = read_npy_tensor(file);
+    return result;
+}
+
+// The network's only input that nothing is bound to; none: the import says what it needs.
+const OnnxValue* only_input(const InterpretOptions& o, const OnnxModel& model, const ImportOptions& options) {
     const OnnxValue* chosen = nullptr;
     for (const OnnxValue& input : model.graph.inputs) {
         if (options.set.contains(input.name) || (!o.given.input_name.empty() && input.name != o.given.input_name))
             continue;
         if (chosen != nullptr)
-            return;  // the import says what it needs
+            return nullptr;
         chosen = &input;
     }
-    if (chosen == nullptr || !chosen->dims || options.shapes.contains(chosen->name))
-        return;
-    const auto& dims = *chosen->dims;
-    const auto known = [&](std::size_t i) {
-        const Index* extent = std::get_if<Index>(&dims[i]);
-        return extent != nullptr ? *extent : Index{-1};
-    };
-    bool free = false;
-    Shape shape;
-    for (std::size_t i = 0; i < dims.size(); ++i) {
-        shape.push_back(known(i));
-        free = free || (i > 0 && known(i) < 0);
-    }
-    if (!free || shape.size() != 4)
-        return;
+    return chosen == nullptr || !chosen->dims || options.shapes.contains(chosen->name) ? nullptr : chosen;
+}
+
+// The extents of a picture in the order of the axes of `shape`, whose free extents are -1.
+Shape extents_of(const InterpretOptions& o, const Picture& picture, const Shape& shape, const std::string& name) {
     const bool first = few(shape[1]), last = few(shape[3]);
     if (o.layout.empty() && first == last)
-        throw InputError("--layout: expected nchw or nhwc, the shape of input \"" + chosen->name +
+        throw InputError("--layout: expected nchw or nhwc, the shape of input \"" + name +
                          "\" does not tell where its channels are");
     const bool channels_last = o.layout.empty() ? last : o.layout == "nhwc";
     const Index channels = shape[channels_last ? 3 : 1] < 0 ? picture.channels : shape[channels_last ? 3 : 1];
-    const Shape fitting = channels_last ? Shape{1, picture.height, picture.width, channels}
-                                        : Shape{1, channels, picture.height, picture.width};
-    for (std::size_t i = 0; i < shape.size(); ++i)
-        if (shape[i] < 0)
-            shape[i] = fitting[i];
-    options.shapes[chosen->name] = shape;
+    return channels_last ? Shape{1, picture.height, picture.width, channels}
+                         : Shape{1, channels, picture.height, picture.width};
 }
 
-Graph open_graph(const InterpretOptions& o, const std::optional<Picture>& picture, std::string& source,
+// Free extents of the only input take those of what is given for it; a free batch is 1.
+void bind_extents(const InterpretOptions& o, const OnnxModel& model, const Given& given, ImportOptions& options) {
+    const OnnxValue* const input = only_input(o, model, options);
+    if (input == nullptr)
+        return;
+    bool free = false;
+    Shape shape;
+    for (const auto& dim : *input->dims) {
+        const Index* const extent = std::get_if<Index>(&dim);
+        free = free || (!shape.empty() && extent == nullptr);
+        shape.push_back(extent != nullptr ? *extent : -1);
+    }
+    if (!free)
+        return;
+    Shape fitting;
+    if (given.picture && shape.size() == 4)
+        fitting = extents_of(o, *given.picture, shape, input->name);
+    if (given.numbers)
+        fitting = given.numbers->shape;
+    if (fitting.size() + 1 == shape.size())  // without the batch
+        fitting.insert(fitting.begin(), 1);
+    if (fitting.size() != shape.size())
+        return;
+    for (std::size_t i = 0; i < shape.size(); ++i)
+        if (shape[i] < 0)
+            shape[i] = i == 0 ? 1 : fitting[i];
+    options.shapes[input->name] = shape;
+}
+
+Graph open_graph(const InterpretOptions& o, const Given& given, std::string& source,
                  std::vector<std::string>& external) {
     if (!ends_as_onnx(o.net)) {
         const Ensemble ensemble = open_networks(o.net, o.network.value_or(0));
@@ -71,8 +101,7 @@ Graph open_graph(const InterpretOptions& o, const std::optional<Picture>& pictur
     options.assume_opset = o.assume_opset;
     options.random_weights = o.random_weights.has_value();
     options.seed = o.random_weights.value_or(1);
-    if (picture)
-        bind_extents(o, model, *picture, options);
+    bind_extents(o, model, given, options);
     external.assign(model.external.begin(), model.external.end());
     source = model.producer.empty() ? o.net : o.net + " (" + model.producer + ")";
     return import_onnx(model, options);
@@ -111,8 +140,7 @@ std::vector<double> raw_of(const InterpretOptions& o, const Shape& shape, const 
     return raw;
 }
 
-std::vector<double> raw_of(const InterpretOptions& o, const Shape& shape) {
-    const Tensor x = read_npy_tensor(o.input);
+std::vector<double> raw_of(const InterpretOptions& o, const Shape& shape, const Tensor& x) {
     const auto squeezed = [](const Shape& of) {
         Shape rest = of;
         while (!rest.empty() && rest.front() == 1)
@@ -167,16 +195,14 @@ InterpretInput open_interpreted(const InterpretOptions& o) {
         for (const double number : real_numbers("--scale", o.scale))
             if (number == 0)
                 throw InputError("--scale " + o.scale + ": expected numbers other than 0");
-    std::optional<Picture> picture;
-    if (is_picture(o.input))
-        picture = read_picture(o.input);
-    result.graph = open_graph(o, picture, result.source, result.external);
+    const Given given = read_given(o.input);
+    result.graph = open_graph(o, given, result.source, result.external);
     const Shape& shape = result.shape();
     std::optional<ImageShape> image = image_shape(shape, o.layout);
-    result.picture = picture.has_value();
+    result.picture = given.picture.has_value();
     result.shifted = !o.mean.empty() || !o.scale.empty();
     if (!o.input.empty()) {
-        result.raw = picture ? raw_of(o, shape, *picture, image) : raw_of(o, shape);
+        result.raw = given.picture ? raw_of(o, shape, *given.picture, image) : raw_of(o, shape, *given.numbers);
         const Index size = std::ssize(result.raw);
         for (std::size_t i = 0; i < result.raw.size(); ++i)
             if (!std::isfinite(result.raw[i]))

@@ -4,11 +4,6 @@
 #include <cmath>
 
 namespace descrambler {
-namespace {
-
-constexpr Index most_probes = 16;  // of a block
-
-}  // namespace
 
 template <class T>
 FrozenNetwork<T>::State::State(Backend<T>& backend, const Graph& g, const FreezeOptions& o)
@@ -20,19 +15,14 @@ FrozenNetwork<T>::State::State(Backend<T>& backend, const Graph& g, const Freeze
         for (const int input : g.nodes[n].inputs)
             last_use[at(input)] = static_cast<int>(n);
     last_use[at(g.output)] = static_cast<int>(g.nodes.size());
-    peak_ = peak();
+    peak_ = 2 * live_numbers(g);
 }
 
 // ---- memory ----------------------------------------------------------------------------------------------------------
 
-// Probes whose values fit into the memory, at most 16.
 template <class T>
 Index FrozenNetwork<T>::State::width() const {
-    const Index most = peak_ * static_cast<Index>(sizeof(T));
-    if (most > memory)
-        throw InputError("--memory: " + std::to_string(memory >> 20) + " MiB are less than one probe takes, " +
-                         std::to_string((most >> 20) + 1) + " MiB");
-    return std::clamp<Index>(memory / std::max<Index>(most, 1), 1, most_probes);
+    return probes_that_fit(memory, 0, peak_ * static_cast<Index>(sizeof(T)));
 }
 
 // On the host whole probes go faster where what a node reads and writes stays in a cache: fewer of them at once, unless
@@ -62,16 +52,6 @@ Index FrozenNetwork<T>::State::whole_width() const {
     return weights / fit < moved + weights / width ? fit : width;
 }
 template <class T>
-Index FrozenNetwork<T>::State::peak() const {  // numbers of one probe that live at once
-    Index live = size(graph->input), most = live;
-    for (std::size_t n = 0; n < graph->nodes.size(); ++n) {
-        live += size(graph->nodes[n].output);
-        most = std::max(most, live);
-        for_ended(static_cast<int>(n), [&](int value) { live -= size(value); });
-    }
-    return 2 * most;  // an adjoint holds what it adds to beside what it adds
-}
-template <class T>
 template <class Body>
 void FrozenNetwork<T>::State::for_ended(int node, const Body& body) const {
     std::vector<int> ended = graph->nodes[at(node)].inputs;
@@ -92,38 +72,17 @@ template <class T>
 Index FrozenNetwork<T>::State::numbers(const Block& block, int value) const {
     return block.plan == nullptr ? size(value) : block.plan->of(value).size();
 }
-// A spare buffer of this size, or a new one, for which spare ones go where the memory of a block would be exceeded.
 template <class T>
 void FrozenNetwork<T>::State::allocate(Block& block, int value) const {
-    const Index wanted = numbers(block, value) * block.count;
     Buffer<T>& to = block.values[at(value)];
-    // the last one that ended: it may still be in a cache
-    const auto fit =
-        std::find_if(spare_.rbegin(), spare_.rend(), [&](const Buffer<T>& buffer) { return buffer.size() == wanted; });
-    if (fit != spare_.rend()) {
-        to = std::move(*fit);
-        spare_.erase(std::next(fit).base());
-    } else {
-        Index held = block.live + wanted;
-        for (const Buffer<T>& buffer : spare_)
-            held += buffer.size();
-        for (; !spare_.empty() && held > peak_ * block.count; spare_.erase(spare_.begin()))
-            held -= spare_.front().size();
-        try {
-            to = on->allocate(wanted);
-        } catch (const OutOfMemory&) {
-            spare_.clear();
-            to = on->allocate(wanted);
-        }
-    }
+    to = spare_.take(*on, numbers(block, value) * block.count, block.live, peak_ * block.count);
     block.live += to.size();
 }
 template <class T>
 void FrozenNetwork<T>::State::release(Block& block, int value) const {
     Buffer<T>& from = block.values[at(value)];
     block.live -= from.size();
-    if (from.size() > 0)
-        spare_.push_back(std::move(from));
+    spare_.give(std::move(from));
 }
 template <class T>
 Batch<T> FrozenNetwork<T>::State::view(const Block& block, int value) const {
@@ -157,16 +116,25 @@ void FrozenNetwork<T>::State::record(Backend<double>& given, std::span<const dou
     Weights<double> exact_weights(exact);
     std::vector<Buffer<double>> values(sizes.size());
     const auto view = [&](int value) { return values[at(value)].view(size(value), 1); };
-    values[at(graph->input)] = exact.allocate(size(graph->input));
+    SpareBuffers<double> spare;
+    Index live = 0;
+    const auto allocate = [&](int value) {
+        values[at(value)] = spare.take(exact, size(value), live, peak_ / 2);
+        live += size(value);
+    };
+    allocate(graph->input);
     exact.upload(x0.data(), view(graph->input));
     for (std::size_t n = 0; n < graph->nodes.size(); ++n) {
         const GraphNode& node = graph->nodes[n];
-        values[at(node.output)] = exact.allocate(size(node.output));
+        allocate(node.output);
         std::vector<Batch<const double>> x;
         for (const int value : node.inputs)
             x.push_back(view(value));
         nodes.push_back(freeze_node(*on, weights, exact, exact_weights, options, node, x, view(node.output)));
-        for_ended(static_cast<int>(n), [&](int value) { values[at(value)] = {}; });
+        for_ended(static_cast<int>(n), [&](int value) {
+            live -= size(value);
+            spare.give(std::move(values[at(value)]));
+        });
     }
     find_masks();
     y0.resize(static_cast<std::size_t>(size(graph->output)));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graph/frozen_node.hpp"
+#include "graph/memory.hpp"
 #include "graph/reach.hpp"
 
 namespace descrambler {
@@ -68,13 +69,12 @@ private:
     void in_blocks(Index columns, const Pass& pass) const;
     [[nodiscard]] Index width() const;
     [[nodiscard]] Index whole_width() const;
-    [[nodiscard]] Index peak() const;
     template <class Body>
     void for_ended(int node, const Body& body) const;
     [[nodiscard]] const std::vector<Reach>& reach(std::size_t node) const;
     mutable std::vector<std::optional<std::vector<Reach>>> reaches_;  // as they are asked for
-    mutable std::vector<Buffer<T>> spare_;  // of values that ended, for the next ones: new memory is slow
-    Index peak_ = 0;
+    mutable SpareBuffers<T> spare_;
+    Index peak_ = 0;  // numbers of one probe: an adjoint holds what it adds to beside what it adds
     std::vector<int> mask_behind_, mask_before_;  // by node; -1: none
 };
 

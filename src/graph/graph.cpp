@@ -1,6 +1,8 @@
 #include "descrambler/graph.hpp"
 
+#include <algorithm>
 #include <array>
+#include <set>
 
 namespace descrambler {
 
@@ -68,6 +70,24 @@ Graph graph_of(const Network& network) {
     graph.output = last;
     graph.output_shape = graph.values.back().shape;
     return graph;
+}
+
+Index live_numbers(const Graph& graph) {
+    const auto at = [](int value) { return static_cast<std::size_t>(value); };
+    std::vector<std::size_t> last_use(graph.values.size(), 0);
+    for (std::size_t n = 0; n < graph.nodes.size(); ++n)
+        for (const int input : graph.nodes[n].inputs)
+            last_use[at(input)] = n;
+    last_use[at(graph.output)] = graph.nodes.size();
+    Index live = graph.inputs(), most = live;
+    for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+        live += volume(graph.values[at(graph.nodes[n].output)].shape);
+        most = std::max(most, live);
+        for (const int value : std::set<int>(graph.nodes[n].inputs.begin(), graph.nodes[n].inputs.end()))
+            if (last_use[at(value)] == n)
+                live -= volume(graph.values[at(value)].shape);
+    }
+    return most;
 }
 
 }  // namespace descrambler

@@ -214,6 +214,8 @@ TEST_F(InterpretTest, BadInputIsOneLine) {
     write_file(net, onnx::model(onnx::node("Relu", {"x"}, {"y"}) + onnx::input("x", {1, 200000}) + onnx::output("y")));
     write_npy(folder / "long.npy", Matrix<double>(1, 200000));
     bad({"--input", folder / "long.npy", "--memory", "1"}, "--memory: 1 MiB are less than one probe takes, 7 MiB");
+    bad({"--input", folder / "long.npy", "--memory", "6", "--two-batch"},  // the network beside the probe: as much
+        "--memory: 6 MiB are less than one probe takes, 7 MiB");
 }
 
 }  // namespace

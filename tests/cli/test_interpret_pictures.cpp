@@ -193,5 +193,29 @@ TEST_F(InterpretPicturesTest, BadPicturesAndNumbersAreOneLine) {
     bad({picture}, "x.png: a picture for an input of shape 1x6, expected one of 1 or 3 channels");
 }
 
+// Numbers bind free extents too, with and without the batch axis; what is not free has to fit.
+TEST_F(InterpretPicturesTest, NumbersBindTheExtents) {
+    using namespace onnx;
+    const std::string x = folder / "x.npy";
+    Matrix<double> numbers(3, 4);
+    std::ranges::fill(numbers.values(), 1.0);
+    write_npy(x, numbers);
+    const auto write = [&](const std::vector<std::string>& dims) {
+        write_file(net, model(node("Relu", {"x"}, {"y"}) + free_input(dims) + output("y")));
+    };
+    write({"n", "3", "w"});
+    EXPECT_EQ(json_of({x})["input_shape"], (Json{1, 3, 4}));
+    write({"3", "w"});
+    EXPECT_EQ(json_of({x})["input_shape"], (Json{3, 4}));
+    write({"n", "5", "w"});
+    const Outcome other = run({"interpret", net, "--input", x});
+    EXPECT_EQ(other.code, 2);
+    EXPECT_NE(other.err.find("x.npy: shape 3x4, expected 1x5x4"), std::string::npos) << other.err;
+    write({"n", "h", "w", "3"});
+    const Outcome rank = run({"interpret", net, "--input", x, "--rows", "0"});
+    EXPECT_EQ(rank.code, 2);
+    EXPECT_NE(rank.err.find("extent 1 is free; --shape x="), std::string::npos) << rank.err;
+}
+
 }  // namespace
 }  // namespace descrambler

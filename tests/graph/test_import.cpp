@@ -15,6 +15,7 @@ namespace {
 using namespace test;
 using onnx::attribute;
 using onnx::field;
+using onnx::initialiser;
 using onnx::node;
 
 OnnxModel model_of(const std::string& graph, std::int64_t opset = 17) {
@@ -33,7 +34,7 @@ std::string refusal(const std::string& nodes, const ImportOptions& options = {},
     return "accepted";
 }
 std::string constant(const std::string& name, const std::vector<std::int64_t>& dims, const std::vector<float>& values) {
-    return onnx::initialiser(onnx::tensor(name, dims, values));
+    return initialiser(onnx::tensor(name, dims, values));
 }
 std::string number(const std::string& attribute_name, float value) {
     return attribute(attribute_name, 1, field(2, value));
@@ -106,6 +107,38 @@ TEST(Import, WholeNumbersHaveTheirTypes) {
         node("Cast", {"u"}, {"f"}, integer("to", onnx::float32)) + node("Mul", {"x", "f"}, {"y"});
     const Graph graph = import(cast);
     EXPECT_EQ(std::get<Affine>(graph.nodes.back().op).scale.at(0), 44);
+}
+
+TEST(Import, TheLargestOfWholeNumbersIsAConstant) {
+    for (const auto& [op, expected] : {std::pair{"ReduceMax", 7.}, {"ReduceMin", -3.}, {"ReduceSum", 6.}}) {
+        const std::string graph =
+            initialiser(onnx::tensor("c", {3}, onnx::int64,
+                                     field(onnx::raw_data, onnx::raw(std::vector<std::int64_t>{2, -3, 7})))) +
+            node(op, {"c"}, {"m"}, integer("keepdims", 0)) + node("Cast", {"m"}, {"f"}, integer("to", onnx::float32)) +
+            node("Mul", {"x", "f"}, {"y"});
+        EXPECT_EQ(std::get<Affine>(import(graph).nodes.back().op).scale.at(0), expected) << op;
+    }
+}
+
+// The end of a slice may be nothing: exporters join it to what is there all the same.
+TEST(Import, WhatIsEmptyAddsNothingToAConcat) {
+    const auto slice = [](const char* name, const char* from, const char* to) {
+        return node("Slice", {"x", from, to, "axes"}, {name});
+    };
+    const auto place = [](const char* name, std::int64_t at) {
+        return initialiser(onnx::tensor(name, {1}, onnx::int64, field(onnx::raw_data, onnx::raw(std::vector{at}))));
+    };
+    const std::string ends = place("0", 0) + place("4", 4) + place("9", 9) + place("axes", 1) +
+                             slice("none", "4", "9") + slice("all", "0", "9");
+    EXPECT_EQ(operators(import(ends + node("Concat", {"none", "all"}, {"c"}, integer("axis", 1)) +
+                               node("Relu", {"c"}, {"y"})))
+                  .back(),
+              "Pointwise");
+    const Graph twice = import(ends + node("Concat", {"all", "none", "x"}, {"y"}, integer("axis", 1)));
+    EXPECT_EQ(std::get<Concat>(twice.nodes.back().op).runs, (std::vector<Index>{4, 4}));
+    EXPECT_NE(refusal(ends + node("Concat", {"none", "none"}, {"c"}, integer("axis", 1)) + node("Relu", {"c"}, {"y"}))
+                  .find("expected one with numbers"),
+              std::string::npos);
 }
 
 TEST(Import, InputsAreBoundByName) {
@@ -264,7 +297,7 @@ TEST(Import, HostileShapesAreRefusedByName) {
     const std::string two_40 = std::to_string(std::int64_t{1} << 40),
                       scalar_in = onnx::input("x", {}) + onnx::output("y", {});
     const auto ints = [](const std::string& name, const std::vector<std::int64_t>& numbers) {
-        return onnx::initialiser(
+        return initialiser(
             onnx::tensor(name, {std::ssize(numbers)}, onnx::int64, field(onnx::raw_data, onnx::raw(numbers))));
     };
     const auto axes = [](const std::vector<std::int64_t>& numbers) {
@@ -307,7 +340,7 @@ TEST(Import, HostileShapesAreRefusedByName) {
           "a constant that is not finite");
     about(node("Add", {"x", "w"}, {"y"}) + constant("w", {3}, {1, 2, 3}), "do not broadcast");
     about(node("Where", {"c", "x", "i"}, {"y"}) + ints("i", {1}) +
-              onnx::initialiser(onnx::tensor("c", {1}, onnx::boolean, field(onnx::raw_data, "\x01"))),
+              initialiser(onnx::tensor("c", {1}, onnx::boolean, field(onnx::raw_data, "\x01"))),
           "whole and other numbers together");
     about(node("ReduceMean", {"z"}, {"y"}, axes({0})) + constant("z", {}, {1}), "axis 0 of a tensor of rank 0");
     about(node("Cast", {"k"}, {"y"}, integer("to", 7)) + constant("k", {1}, {9.3e18f}), "a cast of 9.3e+18");
@@ -331,7 +364,7 @@ TEST(Import, WhatOnlyLooksLikeAPatternIsLeftAsItIs) {
     // x [1, 4] and its gate as [4, 1]: an outer product
     const std::string outer =
         node("Sigmoid", {"x"}, {"s"}) + node("Reshape", {"s", "shape"}, {"t"}) + node("Mul", {"x", "t"}, {"y"}) +
-        onnx::initialiser(
+        initialiser(
             onnx::tensor("shape", {2}, onnx::int64, field(onnx::raw_data, onnx::raw(std::vector<std::int64_t>{4, 1}))));
     EXPECT_EQ(import(outer).output_shape, (Shape{4, 4}));
     // bounds that cross: the upper one holds
@@ -346,7 +379,7 @@ TEST(Import, ABranchWithAConstantConditionIsTaken) {
         node("If", {"c"}, {"y"},
              attribute("then_branch", 5, field(6, branch("Relu"))) +
                  attribute("else_branch", 5, field(6, branch("Tanh")))) +
-        onnx::initialiser(onnx::tensor("c", {}, onnx::boolean, field(onnx::raw_data, std::string(1, '\0'))));
+        initialiser(onnx::tensor("c", {}, onnx::boolean, field(onnx::raw_data, std::string(1, '\0'))));
     const Graph graph = import(nodes);
     ASSERT_EQ(graph.nodes.size(), 1u);
     EXPECT_EQ(graph.nodes[0].onnx, "Tanh");

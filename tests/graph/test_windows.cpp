@@ -213,6 +213,9 @@ TEST(TwoBatch, HasTheBitsOfTheRecord) {
         const TwoBatch<double> both = two_batch<double>(*on, *on, graph, x0, options, V, 0);
         EXPECT_EQ(both.output, frozen.output());
         EXPECT_EQ(both.image, frozen.apply(V));
+        const Index live = 8 * live_numbers(graph);  // bytes of the network, and of one probe
+        EXPECT_EQ(two_batch<double>(*on, *on, graph, x0, options, V, 0, 2 * live).image, both.image) << "one by one";
+        EXPECT_THROW((void)two_batch<double>(*on, *on, graph, x0, options, V, 0, 2 * live - 1), InputError);
         const TwoBatch<double> zero =
             two_batch<double>(*on, *on, graph, x0, options, Matrix<double>(graph.inputs(), 1), 1);
         EXPECT_TRUE(std::ranges::equal(zero.image.values(), frozen.residual()));

@@ -92,11 +92,13 @@ Frozen<T> freeze(const Multiply&, Freezing<T>& at) {
         y[i] = first[i] * second[i];
         offset[i] = -y[i];
     }
-    const std::vector<double> none(first.size());
     const bool taylor = at.options.rule == FreezeRule::taylor;
     const int gate = at.node.gate;
-    result->a[0] = held(at.on, taylor || gate == 1 ? second : none);
-    result->a[1] = held(at.on, taylor || gate == 0 ? first : none);
+    const auto slope = [&](bool varies, const std::vector<double>& numbers) {
+        return varies ? held(at.on, numbers) : held(at.on, std::vector<double>{0}, at.y.rows);
+    };
+    result->a[0] = slope(taylor || gate == 1, second);
+    result->a[1] = slope(taylor || gate == 0, first);
     if (taylor)
         result->offset = held(at.on, offset);
     result->recorded = static_cast<Index>((taylor ? 2 : 1) * first.size() * sizeof(T));
@@ -114,10 +116,10 @@ Frozen<T> freeze(const Divide&, Freezing<T>& at) {
     for (std::size_t i = 0; i < y.size(); ++i) {
         y[i] = x[i] / d[i];
         inverse[i] = 1 / d[i];
-        slope[i] = taylor ? -y[i] / d[i] : 0.0;
+        slope[i] = -y[i] / d[i];
     }
     result->a[0] = held(at.on, inverse);
-    result->a[1] = held(at.on, slope);
+    result->a[1] = taylor ? held(at.on, slope) : held(at.on, std::vector<double>{0}, at.y.rows);
     if (taylor)
         result->offset = held(at.on, y);
     result->recorded = static_cast<Index>((taylor ? 2 : 1) * x.size() * sizeof(T));

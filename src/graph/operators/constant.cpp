@@ -267,9 +267,17 @@ void reduce_whole(Import& import, const std::string& op) {
     if (x.shape.size() > 1)
         import.refuse("whole numbers with more than one axis");
     (void)import.list("axes");
-    std::int64_t result = op == "ReduceProd" ? 1 : 0;
-    for (const std::int64_t number : x.integers())
-        result = op == "ReduceProd" ? wrapped(bits(result) * bits(number)) : wrapped(bits(result) + bits(number));
+    const std::vector<std::int64_t>& numbers = x.integers();
+    std::int64_t result = 0;
+    if (op == "ReduceMax" || op == "ReduceMin") {
+        if (numbers.empty())
+            import.refuse("the largest of no numbers");
+        result = op == "ReduceMax" ? std::ranges::max(numbers) : std::ranges::min(numbers);
+    } else {
+        result = op == "ReduceProd" ? 1 : 0;
+        for (const std::int64_t number : numbers)
+            result = op == "ReduceProd" ? wrapped(bits(result) * bits(number)) : wrapped(bits(result) + bits(number));
+    }
     import.out(constant_operand(tensor(keep ? Shape(x.shape.size(), 1) : Shape{}, std::vector<std::int64_t>{result})));
 }
 
@@ -307,7 +315,7 @@ bool whole_numbers(Import& import) {
         for (std::int64_t& number : numbers)
             number = wrapped(0 - bits(number));
         import.out(constant_operand(tensor(import.in(0).shape, std::move(numbers))));
-    } else if (op == "ReduceProd" || op == "ReduceSum") {
+    } else if (op == "ReduceProd" || op == "ReduceSum" || op == "ReduceMax" || op == "ReduceMin") {
         reduce_whole(import, op);
     } else {
         return false;

@@ -310,11 +310,13 @@ void lower_concat(Import& import) {
             import.refuse("shapes " + to_string(import.in(0).shape) + " and " + to_string(x.shape) + " on axis " +
                           std::to_string(axis));
         shape[axis] += x.shape[axis];
+        if (volume(x.shape) == 0 && (i + 1 < import.count() || !inputs.empty()))
+            continue;  // adds nothing
         op.runs.push_back(volume({x.shape.begin() + static_cast<Index>(axis), x.shape.end()}));
         inputs.push_back(x);
     }
     if (inputs.size() == 1)
-        return import.out(inputs[0]);
+        return import.out(reshaped(inputs[0], shape));
     for (const Operand& input : inputs)
         if (is_real(input.type) != is_real(inputs[0].type))
             import.refuse("whole and other numbers together");
