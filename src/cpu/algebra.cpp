@@ -12,6 +12,8 @@ extern "C" char* openblas_get_corename();
 // only in builds for several processors
 extern "C" [[gnu::weak]] void gotoblas_dynamic_quit();
 extern "C" [[gnu::weak]] void gotoblas_dynamic_init();
+// only in builds with threads; the library itself calls it before a fork, and starts threads again when it needs them
+extern "C" [[gnu::weak]] int blas_thread_shutdown_();
 
 namespace descrambler {
 
@@ -40,7 +42,15 @@ void choose_kernels() {
 }  // namespace
 
 void set_up_blas() {  // globals of the library: written once, read by all
-    static const bool once = (choose_kernels(), openblas_set_num_threads(1), true);
+    static const bool once = [] {
+        choose_kernels();
+        openblas_set_num_threads(1);
+        // what it started when it was loaded waits by yielding, for a tenth of a second in which it takes half of a
+        // processor from our threads
+        if (blas_thread_shutdown_ != nullptr)
+            blas_thread_shutdown_();
+        return true;
+    }();
     static_cast<void>(once);
 }
 

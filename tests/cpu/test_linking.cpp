@@ -10,6 +10,9 @@
 #include "descrambler/backend.hpp"
 
 extern "C" int openblas_get_num_threads();
+extern "C" void openblas_set_num_threads(int threads);
+extern "C" void cblas_dgemm(int order, int op_a, int op_b, int m, int n, int k, double alpha, const double* a, int lda,
+                            const double* b, int ldb, double beta, double* c, int ldc);
 extern "C" char** environ;
 
 namespace descrambler {
@@ -41,6 +44,18 @@ TEST(Linking, LeavesTheEnvironmentAndTheThreadsOfTheBlasAlone) {
     (void)make_cpu_backend<double>();
     EXPECT_EQ(openblas_get_num_threads(), 1);
     EXPECT_EQ(environment(), before);
+}
+
+// A program may use the BLAS with several threads beside the library: they are started again.
+TEST(Linking, ThreadsOfTheBlasComeBack) {
+    (void)make_cpu_backend<double>();
+    openblas_set_num_threads(2);
+    constexpr int n = 400;
+    const std::vector<double> a(n * n, 1), b(n * n, 2);
+    std::vector<double> c(n * n);
+    cblas_dgemm(102, 111, 111, n, n, n, 1, a.data(), n, b.data(), n, 0, c.data(), n);  // by columns, not transposed
+    openblas_set_num_threads(1);
+    EXPECT_EQ(c, std::vector<double>(n * n, 2 * n));
 }
 
 }  // namespace

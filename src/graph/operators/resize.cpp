@@ -105,22 +105,31 @@ Operand interpolated(Import& import, const Operand& x, const std::vector<Axis>& 
     Sparse map;
     map.fill = o.fill;
     map.starts.push_back(0);
-    std::vector<Entry> row, wider;
-    for_places(shape, [&](Index, const std::vector<Index>& at) {
-        row.assign(1, {0, 1});
-        for (std::size_t i = 0; i < at.size(); ++i) {
+    // the entries of the axes before `axis` at one place, times those of the others at all places
+    const auto extend = [&](const auto& self, std::size_t axis, const std::vector<Entry>& row) -> void {
+        if (axis == axes.size()) {
+            for (const Entry& entry : row) {
+                map.index.push_back(static_cast<std::uint32_t>(entry.place));
+                map.weight.push_back(entry.weight);
+            }
+            map.starts.push_back(static_cast<std::uint32_t>(map.index.size()));
+            return;
+        }
+        std::vector<Entry> wider;
+        for (const std::vector<Entry>& place : of[axis]) {
             wider.clear();
             for (const Entry& outer : row)
-                for (const Entry& inner : of[i][static_cast<std::size_t>(at[i])])
-                    wider.push_back({outer.place + inner.place * strides[i], outer.weight * inner.weight});
-            row.swap(wider);
+                for (const Entry& inner : place)
+                    wider.push_back({outer.place + inner.place * strides[axis], outer.weight * inner.weight});
+            self(self, axis + 1, wider);
         }
-        for (const Entry& entry : row) {
-            map.index.push_back(static_cast<std::uint32_t>(entry.place));
-            map.weight.push_back(entry.weight);
-        }
-        map.starts.push_back(static_cast<std::uint32_t>(map.index.size()));
-    });
+    };
+    extend(extend, 0, {{0, 1}});
+    const bool copies =
+        std::ranges::all_of(map.weight, [](double weight) { return weight == 1; }) &&
+        std::ranges::adjacent_find(map.starts, [](auto a, auto b) { return b != a + 1; }) == map.starts.end();
+    if (copies)  // of one place each
+        return import.add(Move{std::move(map.index), 0}, {x}, shape);
     return import.add(std::move(map), {x}, shape);
 }
 
