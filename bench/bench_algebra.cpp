@@ -1,6 +1,7 @@
-// Ceilings (gemm, copy) and the Gram matrix.
+// Ceilings (gemm, copy), products with few vectors and the Gram matrix.
 #include <omp.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -37,6 +38,40 @@ void copy(benchmark::State& state) {
     describe(state, {"copy", n, 0, team, "f64", {0, 16.0 * static_cast<double>(n * team)}});
 }
 BENCHMARK(copy)->UseRealTime();
+
+// A large matrix with few vectors, as the dense layers of a network have them: its bytes are the floor.
+template <class T, Op op>
+void matrix_product(benchmark::State& state) {
+    const auto on = make_cpu_backend<T>(threads());
+    const Index n = state.range(0), K = state.range(1);
+    const std::vector<T> A = normals<T>(n * n, 1), x = normals<T>(n * K, 2);
+    std::vector<T> y(x.size()), z(x.size());
+    for (auto _ : state)
+        on->matrix_product(op, {A.data(), n, n}, {x.data(), n, K}, 0, {y.data(), n, K});
+    on->gemm(op, Op::none, 1, {A.data(), n, n}, {x.data(), n, K}, 0, {z.data(), n, K});
+    double off = 0, size = 0;
+    for (std::size_t i = 0; i < y.size(); ++i) {
+        off = std::max(off, std::abs(static_cast<double>(y[i]) - static_cast<double>(z[i])));
+        size = std::max(size, std::abs(static_cast<double>(z[i])));
+    }
+    describe(state, {op == Op::none ? "matrix_product" : "matrix_product_adjoint",
+                     n,
+                     n,
+                     K,
+                     dtype<T>(),
+                     {2.0 * static_cast<double>(n * n * K),
+                      static_cast<double>(sizeof(T)) * static_cast<double>(n * n + 2 * n * K)},
+                     off / size});
+}
+void few(benchmark::internal::Benchmark* b) {
+    for (const Index n : {512, 4096})
+        for (const Index K : {1, 8, 64})
+            b->Args({n, K})->UseRealTime();
+}
+BENCHMARK_TEMPLATE(matrix_product, float, Op::none)->Apply(few);
+BENCHMARK_TEMPLATE(matrix_product, float, Op::transpose)->Apply(few);
+BENCHMARK_TEMPLATE(matrix_product, double, Op::none)->Apply(few);
+BENCHMARK_TEMPLATE(matrix_product, double, Op::transpose)->Apply(few);
 
 // Without an activation: G += S S^T, S [n, 4096] resident, at least one network per thread.
 void gram(benchmark::State& state) {

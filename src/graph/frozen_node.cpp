@@ -28,11 +28,17 @@ Batch<const T> Weights<T>::matrix(const Tensor& tensor, Index rows, Index cols) 
         if (const auto* there = std::get_if<std::vector<T>>(&tensor.values))
             return {there->data(), rows, cols};
     Buffer<T>& sent = sent_[&tensor];
-    if (sent.size() == 0) {
-        const std::vector<T> numbers = tensor.as<T>();
-        sent = on_->allocate(std::ssize(numbers));
-        on_->upload(numbers.data(), sent.view(std::ssize(numbers), 1));
-    }
+    if (sent.size() > 0)
+        return sent.view(rows, cols);
+    sent = on_->allocate(tensor.size());
+    if (on_->on_host())
+        std::visit(
+            [&](const auto& numbers) {
+                std::ranges::transform(numbers, sent.data(), [](auto number) { return static_cast<T>(number); });
+            },
+            tensor.values);
+    else
+        on_->upload(tensor.as<T>().data(), sent.view(tensor.size(), 1));
     return sent.view(rows, cols);
 }
 

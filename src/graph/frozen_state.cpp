@@ -113,7 +113,6 @@ void FrozenNetwork<T>::State::record(Backend<double>& given, std::span<const dou
     Backend<double>& exact = exact_backend(*on, given);
     check_input(*graph, input);
     x0.assign(input.begin(), input.end());
-    Weights<double> exact_weights(exact);
     std::vector<Buffer<double>> values(sizes.size());
     const auto view = [&](int value) { return values[at(value)].view(size(value), 1); };
     SpareBuffers<double> spare;
@@ -130,6 +129,7 @@ void FrozenNetwork<T>::State::record(Backend<double>& given, std::span<const dou
         std::vector<Batch<const double>> x;
         for (const int value : node.inputs)
             x.push_back(view(value));
+        Weights<double> exact_weights(exact);  // of this node alone, in single precision: all would be twice the network
         nodes.push_back(freeze_node(*on, weights, exact, exact_weights, options, node, x, view(node.output)));
         for_ended(static_cast<int>(n), [&](int value) {
             live -= size(value);
