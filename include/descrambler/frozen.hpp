@@ -77,6 +77,7 @@ public:
     void set_memory(Index bytes);
 
 private:
+    friend class Discussion;  // discussion.hpp
     struct State;
     std::unique_ptr<State> state_;
 };

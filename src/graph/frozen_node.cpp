@@ -22,6 +22,21 @@ Held<T> held(Backend<T>& on, const Pattern& pattern) {
 }
 
 template <class T>
+Buffer<T> absolute_matrix(Backend<T>& on, Batch<const T> A) {
+    std::vector<T> host(static_cast<std::size_t>(A.size()));
+    on.download(A, host.data());
+    for (T& number : host)
+        number = std::abs(number);
+    Buffer<T> result = on.allocate(A.size());
+    on.upload(host.data(), result.view(A.rows, A.cols));
+    return result;
+}
+template <class T>
+Buffer<T> absolute(Backend<T>& on, const Buffer<T>& numbers) {
+    return numbers.size() == 0 ? Buffer<T>() : absolute_matrix<T>(on, numbers.view(numbers.size(), 1));
+}
+
+template <class T>
 Batch<const T> Weights<T>::matrix(const Tensor& tensor, Index rows, Index cols) {
     require(tensor.size() == rows * cols, "weights: as many numbers as the matrix has");
     if (on_->on_host())
@@ -181,6 +196,13 @@ void Diagonal<T>::adjoint(Backend<T>& on, Batch<const T> y, std::span<const Targ
 }
 
 template <class T>
+Frozen<T> Diagonal<T>::absolute(Backend<T>& on, bool) const {
+    auto result = std::make_unique<Diagonal<T>>();
+    for (const Held<T>& numbers : a)
+        result->a.push_back(descrambler::absolute(on, numbers));
+    return result;
+}
+template <class T>
 std::vector<Reach> Diagonal<T>::reach(std::span<const Planes> in, const Planes& out) const {
     return reach_of_numbers(in, out);
 }
@@ -208,6 +230,44 @@ void Masked<T>::adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target
     on.masked_product(bits.data(), off.view(), y, x[0].beta, x[0].x);
 }
 
+namespace {
+
+// Nobody asks for the sizes of sizes.
+template <class T>
+class Sizes : public FrozenNode<T> {
+public:
+    [[nodiscard]] Frozen<T> absolute(Backend<T>&, bool) const final {
+        require(false, "sizes of sizes");
+        return nullptr;
+    }
+};
+
+template <class T>
+class MaskSizes final : public Sizes<T> {
+public:
+    MaskSizes(Backend<T>& on, const Masked<T>& of) : of_(&of), off_(descrambler::absolute(on, of.off)) {}
+    void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override {
+        on.masked_product(of_->bits.data(), off_.view(), x[0], 0, y);
+    }
+    void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override {
+        on.masked_product(of_->bits.data(), off_.view(), y, x[0].beta, x[0].x);
+    }
+
+private:
+    const Masked<T>* of_;
+    Held<T> off_;
+};
+
+}  // namespace
+
+template <class T>
+Frozen<T> Masked<T>::absolute(Backend<T>& on, bool open) const {
+    if (!open)
+        return std::make_unique<MaskSizes<T>>(on, *this);
+    auto all = std::make_unique<Diagonal<T>>();
+    all->a.resize(1);
+    return all;
+}
 template <class T>
 std::vector<Reach> Masked<T>::reach(std::span<const Planes> in, const Planes& out) const {
     return reach_of_numbers(in, out);
@@ -300,6 +360,42 @@ void SparseMap<T>::adjoint(Backend<T>& on, Batch<const T> y, std::span<const Tar
             on.sparse_product(backward[i].view(), y, x[i].beta, x[i].x);
 }
 
+namespace {
+
+template <class T>
+class SparseSizes final : public Sizes<T> {
+public:
+    SparseSizes(Backend<T>& on, const SparseMap<T>& of) : of_(&of) {
+        for (const auto& [rows, weights] : {std::pair{&of.forward, &forward_}, {&of.backward, &backward_}})
+            for (const auto& one : *rows)
+                weights->push_back(descrambler::absolute(on, one.weight));
+    }
+    void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override {
+        for (std::size_t i = 0; i < x.size(); ++i)
+            on.sparse_product(with(of_->forward[i], forward_[i]), x[i], i == 0 ? T{0} : T{1}, y);
+    }
+    void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override {
+        for (std::size_t i = 0; i < x.size(); ++i)
+            if (x[i].x.data != nullptr)
+                on.sparse_product(with(of_->backward[i], backward_[i]), y, x[i].beta, x[i].x);
+    }
+
+private:
+    static SparseRows<T> with(const typename SparseMap<T>::Rows& rows, const Buffer<T>& weight) {
+        SparseRows<T> result = rows.view();
+        result.weight = weight.size() > 0 ? weight.data() : nullptr;
+        return result;
+    }
+    const SparseMap<T>* of_;
+    std::vector<Buffer<T>> forward_, backward_;
+};
+
+}  // namespace
+
+template <class T>
+Frozen<T> SparseMap<T>::absolute(Backend<T>& on, bool) const {
+    return std::make_unique<SparseSizes<T>>(on, *this);
+}
 template <class T>
 std::vector<Reach> SparseMap<T>::reach(std::span<const Planes> in, const Planes& out) const {
     std::vector<Reach> result;
@@ -324,6 +420,10 @@ void SparseMap<T>::adjoint_windows(Backend<T>& on, const Windowed<const T>& y,
 
 template Held<float> held(Backend<float>&, const std::vector<double>&, Index);
 template Held<double> held(Backend<double>&, const std::vector<double>&, Index);
+template Buffer<float> absolute_matrix(Backend<float>&, Batch<const float>);
+template Buffer<double> absolute_matrix(Backend<double>&, Batch<const double>);
+template Buffer<float> absolute(Backend<float>&, const Buffer<float>&);
+template Buffer<double> absolute(Backend<double>&, const Buffer<double>&);
 template Held<float> held(Backend<float>&, const Pattern&);
 template Held<double> held(Backend<double>&, const Pattern&);
 template class Weights<float>;

@@ -27,6 +27,16 @@ template <class T>
 template <class T>
 [[nodiscard]] Held<T> held(Backend<T>& on, const Pattern& pattern);
 
+// |numbers|
+template <class T>
+[[nodiscard]] Buffer<T> absolute(Backend<T>& on, const Buffer<T>& numbers);
+template <class T>
+[[nodiscard]] Buffer<T> absolute_matrix(Backend<T>& on, Batch<const T> A);  // packed, of any size
+template <class T>
+[[nodiscard]] Held<T> absolute(Backend<T>& on, const Held<T>& numbers) {
+    return {absolute(on, numbers.numbers), numbers.run};
+}
+
 template <class T>
 struct Target {  // where an adjoint goes: x = A^T y + beta x; no data: not wanted
     Batch<T> x;
@@ -68,6 +78,12 @@ public:
     [[nodiscard]] virtual bool shifts() const { return !offset.empty(); }
     virtual void add_offset(Backend<T>& on, Batch<T> y) const { on.add_offset(offset.view(), y); }
     virtual void offset_dot(Backend<T>& on, Batch<const T> y, Batch<T> r) const { on.offset_dot(offset.view(), y, r); }
+    // The node with the sizes of the entries of A_i in their place, or with numbers at least as large where these are not
+    // held one by one (norms, softmax); `open`: what is switched off by the input passes as well. No offset; it may hold
+    // on to this one.
+    [[nodiscard]] virtual std::unique_ptr<FrozenNode<T>> absolute(Backend<T>& on, bool open) const = 0;
+    // Whether y_i hangs on the number i of the only input alone.
+    [[nodiscard]] virtual bool pointwise() const { return false; }
     Held<T> offset;       // empty: none, or recorded in another form by whoever overrides these
     Index recorded = 0;   // bytes of what was recorded at the input, offsets that are constants of the file aside
     bool affine = false;  // its value at x0 was computed as A x0 + offset
@@ -173,6 +189,8 @@ class Diagonal final : public FrozenNode<T> {
 public:
     std::vector<Held<T>> a;
     [[nodiscard]] bool in_place() const override { return true; }
+    [[nodiscard]] bool pointwise() const override { return a.size() == 1; }
+    [[nodiscard]] std::unique_ptr<FrozenNode<T>> absolute(Backend<T>& on, bool open) const override;
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override;
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override;
     [[nodiscard]] std::vector<Reach> reach(std::span<const Planes> in, const Planes& out) const override;
@@ -188,6 +206,8 @@ public:
     Buffer<std::uint32_t> bits;
     Held<T> off;
     [[nodiscard]] bool in_place() const override { return true; }
+    [[nodiscard]] bool pointwise() const override { return true; }
+    [[nodiscard]] std::unique_ptr<FrozenNode<T>> absolute(Backend<T>& on, bool open) const override;
     [[nodiscard]] Mask<T> mask() const override { return {bits.data(), off.view()}; }
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override;
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override;
@@ -212,6 +232,7 @@ public:
     // a row, none where the index is `nothing`).
     void add(Backend<T>& on, Index rows, Index cols, std::span<const std::uint32_t> starts,
              std::span<const std::uint32_t> index, std::span<const double> weight);
+    [[nodiscard]] std::unique_ptr<FrozenNode<T>> absolute(Backend<T>& on, bool open) const override;
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override;
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override;
     [[nodiscard]] std::vector<Reach> reach(std::span<const Planes> in, const Planes& out) const override;

@@ -129,7 +129,8 @@ void FrozenNetwork<T>::State::record(Backend<double>& given, std::span<const dou
         std::vector<Batch<const double>> x;
         for (const int value : node.inputs)
             x.push_back(view(value));
-        Weights<double> exact_weights(exact);  // of this node alone, in single precision: all would be twice the network
+        Weights<double> exact_weights(
+            exact);  // of this node alone, in single precision: all would be twice the network
         nodes.push_back(freeze_node(*on, weights, exact, exact_weights, options, node, x, view(node.output)));
         for_ended(static_cast<int>(n), [&](int value) {
             live -= size(value);

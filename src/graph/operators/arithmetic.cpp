@@ -18,6 +18,7 @@ std::unique_ptr<Diagonal<T>> diagonal(std::size_t inputs) {
 template <class T>
 class Nothing final : public FrozenNode<T> {
 public:
+    [[nodiscard]] Frozen<T> absolute(Backend<T>&, bool) const override { return std::make_unique<Nothing<T>>(); }
     void apply(Backend<T>& on, std::span<const Batch<const T>>, Batch<T> y) const override { on.axpby(0, y, 0, y); }
     void adjoint(Backend<T>& on, Batch<const T>, std::span<const Target<T>> x) const override {
         for (const Target<T>& target : x)

@@ -11,6 +11,11 @@ template <class T>
 class FrozenConvolve final : public FrozenNode<T> {
 public:
     FrozenConvolve(const Convolve& op, Batch<const T> W) : op_(&op), W_(W) {}
+    FrozenConvolve(const Convolve& op, Buffer<T> W, Index rows)
+        : op_(&op), own_(std::move(W)), W_(own_.view(rows, own_.size() / rows)) {}
+    [[nodiscard]] Frozen<T> absolute(Backend<T>& on, bool) const override {
+        return std::make_unique<FrozenConvolve<T>>(*op_, absolute_matrix(on, W_), W_.rows);
+    }
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override {
         apply_masked(on, x, y, {});
     }
@@ -52,6 +57,7 @@ private:
     void adjoint_of_windows(Backend<T>& on, const Windowed<const T>& y, const WindowedTarget<T>& x) const;
 
     const Convolve* op_;
+    Buffer<T> own_;  // empty: the weights are the network's
     Batch<const T> W_;
 };
 

@@ -10,6 +10,13 @@ class MatMulMap final : public FrozenNode<T> {
 public:
     MatMul shape;
     Buffer<T> a, b;  // primal factors; empty: that side is frozen to nothing
+    [[nodiscard]] Frozen<T> absolute(Backend<T>& on, bool) const override {
+        auto result = std::make_unique<MatMulMap<T>>();
+        result->shape = shape;
+        result->a = descrambler::absolute(on, a);
+        result->b = descrambler::absolute(on, b);
+        return result;
+    }
     // Row-major c = a b is column-major c^T = b^T a^T: sides change places.
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override {
         for (Index p = 0; p < y.cols; ++p) {

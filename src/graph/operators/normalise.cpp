@@ -17,6 +17,7 @@ public:
     Index run = 1;
     bool centre = false;
     Buffer<T> h;
+    [[nodiscard]] Frozen<T> absolute(Backend<T>& on, bool open) const override;
     [[nodiscard]] bool in_place() const override { return true; }
     [[nodiscard]] bool plain() const { return !centre && h.size() == 0; }
     [[nodiscard]] bool commutes() const { return gain.run == run; }
@@ -46,13 +47,62 @@ private:
     }
 };
 
+// y = gain .* (2 x - P x): of P = I - 1 1^T / m - h h^T / m the sizes outside the diagonal, and more than those on it.
+template <class T>
+class NormSizes final : public FrozenNode<T> {
+public:
+    NormMap<T> norm;  // with |gain|, |h|
+    [[nodiscard]] Frozen<T> absolute(Backend<T>&, bool) const override {
+        require(false, "sizes of sizes");
+        return nullptr;
+    }
+    void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override {
+        norm.apply(on, x, y);
+        on.axpby(-1, y, 0, y);
+        add_twice(on, x[0], y);
+    }
+    void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override {
+        const Buffer<T> part = on.allocate(y.size());
+        const Target<T> to{part.view(y.rows, y.cols), 0};
+        norm.adjoint(on, y, std::span(&to, 1));
+        on.axpby(-1, to.x, 0, to.x);
+        add_twice(on, y, to.x);
+        on.axpby(1, to.x, x[0].beta, x[0].x);
+    }
+
+private:
+    void add_twice(Backend<T>& on, Batch<const T> x, Batch<T> y) const {
+        for (int i = 0; i < 2; ++i)
+            on.diagonal_product(norm.gain.view(), x, 1, y);
+    }
+};
+
+template <class T>
+Frozen<T> NormMap<T>::absolute(Backend<T>& on, bool) const {
+    auto result = std::make_unique<NormSizes<T>>();
+    result->norm.gain = descrambler::absolute(on, gain);
+    result->norm.h = descrambler::absolute(on, h);
+    result->norm.run = run;
+    result->norm.centre = centre;
+    return result;
+}
+
 template <class T>
 class SoftmaxMap final : public FrozenNode<T> {
 public:
     Index run = 1;
     bool log = false;
     Buffer<T> share;
-    [[nodiscard]] bool in_place() const override { return true; }
+    bool sizes = false;  // 2 D x - S x in place of S x, D the diagonal of s (of a logarithm I): as NormSizes
+    [[nodiscard]] Frozen<T> absolute(Backend<T>& on, bool) const override {
+        auto result = std::make_unique<SoftmaxMap<T>>();
+        result->run = run;
+        result->log = log;
+        result->share = descrambler::absolute(on, share);
+        result->sizes = true;
+        return result;
+    }
+    [[nodiscard]] bool in_place() const override { return !sizes; }
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override {
         multiply(on, x[0], 0, y, false);
     }
@@ -63,7 +113,17 @@ public:
 private:
     void multiply(Backend<T>& on, Batch<const T> from, T beta, Batch<T> to, bool transposed) const {
         const SoftmaxOf of = !log ? SoftmaxOf::value : transposed ? SoftmaxOf::log_adjoint : SoftmaxOf::log;
-        on.softmax_runs(of, run, share.view(from.rows, 1), from, beta, to);
+        if (!sizes)
+            return on.softmax_runs(of, run, share.view(from.rows, 1), from, beta, to);
+        const Buffer<T> part = on.allocate(from.size());
+        const Batch<T> image = part.view(from.rows, from.cols);
+        on.softmax_runs(of, run, share.view(from.rows, 1), from, 0, image);
+        on.axpby(-1, image, beta, to);
+        for (int i = 0; i < 2; ++i)
+            if (log)
+                on.axpby(1, from, 1, to);
+            else
+                on.diagonal_product({share.data(), share.size(), 1}, from, 1, to);
     }
 };
 

@@ -224,6 +224,8 @@ public:
     Buffer<std::uint32_t> above;  // bits
     double low = 0, high = 0;     // 0 where no number is at that bound
     [[nodiscard]] bool in_place() const override { return true; }
+    [[nodiscard]] bool pointwise() const override { return true; }
+    [[nodiscard]] Frozen<T> absolute(Backend<T>& on, bool open) const override { return inside.absolute(on, open); }
     [[nodiscard]] Mask<T> mask() const override { return inside.mask(); }
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override { inside.apply(on, x, y); }
     void adjoint(Backend<T>& on, Batch<const T> y, std::span<const Target<T>> x) const override {

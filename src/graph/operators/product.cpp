@@ -10,6 +10,10 @@ template <class T>
 class FrozenProduct final : public FrozenNode<T> {
 public:
     explicit FrozenProduct(Batch<const T> M) : M_(M) {}  // [in, out]: W of the file, row-major
+    FrozenProduct(Buffer<T> M, Index rows) : own_(std::move(M)), M_(own_.view(rows, own_.size() / rows)) {}
+    [[nodiscard]] Frozen<T> absolute(Backend<T>& on, bool) const override {
+        return std::make_unique<FrozenProduct<T>>(absolute_matrix(on, M_), M_.rows);
+    }
     void apply(Backend<T>& on, std::span<const Batch<const T>> x, Batch<T> y) const override {
         on.matrix_product(Op::transpose, M_, split(x[0], M_.rows), 0, split(y, M_.cols));
     }
@@ -24,6 +28,7 @@ private:
         require(x.packed(), "product: probes follow one another");
         return {x.data, length, x.size() / length, 1};
     }
+    Buffer<T> own_;  // empty: the weights are the network's
     Batch<const T> M_;
 };
 
