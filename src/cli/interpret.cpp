@@ -242,6 +242,8 @@ InterpretAnswers answers(const InterpretOptions& o, const Execution& execution, 
             split_input(*a.contributions, input);
         a.fields = fields_of(o, input, *a.contributions);
     }
+    if (o.discussion.wanted())
+        a.discussion = discussed(o, input, shifted_input(input), execution.backend<double>(), seed);
     if (o.svd > 0) {
         LanczosOptions lanczos;
         lanczos.wanted = static_cast<int>(o.svd);
@@ -283,9 +285,11 @@ void check(const InterpretOptions& o) {
             throw InputError(std::string(name) + ": expected a value, found nothing");
     if (o.command->count("--svd") > 0 && o.svd < 1)
         throw InputError("--svd " + std::to_string(o.svd) + ": expected 1 or more");
-    if (o.two_batch && (!o.rows.empty() || !o.contributions.empty() || o.svd > 0))
+    if (o.two_batch && (!o.rows.empty() || !o.contributions.empty() || o.svd > 0 || o.discussion.wanted()))
         throw InputError(
-            "--two-batch: expected no --rows, --contributions and --svd, which need the way back and a record");
+            "--two-batch: expected no --rows, --contributions, --svd, --discussion and --votes, which need "
+            "the way back and a record");
+    o.discussion.check(*o.command);
     if (o.origin != "input" && o.origin != "raw")
         throw InputError("--origin: expected input or raw, found \"" + o.origin + "\"");
     std::vector<std::string> read{o.net, o.input};
@@ -374,6 +378,7 @@ Command add_interpret(CLI::App& app, const Process& process) {
     command->add_option("--svd", o->svd, "leading singular triplets of F");
     command->add_option("--contributions", o->contributions,
                         "outputs to be split into parts, node by node, with receptive fields");
+    o->discussion.add_to(*command);
     command->add_flag("--explain", o->explain,
                       "the graph: nodes, shapes, how each is frozen, receptive field, bytes, work; alone it needs no "
                       "input");

@@ -9,6 +9,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/graph_inputs.hpp"
+#include "cli/interpret_discussion.hpp"
 #include "descrambler/frozen.hpp"
 #include "descrambler/graph.hpp"
 #include "descrambler/lanczos.hpp"
@@ -21,6 +22,7 @@ struct InterpretOptions {
     Common common;
     std::string net, input, out, pictures, rows, columns, contributions, freeze = "frozen", norm = "std";
     GraphOptions given;
+    DiscussionOptions discussion;
     std::string output_name, mean, scale, layout, origin = "input";
     Index svd = 0;
     Index memory = 1024;  // MiB
@@ -73,6 +75,7 @@ struct InterpretAnswers {
     std::optional<LanczosSvd> svd;
     std::optional<Contributions> contributions;
     std::vector<std::vector<ReceptiveField>> fields;  // of the parts
+    std::optional<DiscussionAnswers> discussion;
     double conservation = 0, norm_y = 0;
     Share here;                             // for the origin that is asked for
     std::optional<Share> at_input, at_raw;  // both, where the input is shifted

@@ -168,6 +168,33 @@ void check_pictures(const InterpretOptions& o, const std::string& asked_for) {
         throw InputError(index.string() + ": is there already, of another request" + hint);
 }
 
+// Maps, and what of x0 votes for the two outputs with the most votes; the other pixels are 0.
+template <class Draw>
+void draw_discussions(const InterpretInput& input, const InterpretAnswers& a, const std::optional<ImageShape>& image,
+                      const Draw& draw) {
+    if (!a.discussion)
+        return;
+    for (Index k = 0; k < a.discussion->found.maps.cols(); ++k) {
+        const std::string number = std::to_string(a.discussion->index[static_cast<std::size_t>(k)]);
+        draw("discussion_" + number, "discussion of output " + number, a.discussion->found.maps.column(k), image);
+    }
+    if (!a.discussion->votes || !image || image->height != a.discussion->height || image->width != a.discussion->width)
+        return;
+    const VoteCount& votes = *a.discussion->votes;
+    std::vector<Index> order = a.discussion->labels;
+    std::ranges::stable_sort(order, std::greater<>(), [&](Index j) { return votes.share(j); });
+    for (std::size_t k = 0; k < std::min<std::size_t>(2, order.size()); ++k) {
+        std::vector<double> masked = input.raw;
+        for (Index c = 0; c < image->channels; ++c)
+            for (Index i = 0; i < image->height; ++i)
+                for (Index j = 0; j < image->width; ++j)
+                    if (votes.winner[static_cast<std::size_t>(i * image->width + j)] != order[k])
+                        masked[static_cast<std::size_t>(image->at(c, i, j))] = 0;
+        const std::string number = std::to_string(order[k]);
+        draw("votes_" + number, "what of x0 votes for output " + number, masked, image);
+    }
+}
+
 void write_pictures(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a,
                     const std::string& asked_for) {
     remove_pictures(o.pictures);
@@ -200,6 +227,7 @@ void write_pictures(const InterpretOptions& o, const InterpretInput& input, cons
         draw("left_" + number, "left singular vector " + number + sigma, a.svd->U.column(k), of_output);
         draw("right_" + number, "right singular vector " + number + sigma, a.svd->V.column(k), of_input);
     }
+    draw_discussions(input, a, of_input, draw);
     folder.finish();
 }
 

@@ -88,6 +88,8 @@ void write_result(const InterpretOptions& o, const InterpretInput& input, const 
         write_contributions(root, a);
         index("contribution_index", a.output_index, "outputs that are split into parts");
     }
+    if (a.discussion)
+        write(root, *a.discussion, o.discussion.rule);
     root.attribute("", "conservation_error", a.conservation);
     root.attribute("", "freeze", o.freeze);
     root.attribute("", "norm", o.norm);
@@ -140,6 +142,8 @@ Json json_of(const InterpretOptions& o, const InterpretInput& input, const Inter
                                              {"y", a.y[static_cast<std::size_t>(a.output_index[k])]},
                                              {"parts", std::move(parts)}});
         }
+    if (a.discussion)
+        json.update(json_of(*a.discussion, a.y));
     if (o.explain)
         json["graph"] = explained(o, input);
     return json;
@@ -189,6 +193,8 @@ void print(const InterpretOptions& o, const InterpretInput& input, const Interpr
                         a.contributions->values(static_cast<Index>(i), static_cast<Index>(k)),
                         field_text(a.fields[i]).c_str());
     }
+    if (a.discussion)
+        print(*a.discussion, a.y);
     if (!o.out.empty())
         std::printf("  written to %s\n", o.out.c_str());
     if (!o.pictures.empty())

@@ -27,44 +27,72 @@ std::size_t at(int i) {
     return static_cast<std::size_t>(i);
 }
 
+// Memory of values of probes.
+struct Pool {
+    SpareBuffers<double> spare;
+    Index live = 0, most = 0;  // numbers
+};
+
 // What goes backwards through some nodes beside others: a value of `K` probes for each value of the network, none where
 // nothing has arrived.
 class Backwards {
 public:
-    Backwards(Backend<double>& on, const std::vector<Index>& sizes, Index K) : on_(&on), sizes_(&sizes), K_(K) {
-        values_.resize(sizes.size());
+    Backwards(Backend<double>& on, Pool& pool, const std::vector<Index>& sizes, Index K)
+        : on_(&on), pool_(&pool), sizes_(&sizes), K_(K), values_(sizes.size()) {}
+    Backwards(Backwards&&) noexcept = default;
+    ~Backwards() {
+        for (Buffer<double>& value : values_)
+            release(value);
     }
     [[nodiscard]] bool here(int value) const { return values_[at(value)].size() > 0; }
     [[nodiscard]] Batch<double> view(int value) const { return values_[at(value)].view((*sizes_)[at(value)], K_); }
-    // The value, zero where nothing has arrived.
-    [[nodiscard]] Batch<double> open(int value) {
-        if (!here(value))
-            values_[at(value)] = on_->allocate((*sizes_)[at(value)] * K_);
-        return view(value);
+    // Where something is added to a value: beta 0 where nothing has arrived.
+    [[nodiscard]] Target<double> target(int value) {
+        const bool fresh = !here(value);
+        if (fresh) {
+            values_[at(value)] = pool_->spare.take(*on_, (*sizes_)[at(value)] * K_, pool_->live, pool_->most);
+            pool_->live += values_[at(value)].size();
+        }
+        return {view(value), fresh ? 0.0 : 1.0};
     }
     // Through a node: its inputs get factor_i A_i^T of its output, which ends.
     void pass(const GraphNode& graph_node, const FrozenNode<double>& node, std::span<const double> factors) {
         if (!here(graph_node.output))
             return;
         const Batch<double> y = view(graph_node.output);
+        const auto scale = [&](double factor) {
+            if (factor != 1)
+                on_->axpby(0, y, factor, y);
+        };
+        const std::vector<int>& inputs = graph_node.inputs;
+        if (inputs.size() == 1 && !here(inputs[0]) && node.in_place() &&
+            (*sizes_)[at(inputs[0])] == (*sizes_)[at(graph_node.output)]) {
+            scale(factors[0]);
+            const Target<double> itself{y, 0};
+            node.adjoint(*on_, y, std::span(&itself, 1));
+            values_[at(inputs[0])] = std::move(values_[at(graph_node.output)]);
+            return;
+        }
         double applied = 1;  // powers of two
-        for (std::size_t i = 0; i < graph_node.inputs.size(); ++i) {
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
             if (factors[i] == 0)
                 continue;
-            if (factors[i] != applied)
-                on_->axpby(0, y, factors[i] / applied, y);
+            scale(factors[i] / applied);
             applied = factors[i];
-            const int value = graph_node.inputs[i];
-            const bool fresh = !here(value);
-            std::vector<Target<double>> targets(graph_node.inputs.size());
-            targets[i] = {open(value), fresh ? 0.0 : 1.0};
+            std::vector<Target<double>> targets(inputs.size());
+            targets[i] = target(inputs[i]);
             node.adjoint(*on_, y, targets);
         }
-        values_[at(graph_node.output)] = {};
+        release(values_[at(graph_node.output)]);
     }
 
 private:
+    void release(Buffer<double>& value) {
+        pool_->live -= value.size();
+        pool_->spare.give(std::move(value));
+    }
     Backend<double>* on_;
+    Pool* pool_;
     const std::vector<Index>* sizes_;
     Index K_;
     std::vector<Buffer<double>> values_;
@@ -140,6 +168,7 @@ struct Discussion::State {
     DiscussionRule rule;
     std::vector<Offset> offsets;  // by node
     Sizes live, all;              // `all`: where an offset has no live path
+    mutable Pool pool;
 
     State(const FrozenNetwork<double>::State& n, DiscussionRule r);
     void find_offsets();
@@ -206,12 +235,13 @@ void Discussion::State::reverse(Index first, std::span<const Index> outputs, Dis
     Backend<double>& on = *network->on;
     const Graph& graph = *network->graph;
     const Index K = std::ssize(outputs), inputs = network->size(graph.input);
-    Backwards gradients(on, network->sizes, K);
-    std::array<Backwards, 2> shares{Backwards(on, network->sizes, K), Backwards(on, network->sizes, K)};
+    pool.most = 6 * live_numbers(graph) * K;
+    Backwards gradients(on, pool, network->sizes, K);
+    std::array<Backwards, 2> shares{Backwards(on, pool, network->sizes, K), Backwards(on, pool, network->sizes, K)};
     Matrix<double> units(network->size(graph.output), K);
     for (Index k = 0; k < K; ++k)
         units(outputs[static_cast<std::size_t>(k)], k) = 1;
-    on.upload(units.data(), gradients.open(graph.output));
+    on.upload(units.data(), gradients.target(graph.output).x);
     const Buffer<double> sums = on.allocate(K);
     std::vector<double> host(static_cast<std::size_t>(K));
     const auto add = [&](const Held<double>& numbers, Batch<const double> G, std::vector<double>& to) {
@@ -229,11 +259,11 @@ void Discussion::State::reverse(Index first, std::span<const Index> outputs, Dis
         if (rule == DiscussionRule::conserving && !offset.numbers.empty()) {
             // in front of a switch the share has passed it already
             const auto inject = [&](std::size_t which) {
-                if (!offset.of[which].empty())
-                    on.diagonal_product(offset.of[which].view(), G, 1, shares[which].open(offset.place));
+                if (offset.of[which].empty())
+                    return;
+                const Target<double> to = shares[which].target(offset.place);
+                on.diagonal_product(offset.of[which].view(), G, to.beta, to.x);
             };
-            if (!offset.rest.empty())
-                add(offset.rest, G, result.rest);
             if (!offset.even.empty())
                 add(offset.even, G, result.even);
             const bool in_front = offset.place != node.output;
@@ -263,6 +293,14 @@ void Discussion::State::reverse(Index first, std::span<const Index> outputs, Dis
                 result.maps(i, first + k) +=
                     times_x ? network->x0[static_cast<std::size_t>(i)] * part(i, k) : part(i, k);
     };
+    if (rule == DiscussionRule::conserving && shares[1].here(graph.input)) {  // what was divided among all paths
+        on.download(shares[1].view(graph.input), part.data());
+        for (Index k = 0; k < K; ++k)
+            for (const double number : part.column(k))
+                result.rest[static_cast<std::size_t>(first + k)] += number;
+    }
+    for (Index k = 0; k < K && rule == DiscussionRule::conserving; ++k)
+        result.rest[static_cast<std::size_t>(first + k)] += result.even[static_cast<std::size_t>(first + k)];
     collect(gradients, rule == DiscussionRule::conserving);  // the paper's rules need F_j itself
     for (const Backwards& share : shares)
         collect(share, false);
@@ -306,13 +344,15 @@ std::vector<std::vector<double>> Discussion::State::masked_offsets() const {
 std::vector<double> Discussion::State::projected(const std::vector<std::vector<double>>& masked) const {
     Backend<double>& on = *network->on;
     const Graph& graph = *network->graph;
-    Backwards image(on, network->sizes, 1);
+    pool.most = 6 * live_numbers(graph);
+    Backwards image(on, pool, network->sizes, 1);
     for (std::size_t n = network->nodes.size(); n-- > 0;) {
         const GraphNode& node = graph.nodes[n];
         if (const std::vector<double>& numbers = masked[at(node.output)];
             !numbers.empty() && node.output != graph.output) {
             const Held<double> sent = held(on, numbers);
-            on.axpby(1, sent.numbers.view(sent.numbers.size(), 1), 1, image.open(node.output));
+            const Target<double> to = image.target(node.output);
+            on.axpby(1, sent.numbers.view(sent.numbers.size(), 1), to.beta, to.x);
         }
         image.pass(node, *network->nodes[n], std::vector<double>(node.inputs.size(), 1));
     }
@@ -361,8 +401,9 @@ Discussions Discussion::of(std::span<const Index> outputs) const {
         result.rest.resize(outputs.size());
         result.even.resize(outputs.size());
     }
-    const Index live = live_numbers(*network.graph) * static_cast<Index>(sizeof(double));
-    const Index width = probes_that_fit(network.memory, 0, 6 * live);  // three sweeps, and what each adds to
+    const Index one =
+        6 * live_numbers(*network.graph) * static_cast<Index>(sizeof(double));  // three sweeps, and targets
+    const Index width = std::min<Index>(probes_that_fit(network.memory, 0, one), network.whole_width());
     for (Index first = 0; first < std::ssize(outputs); first += width)
         state_->reverse(first,
                         outputs.subspan(at(static_cast<int>(first)),

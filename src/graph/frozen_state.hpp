@@ -35,6 +35,8 @@ struct FrozenNetwork<T>::State {
     [[nodiscard]] Matrix<T> columns(std::span<const Index> inputs) const;
     [[nodiscard]] Matrix<T> rows(std::span<const Index> outputs) const;
 
+    [[nodiscard]] Index whole_width() const;  // probes of a block that is not in windows
+
     static std::size_t at(int i) { return static_cast<std::size_t>(i); }
     [[nodiscard]] Index size(int value) const { return sizes[at(value)]; }
 
@@ -68,7 +70,6 @@ private:
     template <class Pass>
     void in_blocks(Index columns, const Pass& pass) const;
     [[nodiscard]] Index width() const;
-    [[nodiscard]] Index whole_width() const;
     template <class Body>
     void for_ended(int node, const Body& body) const;
     [[nodiscard]] const std::vector<Reach>& reach(std::size_t node) const;
