@@ -42,8 +42,8 @@ struct SymbolicForm {
     std::vector<Index> apart;  // components that the closing term does not hold
     double constant = 0;       // b_j / pixels
     Index pixels = 0;
-    // "3.5 c0[p] - 0.25 c7[p] + 1 c_rest[p] + 0.125": numbers in 17 digits; a guarded term is a number alone.
-    [[nodiscard]] std::string text() const;
+    // "3.5 c0[p] - 0.25 c7[p] + 1 c_rest[p] + 0.125"; a guarded term is a number alone.
+    [[nodiscard]] std::string text(int significant = 17) const;
 };
 
 // The terms as they are: factor_k = psi_k lambda_k, finite whatever <phi_k, x> is; that of the closing term is 1.

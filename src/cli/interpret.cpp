@@ -295,6 +295,9 @@ void check(const InterpretOptions& o) {
     std::vector<std::string> read{o.net, o.input};
     for (const std::string& file : o.given.files())
         read.push_back(file);
+    for (const std::string& file : o.split.files())
+        read.push_back(file);
+    o.split.check(o);
     if (!o.out.empty())
         check_output_apart(o.out, read);
     check_pictures_apart(o, read);
@@ -328,10 +331,12 @@ void run(InterpretOptions o) {
         throw InputError("--svd " + std::to_string(o.svd) + ": expected 1 to " +
                          std::to_string(std::min(graph.inputs(), graph.outputs())));
     const std::uint64_t seed = o.common.seed.value_or(1);
-    const InterpretAnswers a = of_file(o, [&] {
+    InterpretAnswers a = of_file(o, [&] {
         return o.common.precision == "f32" ? answers<float>(o, execution, input, seed)
                                            : answers<double>(o, execution, input, seed);
     });
+    if (o.split.given())
+        a.split = of_file(o, [&] { return split_answers(o, execution, input, a.x0, seed); });
     if (!o.out.empty())
         write_result(o, input, a, asked_for);
     if (!o.pictures.empty())
@@ -379,6 +384,7 @@ Command add_interpret(CLI::App& app, const Process& process) {
     command->add_option("--contributions", o->contributions,
                         "outputs to be split into parts, node by node, with receptive fields");
     o->discussion.add_to(*command);
+    o->split.add_to(*command);
     command->add_flag("--explain", o->explain,
                       "the graph: nodes, shapes, how each is frozen, receptive field, bytes, work; alone it needs no "
                       "input");

@@ -10,6 +10,7 @@
 #include "cli/commands.hpp"
 #include "cli/graph_inputs.hpp"
 #include "cli/interpret_discussion.hpp"
+#include "cli/interpret_split.hpp"
 #include "descrambler/frozen.hpp"
 #include "descrambler/graph.hpp"
 #include "descrambler/lanczos.hpp"
@@ -29,6 +30,7 @@ struct InterpretOptions {
     std::int64_t assume_opset = 0;
     std::optional<Index> network;
     std::optional<std::uint64_t> random_weights;
+    SplitRequest split;
     bool residual = false, explain = false, softmax = false, two_batch = false;
     CLI::App* command = nullptr;
     [[nodiscard]] FreezeOptions freezing() const { return {freeze_rule_from(freeze), norm_rule_from(norm)}; }
@@ -76,6 +78,7 @@ struct InterpretAnswers {
     std::optional<Contributions> contributions;
     std::vector<std::vector<ReceptiveField>> fields;  // of the parts
     std::optional<DiscussionAnswers> discussion;
+    std::optional<SplitAnswers> split;
     double conservation = 0, norm_y = 0;
     Share here;                             // for the origin that is asked for
     std::optional<Share> at_input, at_raw;  // both, where the input is shifted

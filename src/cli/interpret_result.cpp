@@ -90,6 +90,8 @@ void write_result(const InterpretOptions& o, const InterpretInput& input, const 
     }
     if (a.discussion)
         write(root, *a.discussion, o.discussion.rule);
+    if (a.split)
+        write_split(root, *a.split);
     root.attribute("", "conservation_error", a.conservation);
     root.attribute("", "freeze", o.freeze);
     root.attribute("", "norm", o.norm);
@@ -144,6 +146,8 @@ Json json_of(const InterpretOptions& o, const InterpretInput& input, const Inter
         }
     if (a.discussion)
         json.update(json_of(*a.discussion, a.y));
+    if (a.split)
+        json["splits"] = split_json(*a.split);
     if (o.explain)
         json["graph"] = explained(o, input);
     return json;
@@ -195,6 +199,8 @@ void print(const InterpretOptions& o, const InterpretInput& input, const Interpr
     }
     if (a.discussion)
         print(*a.discussion, a.y);
+    if (a.split)
+        print_split(*a.split);
     if (!o.out.empty())
         std::printf("  written to %s\n", o.out.c_str());
     if (!o.pictures.empty())

@@ -20,8 +20,8 @@ double number(std::span<const double> a, const PixelLayout& layout, Index featur
 double factor_of(const RightSpectrum& spectrum, const SplitTerms& terms, Index k) {
     return terms.psi[at(k)] * spectrum.s[at(k)];
 }
-std::string signed_number(double value, bool first) {
-    const std::string size = digits(std::abs(value), 17);
+std::string signed_number(double value, bool first, int significant) {
+    const std::string size = digits(std::abs(value), significant);
     return first ? (value < 0 ? "-" : "") + size : (value < 0 ? " - " : " + ") + size;
 }
 
@@ -50,14 +50,14 @@ std::vector<double> without_negatives(std::vector<double> map) {
     return map;
 }
 
-std::string SymbolicForm::text() const {
+std::string SymbolicForm::text(int significant) const {
     std::string result;
     for (const SymbolicTerm& term : terms) {
-        result += signed_number(term.guarded ? term.uniform : term.factor, result.empty());
+        result += signed_number(term.guarded ? term.uniform : term.factor, result.empty(), significant);
         if (!term.guarded)
             result += term.index == rest_term ? " c_rest[p]" : " c" + std::to_string(term.index) + "[p]";
     }
-    return result + signed_number(constant, result.empty());
+    return result + signed_number(constant, result.empty(), significant);
 }
 
 namespace {
