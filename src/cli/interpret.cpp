@@ -337,6 +337,8 @@ void run(InterpretOptions o) {
     });
     if (o.split.given())
         a.split = of_file(o, [&] { return split_answers(o, execution, input, a.x0, seed); });
+    if (o.measures)
+        a.measures = measured_maps(o, input, a, execution.backend<double>());
     if (!o.out.empty())
         write_result(o, input, a, asked_for);
     if (!o.pictures.empty())
@@ -385,6 +387,9 @@ Command add_interpret(CLI::App& app, const Process& process) {
                         "outputs to be split into parts, node by node, with receptive fields");
     o->discussion.add_to(*command);
     o->split.add_to(*command);
+    command->add_flag("--measures", o->measures,
+                      "numbers for all that has the shape of an image: where its energy lies, how fine it is, how far "
+                      "it reaches");
     command->add_flag("--explain", o->explain,
                       "the graph: nodes, shapes, how each is frozen, receptive field, bytes, work; alone it needs no "
                       "input");

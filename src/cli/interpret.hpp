@@ -14,6 +14,7 @@
 #include "descrambler/frozen.hpp"
 #include "descrambler/graph.hpp"
 #include "descrambler/lanczos.hpp"
+#include "descrambler/measures.hpp"
 #include "descrambler/picture.hpp"
 #include "descrambler/receptive.hpp"
 
@@ -31,26 +32,20 @@ struct InterpretOptions {
     std::optional<Index> network;
     std::optional<std::uint64_t> random_weights;
     SplitRequest split;
-    bool residual = false, explain = false, softmax = false, two_batch = false;
+    bool residual = false, explain = false, softmax = false, two_batch = false, measures = false;
     CLI::App* command = nullptr;
     [[nodiscard]] FreezeOptions freezing() const { return {freeze_rule_from(freeze), norm_rule_from(norm)}; }
 };
 
 // ---- interpret_input.cpp: the network and x0 -------------------------------------------------------------------------
 
-// A value as an image. Batch axes are 1.
-struct ImageShape {
-    Index channels = 0, height = 0, width = 0;
-    bool channels_last = false;
-    [[nodiscard]] Index size() const { return channels * height * width; }
-    // Where the number of a pixel lies.
-    [[nodiscard]] Index at(Index channel, Index row, Index column) const {
-        return channels_last ? (row * width + column) * channels + channel : (channel * height + row) * width + column;
-    }
-};
 // By --layout, or read from the shape: channels last where the last extent is 1 or 3 and the first is not. Nothing for
 // vectors and what has other axes.
 [[nodiscard]] std::optional<ImageShape> image_shape(const Shape& shape, const std::string& layout);
+
+// Of an output: channels where that leaves the proportions of the input, otherwise where they look like colours,
+// otherwise as the input has them.
+[[nodiscard]] std::optional<ImageShape> output_image(const Shape& shape, const std::optional<ImageShape>& input);
 
 struct InterpretInput {
     Graph graph;
@@ -70,6 +65,10 @@ struct Share {  // of the residual, for one origin of the input
     double norm_Fx = 0, norm_r = 0;
     [[nodiscard]] double of_both() const;
 };
+struct MeasuredMap {
+    std::string what;
+    MapMeasures measures;
+};
 struct InterpretAnswers {
     std::vector<double> x0, y, r;  // y = F x0 + r; x0, F and r for the origin that is asked for
     std::vector<Index> row_index, column_index, output_index;
@@ -79,6 +78,7 @@ struct InterpretAnswers {
     std::vector<std::vector<ReceptiveField>> fields;  // of the parts
     std::optional<DiscussionAnswers> discussion;
     std::optional<SplitAnswers> split;
+    std::vector<MeasuredMap> measures;
     double conservation = 0, norm_y = 0;
     Share here;                             // for the origin that is asked for
     std::optional<Share> at_input, at_raw;  // both, where the input is shifted
@@ -100,6 +100,12 @@ void check_pictures_apart(const InterpretOptions& o, const std::vector<std::stri
 void check_pictures(const InterpretOptions& o, const std::string& asked_for);
 void write_pictures(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a,
                     const std::string& asked_for);
+
+// Of what has the shape of an image.
+[[nodiscard]] std::vector<MeasuredMap> measured_maps(const InterpretOptions& o, const InterpretInput& input,
+                                                     const InterpretAnswers& a, Backend<double>& on);
+[[nodiscard]] Json measures_json(const std::vector<MeasuredMap>& maps);
+void print_measures(const std::vector<MeasuredMap>& maps);
 
 // "15 x 15 every 4 from -7", "whole", "nothing"
 [[nodiscard]] std::string field_text(const std::vector<ReceptiveField>& fields);

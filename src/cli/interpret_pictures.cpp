@@ -70,23 +70,6 @@ Picture drawn(std::span<const double> values, const ImageShape& image, const Sca
     return picture;
 }
 
-// Channels at the end that leaves the proportions of the input, otherwise at the one that looks like colours, otherwise
-// as the input has them.
-std::optional<ImageShape> output_image(const Shape& shape, const std::optional<ImageShape>& input) {
-    const auto first = image_shape(shape, "nchw"), last = image_shape(shape, "nhwc");
-    const auto alike = [&](const std::optional<ImageShape>& image) {
-        return image && input && image->height * input->width == image->width * input->height;
-    };
-    const auto colours = [](const std::optional<ImageShape>& image) {
-        return image && (image->channels == 1 || image->channels == 3);
-    };
-    if (alike(first) != alike(last))
-        return alike(first) ? first : last;
-    if (colours(first) != colours(last))
-        return colours(first) ? first : last;
-    return input && input->channels_last ? last : first;
-}
-
 class Folder {
 public:
     Folder(std::string path, Json index) : path_(std::move(path)), index_(std::move(index)) {}
@@ -120,6 +103,21 @@ private:
 };
 
 }  // namespace
+
+std::optional<ImageShape> output_image(const Shape& shape, const std::optional<ImageShape>& input) {
+    const auto first = image_shape(shape, "nchw"), last = image_shape(shape, "nhwc");
+    const auto alike = [&](const std::optional<ImageShape>& image) {
+        return image && input && image->height * input->width == image->width * input->height;
+    };
+    const auto colours = [](const std::optional<ImageShape>& image) {
+        return image && (image->channels == 1 || image->channels == 3);
+    };
+    if (alike(first) != alike(last))
+        return alike(first) ? first : last;
+    if (colours(first) != colours(last))
+        return colours(first) ? first : last;
+    return input && input->channels_last ? last : first;
+}
 
 void check_pictures_apart(const InterpretOptions& o, const std::vector<std::string>& read) {
     if (o.pictures.empty())

@@ -148,6 +148,8 @@ Json json_of(const InterpretOptions& o, const InterpretInput& input, const Inter
         json.update(json_of(*a.discussion, a.y));
     if (a.split)
         json["splits"] = split_json(*a.split);
+    if (o.measures)
+        json["measures"] = measures_json(a.measures);
     if (o.explain)
         json["graph"] = explained(o, input);
     return json;
@@ -201,6 +203,8 @@ void print(const InterpretOptions& o, const InterpretInput& input, const Interpr
         print(*a.discussion, a.y);
     if (a.split)
         print_split(*a.split);
+    if (o.measures)
+        print_measures(a.measures);
     if (!o.out.empty())
         std::printf("  written to %s\n", o.out.c_str());
     if (!o.pictures.empty())

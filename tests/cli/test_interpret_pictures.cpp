@@ -193,6 +193,20 @@ TEST_F(InterpretPicturesTest, BadPicturesAndNumbersAreOneLine) {
     bad({picture}, "x.png: a picture for an input of shape 1x6, expected one of 1 or 3 channels");
 }
 
+// A row of a network that mixes channels pixel by pixel is one pixel, and a column too.
+TEST_F(InterpretPicturesTest, MeasuresOfMaps) {
+    const Json json = json_of({picture, "--rows", "4", "--columns", "0", "--measures"});
+    ASSERT_EQ(json["measures"].size(), 3);
+    const Json row = json["measures"][1], column = json["measures"][2];
+    EXPECT_EQ(row["of"], "row 4");
+    EXPECT_DOUBLE_EQ(row["participation"], 1. / 6);
+    EXPECT_EQ(row["box"], (Json{{"top", 1}, {"left", 1}, {"height", 1}, {"width", 1}}));
+    EXPECT_DOUBLE_EQ(column["nonzero"], 1. / 6);
+    EXPECT_EQ(json["measures"][0]["of"], "r");
+    EXPECT_EQ(json["measures"][0]["constant"], 1);  // .5 everywhere
+    EXPECT_NE(run({"interpret", net, "--input", picture, "--measures"}).out.find("participation"), std::string::npos);
+}
+
 // Numbers bind free extents too, with and without the batch axis; what is not free has to fit.
 TEST_F(InterpretPicturesTest, NumbersBindTheExtents) {
     using namespace onnx;

@@ -1,0 +1,166 @@
+#include "descrambler/measures.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <numeric>
+
+namespace descrambler {
+namespace {
+
+std::vector<double> energies(std::span<const double> map, const ImageShape& shape) {
+    require(std::ssize(map) == shape.size(), "measures: as many numbers as the image has");
+    std::vector<double> result(static_cast<std::size_t>(shape.height * shape.width));
+    for (Index c = 0; c < shape.channels; ++c)
+        for (Index i = 0; i < shape.height; ++i)
+            for (Index j = 0; j < shape.width; ++j) {
+                const double number = map[static_cast<std::size_t>(shape.at(c, i, j))];
+                result[static_cast<std::size_t>(i * shape.width + j)] += number * number;
+            }
+    return result;
+}
+
+// |DFT|^2 of the sum of the channels, [height, width] row-major.
+std::vector<double> power(Backend<double>& on, std::span<const double> map, const ImageShape& shape) {
+    const Index h = shape.height, w = shape.width;
+    std::vector<std::complex<double>> rows(static_cast<std::size_t>(h * w)), turned(rows.size());
+    for (Index c = 0; c < shape.channels; ++c)
+        for (Index i = 0; i < h; ++i)
+            for (Index j = 0; j < w; ++j)
+                rows[static_cast<std::size_t>(i * w + j)] += map[static_cast<std::size_t>(shape.at(c, i, j))];
+    const Buffer<std::complex<double>> from = on.allocate_complex(h * w), to = on.allocate_complex(h * w);
+    const auto transform = [&](std::vector<std::complex<double>>& lines, Index length) {  // lines one after another
+        const Index count = h * w / length;
+        on.upload(lines.data(), from.view(length, count));
+        on.fft(from.view(length, count), to.view(length, count));
+        on.download(to.view(length, count), lines.data());
+    };
+    transform(rows, w);
+    for (Index i = 0; i < h; ++i)
+        for (Index j = 0; j < w; ++j)
+            turned[static_cast<std::size_t>(j * h + i)] = rows[static_cast<std::size_t>(i * w + j)];
+    transform(turned, h);
+    std::vector<double> result(rows.size());
+    for (Index i = 0; i < h; ++i)
+        for (Index j = 0; j < w; ++j)
+            result[static_cast<std::size_t>(i * w + j)] = std::norm(turned[static_cast<std::size_t>(j * h + i)]);
+    return result;
+}
+
+double cycles(Index k, Index n) {  // a pixel, from -1/2 to 1/2
+    return static_cast<double>(2 * k < n ? k : k - n) / static_cast<double>(n);
+}
+
+void measure_spectrum(Backend<double>& on, std::span<const double> map, const ImageShape& shape, MapMeasures& m) {
+    const std::vector<double> P = power(on, map, shape);
+    const double total = std::accumulate(P.begin(), P.end(), 0.0);
+    if (total == 0)
+        return;
+    double mean = 0, square = 0;
+    std::complex<double> direction = 0;
+    for (Index i = 0; i < shape.height; ++i)
+        for (Index j = 0; j < shape.width; ++j) {
+            const double share = P[static_cast<std::size_t>(i * shape.width + j)] / total;
+            const double fy = cycles(i, shape.height), fx = cycles(j, shape.width), f = std::hypot(fx, fy);
+            mean += share * f;
+            square += share * f * f;
+            // at the edge of the spectrum f and -f are one
+            if (f > 0)
+                direction += share * std::polar(1.0, 2 * std::atan2(fy, fx));
+        }
+    m.frequency = mean;
+    m.bandwidth = std::sqrt(std::max(0.0, square - mean * mean));
+    m.orientation = std::abs(direction);
+    m.constant = P[0] / total;
+}
+
+}  // namespace
+
+MapMeasures measure(Backend<double>& on, std::span<const double> map, const ImageShape& shape) {
+    const std::vector<double> e = energies(map, shape);
+    MapMeasures m;
+    double sum = 0, squares = 0;
+    Index some = 0, bottom = -1, right = -1;
+    m.top = shape.height;
+    m.left = shape.width;
+    for (Index i = 0; i < shape.height; ++i)
+        for (Index j = 0; j < shape.width; ++j) {
+            const double energy = e[static_cast<std::size_t>(i * shape.width + j)];
+            if (energy == 0)
+                continue;
+            ++some;
+            sum += energy;
+            squares += energy * energy;
+            m.top = std::min(m.top, i);
+            m.left = std::min(m.left, j);
+            bottom = std::max(bottom, i);
+            right = std::max(right, j);
+        }
+    if (some == 0)
+        return {};
+    m.height = bottom - m.top + 1;
+    m.width = right - m.left + 1;
+    m.nonzero = static_cast<double>(some) / static_cast<double>(std::ssize(e));
+    m.participation = sum / (static_cast<double>(std::ssize(e)) * (squares / sum));
+    measure_spectrum(on, map, shape, m);
+    return m;
+}
+
+double energy_within(std::span<const double> map, const ImageShape& shape, double row, double column, double radius) {
+    const std::vector<double> e = energies(map, shape);
+    double inside = 0, all = 0;
+    for (Index i = 0; i < shape.height; ++i)
+        for (Index j = 0; j < shape.width; ++j) {
+            const double energy = e[static_cast<std::size_t>(i * shape.width + j)];
+            all += energy;
+            if (std::hypot(static_cast<double>(i) - row, static_cast<double>(j) - column) <= radius)
+                inside += energy;
+        }
+    return all > 0 ? inside / all : 0;
+}
+
+double adaptivity(const Matrix<double>& columns, const ImageShape& shape, std::span<const PixelPlace> centres,
+                  Index reach) {
+    require(columns.rows() == shape.size() && columns.cols() == std::ssize(centres) && columns.cols() > 0,
+            "adaptivity: a centre for each column");
+    const Index side = 2 * reach + 1, size = shape.channels * side * side;
+    Matrix<double> patches(size, columns.cols());
+    for (Index k = 0; k < columns.cols(); ++k) {
+        const PixelPlace& centre = centres[static_cast<std::size_t>(k)];
+        require(centre.row >= reach && centre.column >= reach && centre.row + reach < shape.height &&
+                    centre.column + reach < shape.width,
+                "adaptivity: a square leaves the image");
+        Index to = 0;
+        for (Index c = 0; c < shape.channels; ++c)
+            for (Index i = -reach; i <= reach; ++i)
+                for (Index j = -reach; j <= reach; ++j)
+                    patches(to++, k) = columns(shape.at(c, centre.row + i, centre.column + j), k);
+    }
+    double off = 0, all = 0;
+    for (Index i = 0; i < size; ++i) {
+        double mean = 0;
+        for (Index k = 0; k < patches.cols(); ++k)
+            mean += patches(i, k) / static_cast<double>(patches.cols());
+        for (Index k = 0; k < patches.cols(); ++k) {
+            off += (patches(i, k) - mean) * (patches(i, k) - mean);
+            all += patches(i, k) * patches(i, k);
+        }
+    }
+    return all > 0 ? std::sqrt(off / all) : 0;
+}
+
+Concentration concentration(std::vector<double> numbers) {
+    std::ranges::sort(numbers);
+    const double total = std::accumulate(numbers.begin(), numbers.end(), 0.0), n = static_cast<double>(numbers.size());
+    if (total == 0)
+        return {};
+    Concentration result;
+    const std::size_t top = std::max<std::size_t>(1, numbers.size() / 100);
+    result.top_hundredth =
+        std::accumulate(numbers.end() - static_cast<std::ptrdiff_t>(top), numbers.end(), 0.0) / total;
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+        result.gini += (2 * static_cast<double>(i + 1) - n - 1) * numbers[i] / (n * total);
+    return result;
+}
+
+}  // namespace descrambler

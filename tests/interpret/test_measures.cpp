@@ -1,0 +1,106 @@
+// Measures of pictures: by hand, of waves that are known, and of noise in its limit.
+#include "descrambler/measures.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+
+namespace descrambler {
+namespace {
+
+class MapMeasuresTest : public testing::Test {
+protected:
+    std::unique_ptr<Backend<double>> on = make_cpu_backend<double>(1);
+};
+
+TEST_F(MapMeasuresTest, OnePixelAndAll) {
+    std::vector<double> map(2 * 3 * 4);
+    map[static_cast<std::size_t>(ImageShape{2, 3, 4}.at(1, 2, 1))] = -5;
+    const MapMeasures one = measure(*on, map, {2, 3, 4});
+    EXPECT_DOUBLE_EQ(one.participation, 1. / 12);
+    EXPECT_DOUBLE_EQ(one.nonzero, 1. / 12);
+    EXPECT_EQ(one.top, 2);
+    EXPECT_EQ(one.left, 1);
+    EXPECT_EQ(one.height, 1);
+    EXPECT_EQ(one.width, 1);
+    EXPECT_DOUBLE_EQ(one.constant, 1. / 12);  // of all frequencies alike
+    const MapMeasures all = measure(*on, std::vector<double>(24, 3.), {2, 3, 4});
+    EXPECT_DOUBLE_EQ(all.participation, 1);
+    EXPECT_EQ(all.nonzero, 1);
+    EXPECT_DOUBLE_EQ(all.constant, 1);
+    EXPECT_NEAR(all.frequency, 0, 1e-15);
+    const MapMeasures nothing = measure(*on, std::vector<double>(24), {2, 3, 4});
+    EXPECT_EQ(nothing.participation, 0);
+    EXPECT_EQ(nothing.height, 0);
+    EXPECT_THROW((void)measure(*on, map, {2, 3, 3}), std::invalid_argument);
+}
+
+// cos(2 pi (3 i + 4 j) / 32): |f| = 5 / 32, one direction; both layouts.
+TEST_F(MapMeasuresTest, AWave) {
+    for (const bool last : {false, true}) {
+        const ImageShape shape{2, 32, 32, last};
+        std::vector<double> map(static_cast<std::size_t>(shape.size()));
+        for (Index i = 0; i < 32; ++i)
+            for (Index j = 0; j < 32; ++j)
+                for (Index c = 0; c < 2; ++c)
+                    map[static_cast<std::size_t>(shape.at(c, i, j))] =
+                        std::cos(2 * std::numbers::pi * static_cast<double>(3 * i + 4 * j) / 32);
+        const MapMeasures wave = measure(*on, map, shape);
+        EXPECT_NEAR(wave.frequency, 5. / 32, 1e-12);
+        EXPECT_NEAR(wave.bandwidth, 0, 1e-6);  // the root of a difference of rounding
+        EXPECT_NEAR(wave.orientation, 1, 1e-12);
+        EXPECT_NEAR(wave.constant, 0, 1e-12);
+        EXPECT_NEAR(wave.participation, 2. / 3, 1e-12);  // (mean cos^2)^2 / mean cos^4
+    }
+}
+
+// White: |f| over a square, of mean .3826 and deviation .142; (E e)^2 / E e^2 = 1/3 for one channel.
+TEST_F(MapMeasuresTest, Noise) {
+    const ImageShape shape{1, 64, 64};
+    const Buffer<double> numbers = on->allocate(shape.size());
+    on->random_normal(3, 0, 0, numbers.view(shape.size(), 1));
+    const MapMeasures noise = measure(*on, {numbers.data(), static_cast<std::size_t>(shape.size())}, shape);
+    EXPECT_NEAR(noise.frequency, .3826, .01);
+    EXPECT_NEAR(noise.bandwidth, .142, .01);
+    EXPECT_NEAR(noise.participation, 1. / 3, .03);
+    EXPECT_LT(noise.orientation, .06);
+}
+
+TEST(MeasuresOfPlaces, EnergyAroundAPlace) {
+    const ImageShape shape{1, 1, 5};
+    EXPECT_DOUBLE_EQ(energy_within(std::vector<double>{1, 2, 0, 2, 1}, shape, 0, 2, 1), .8);
+    EXPECT_DOUBLE_EQ(energy_within(std::vector<double>{1, 2, 0, 2, 1}, shape, 0, 2, .5), 0);
+    EXPECT_DOUBLE_EQ(energy_within(std::vector<double>{1, 2, 0, 2, 1}, shape, 0, .5, .5), .5);
+}
+
+TEST(MeasuresOfPlaces, OneFilterEverywhereOrAnother) {
+    const ImageShape shape{1, 1, 6};
+    Matrix<double> columns(6, 2);
+    columns(1, 0) = columns(3, 1) = 1;
+    columns(2, 0) = columns(4, 1) = 2;
+    const std::vector<PixelPlace> centres{{0, 2}, {0, 4}};
+    EXPECT_THROW((void)adaptivity(columns, shape, centres, 2), std::invalid_argument);
+    const ImageShape tall{1, 3, 6};
+    Matrix<double> same(18, 2);
+    for (Index i = 0; i < 6; ++i)
+        for (Index k = 0; k < 2; ++k)
+            same(6 + i, k) = columns(i, k);
+    const std::vector<PixelPlace> inner{{1, 2}, {1, 4}};
+    EXPECT_EQ(adaptivity(same, tall, inner, 1), 0);
+    same(6 + 2, 0) = -2;  // 2 and -2 where one filter has 2: off by 8 of 10
+    EXPECT_DOUBLE_EQ(adaptivity(same, tall, inner, 1), std::sqrt(8. / 10));
+}
+
+TEST(MeasuresOfPlaces, Concentrations) {
+    EXPECT_DOUBLE_EQ(concentration(std::vector<double>(200, 1.)).top_hundredth, .01);
+    EXPECT_NEAR(concentration(std::vector<double>(200, 1.)).gini, 0, 1e-15);
+    std::vector<double> one(200);
+    one[7] = 3;
+    EXPECT_DOUBLE_EQ(concentration(one).top_hundredth, 1);
+    EXPECT_DOUBLE_EQ(concentration(one).gini, 199. / 200);
+    EXPECT_EQ(concentration(std::vector<double>(3)).gini, 0);
+}
+
+}  // namespace
+}  // namespace descrambler
