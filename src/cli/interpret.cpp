@@ -290,6 +290,7 @@ void check(const InterpretOptions& o) {
             "--two-batch: expected no --rows, --contributions, --svd, --discussion and --votes, which need "
             "the way back and a record");
     o.discussion.check(*o.command);
+    o.attack.check(*o.command);
     if (o.origin != "input" && o.origin != "raw")
         throw InputError("--origin: expected input or raw, found \"" + o.origin + "\"");
     std::vector<std::string> read{o.net, o.input};
@@ -337,6 +338,8 @@ void run(InterpretOptions o) {
     });
     if (o.split.given())
         a.split = of_file(o, [&] { return split_answers(o, execution, input, a.x0, seed); });
+    if (o.attack.epsilon)
+        a.attack = of_file(o, [&] { return attacked(o, input, execution.backend<double>(), seed); });
     if (o.measures)
         a.measures = measured_maps(o, input, a, execution.backend<double>());
     if (!o.out.empty())
@@ -386,6 +389,7 @@ Command add_interpret(CLI::App& app, const Process& process) {
     command->add_option("--contributions", o->contributions,
                         "outputs to be split into parts, node by node, with receptive fields");
     o->discussion.add_to(*command);
+    o->attack.add_to(*command);
     o->split.add_to(*command);
     command->add_flag("--measures", o->measures,
                       "numbers for all that has the shape of an image: where its energy lies, how fine it is, how far "

@@ -9,6 +9,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/graph_inputs.hpp"
+#include "cli/interpret_adversarial.hpp"
 #include "cli/interpret_discussion.hpp"
 #include "cli/interpret_split.hpp"
 #include "descrambler/frozen.hpp"
@@ -25,6 +26,7 @@ struct InterpretOptions {
     std::string net, input, out, pictures, rows, columns, contributions, freeze = "frozen", norm = "std";
     GraphOptions given;
     DiscussionOptions discussion;
+    AttackOptions attack;
     std::string output_name, mean, scale, layout, origin = "input";
     Index svd = 0;
     Index memory = 1024;  // MiB
@@ -77,6 +79,7 @@ struct InterpretAnswers {
     std::optional<Contributions> contributions;
     std::vector<std::vector<ReceptiveField>> fields;  // of the parts
     std::optional<DiscussionAnswers> discussion;
+    std::optional<AttackAnswers> attack;
     std::optional<SplitAnswers> split;
     std::vector<MeasuredMap> measures;
     double conservation = 0, norm_y = 0;

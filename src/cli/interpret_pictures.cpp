@@ -226,6 +226,8 @@ void write_pictures(const InterpretOptions& o, const InterpretInput& input, cons
         draw("right_" + number, "right singular vector " + number + sigma, a.svd->V.column(k), of_input);
     }
     draw_discussions(input, a, of_input, draw);
+    if (a.attack)
+        folder.draw("adversarial", "the changed input", a.attack->raw, of_input, natural(a.attack->raw));
     folder.finish();
 }
 

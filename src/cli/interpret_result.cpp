@@ -90,6 +90,8 @@ void write_result(const InterpretOptions& o, const InterpretInput& input, const 
     }
     if (a.discussion)
         write(root, *a.discussion, o.discussion.rule);
+    if (a.attack)
+        write(root, *a.attack, o.attack);
     if (a.split)
         write_split(root, *a.split);
     root.attribute("", "conservation_error", a.conservation);
@@ -146,6 +148,8 @@ Json json_of(const InterpretOptions& o, const InterpretInput& input, const Inter
         }
     if (a.discussion)
         json.update(json_of(*a.discussion, a.y));
+    if (a.attack)
+        json.update(json_of(*a.attack, o.attack));
     if (a.split)
         json["splits"] = split_json(*a.split);
     if (o.measures)
@@ -201,6 +205,8 @@ void print(const InterpretOptions& o, const InterpretInput& input, const Interpr
     }
     if (a.discussion)
         print(*a.discussion, a.y);
+    if (a.attack)
+        print(*a.attack, o.attack);
     if (a.split)
         print_split(*a.split);
     if (o.measures)

@@ -88,6 +88,44 @@ TEST_F(InterpretDiscussionTest, HalvesVoteForTheirOutput) {
     EXPECT_EQ(masked.values[3 * 3], nothing);
 }
 
+// Each of the 24 numbers of the right half is 6 above one of the left half, and the attack brings them 8 closer.
+TEST_F(InterpretDiscussionTest, Attacks) {
+    write_halves();
+    const std::string picture = folder / "x.png";
+    const Outcome outcome = run({"interpret", net, "--input", picture, "--adversarial", "4", "--votes", "all", "--json",
+                                 "--out", out, "--pictures", folder / "p"});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const Json attack = Json::parse(outcome.out)["adversarial"];
+    EXPECT_EQ(attack["before"]["label"], 1);
+    EXPECT_EQ(attack["before"]["margin"], 144);
+    EXPECT_EQ(attack["after"]["label"], 0);
+    EXPECT_EQ(attack["after"]["margin"], 48);
+    EXPECT_EQ(attack["succeeded"], true);
+    EXPECT_EQ(attack["after"]["votes_of_first_label"], .5);
+    const std::vector<double> changed = Hdf5File::open(out).root().read_vector<double>("adversarial");
+    EXPECT_EQ(changed.at(0), 14);
+    EXPECT_EQ(changed.at(3), 10 + 9 - 4);  // planes of channels
+    const Json towards =
+        Json::parse(run({"interpret", net, "--input", picture, "--adversarial", "3", "--target", "0", "--json"}).out);
+    EXPECT_EQ(towards["adversarial"]["after"]["margin"], 0);
+    EXPECT_EQ(towards["adversarial"]["after"]["label"], 0);  // the first of two alike
+    const auto refused = [&](const std::vector<std::string>& more, const std::string& words) {
+        std::vector<std::string> asked{"interpret", net, "--input", picture};
+        asked.insert(asked.end(), more.begin(), more.end());
+        const Outcome found = run(asked);
+        EXPECT_EQ(found.code, 2) << words;
+        EXPECT_NE(found.err.find(words), std::string::npos) << found.err;
+    };
+    refused({"--adversarial", "0"}, "--adversarial: expected a number above 0");
+    refused({"--adversarial", "1", "--target", "2"}, "--target 2: expected an output, 0 to 1");
+    refused({"--adversarial", "1", "--clip", "3"}, "--clip 3: expected two numbers");
+    refused({"--target", "1"}, "--target: expected --adversarial");
+    write_dense();
+    const Outcome one = run({"interpret", net, "--input", x, "--adversarial", "1"});
+    EXPECT_EQ(one.code, 2);
+    EXPECT_NE(one.err.find("net.onnx: 1 output, expected two classes or more"), std::string::npos) << one.err;
+}
+
 TEST_F(InterpretDiscussionTest, WhatCannotBeAsked) {
     write_dense();
     const auto refused = [&](std::vector<std::string> more, const std::string& words) {
