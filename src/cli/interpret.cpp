@@ -218,9 +218,9 @@ InterpretAnswers answers(const InterpretOptions& o, const Execution& execution, 
     a.x0 = shifted_input(input);
     FrozenNetwork<T> frozen(execution.backend<T>(), execution.backend<double>(), input.graph, a.x0, o.freezing());
     frozen.set_memory(o.memory << 20);
-    a.row_index = places("--rows", o.rows, frozen.outputs(), "the outputs");
+    a.row_index = cli::places("--rows", o.rows, frozen.output());
     a.column_index = places("--columns", o.columns, frozen.inputs(), "the inputs");
-    a.output_index = places("--contributions", o.contributions, frozen.outputs(), "the outputs");
+    a.output_index = cli::places("--contributions", o.contributions, frozen.output());
     a.recorded = frozen.recorded_bytes();
     a.y = frozen.output();
     const Parts<T> parts = frozen.parts();
@@ -269,6 +269,17 @@ auto of_file(const InterpretOptions& o, const Make& make) {
     }
 }
 
+void check_svd(const InterpretOptions& o, const Graph& graph) {
+    if (o.svd < 0 || o.svd > std::min(graph.inputs(), graph.outputs()))
+        throw InputError("--svd " + std::to_string(o.svd) + ": expected 1 to " +
+                         std::to_string(std::min(graph.inputs(), graph.outputs())));
+}
+void check_numbers(const InterpretOptions& o, const InterpretInput& input) {
+    if (input.graph.inputs() == 0 || input.graph.outputs() == 0)
+        throw InputError(o.net + ": input " + to_string(input.shape()) + ", output " +
+                         to_string(input.graph.output_shape) + ", expected numbers in both");
+}
+
 void check(const InterpretOptions& o) {
     if (o.input.empty() && !o.explain)
         throw InputError("--input: expected a file of the input (.npy, .png or .jpg), or --explain, which needs none");
@@ -293,7 +304,7 @@ void check(const InterpretOptions& o) {
     o.attack.check(*o.command);
     if (o.origin != "input" && o.origin != "raw")
         throw InputError("--origin: expected input or raw, found \"" + o.origin + "\"");
-    std::vector<std::string> read{o.net, o.input};
+    std::vector<std::string> read{o.net, o.input.starts_with('@') ? o.input.substr(1) : o.input};
     for (const std::string& file : o.given.files())
         read.push_back(file);
     for (const std::string& file : o.split.files())
@@ -309,14 +320,13 @@ void run(InterpretOptions o) {
     if (o.common.precision.empty())
         o.common.precision = "f64";
     check(o);
+    if (o.input.starts_with('@'))
+        return run_list(o);
     const InterpretInput input = open_interpreted(o);
     if (!o.out.empty())
         check_output_apart(o.out, input.external);
     check_pictures_apart(o, input.external);
-    const Graph& graph = input.graph;
-    if (graph.inputs() == 0 || graph.outputs() == 0)
-        throw InputError(o.net + ": input " + to_string(input.shape()) + ", output " + to_string(graph.output_shape) +
-                         ", expected numbers in both");
+    check_numbers(o, input);
     if (o.explain && !o.common.json && !o.common.quiet)
         print_explained(o, input);
     if (o.input.empty()) {
@@ -328,18 +338,7 @@ void run(InterpretOptions o) {
     check_remake(o.out, asked_for, o.common);
     check_pictures(o, asked_for);
     const Execution execution = o.common.execution();
-    if (o.svd < 0 || o.svd > std::min(graph.inputs(), graph.outputs()))
-        throw InputError("--svd " + std::to_string(o.svd) + ": expected 1 to " +
-                         std::to_string(std::min(graph.inputs(), graph.outputs())));
-    const std::uint64_t seed = o.common.seed.value_or(1);
-    InterpretAnswers a = of_file(o, [&] {
-        return o.common.precision == "f32" ? answers<float>(o, execution, input, seed)
-                                           : answers<double>(o, execution, input, seed);
-    });
-    if (o.split.given())
-        a.split = of_file(o, [&] { return split_answers(o, execution, input, a.x0, seed); });
-    if (o.attack.epsilon)
-        a.attack = of_file(o, [&] { return attacked(o, input, execution.backend<double>(), seed); });
+    InterpretAnswers a = interpreted(o, execution, input);
     if (o.measures)
         a.measures = measured_maps(o, input, a, execution.backend<double>());
     if (!o.out.empty())
@@ -355,7 +354,7 @@ void run(InterpretOptions o) {
 void add_input_options(CLI::App& command, InterpretOptions& o) {
     command.add_option("--input", o.input,
                        "the input x0: FILE.npy, with or without the batch axis, or a picture, FILE.png or FILE.jpg "
-                       "(numbers from 0 to 255)");
+                       "(numbers from 0 to 255); @LIST: a file with such a file on each line");
     command.add_option(
         "--mean", o.mean,
         "x0 = (raw - mean) / scale, raw the numbers of the file: one for all or one a channel (default: 0)");
@@ -371,6 +370,27 @@ void add_input_options(CLI::App& command, InterpretOptions& o) {
 
 }  // namespace
 
+InterpretAnswers interpreted(const InterpretOptions& o, const Execution& execution, const InterpretInput& input) {
+    check_numbers(o, input);
+    check_svd(o, input.graph);
+    const std::uint64_t seed = o.common.seed.value_or(1);
+    return of_file(o, [&] {
+        InterpretAnswers a = o.common.precision == "f32" ? answers<float>(o, execution, input, seed)
+                                                         : answers<double>(o, execution, input, seed);
+        if (o.split.given())
+            a.split = split_answers(o, execution, input, a.x0, seed);
+        if (o.attack.epsilon)
+            a.attack = attacked(o, input, execution.backend<double>(), seed);
+        return a;
+    });
+}
+
+std::vector<Index> places(const std::string& option, const std::string& text, const std::vector<double>& y) {
+    if (text == "top")
+        return {std::ranges::max_element(y) - y.begin()};
+    return places(option, text, std::ssize(y), "the outputs");
+}
+
 double Share::of_both() const {
     return norm_r / std::max(norm_r + norm_Fx, 1e-300);
 }
@@ -383,7 +403,9 @@ Command add_interpret(CLI::App& app, const Process& process) {
     add_input_options(*command, *o);
     command->add_flag("--residual", o->residual,
                       "tell range, mean and norm of the residual r; it is written in any case");
-    command->add_option("--rows", o->rows, "rows of F, by output: 5,17 (C order without the batch axis, from 0)");
+    command->add_option(
+        "--rows", o->rows,
+        "rows of F, by output: 5,17 (C order without the batch axis, from 0), or top: the largest output");
     command->add_option("--columns", o->columns, "columns of F, by input");
     command->add_option("--svd", o->svd, "leading singular triplets of F");
     command->add_option("--contributions", o->contributions,

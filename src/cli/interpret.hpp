@@ -89,6 +89,18 @@ struct InterpretAnswers {
     std::optional<Index> peak;              // --two-batch: bytes at once
 };
 
+// The answers to all that is asked of one input but --measures, which needs them. Throws InputError.
+[[nodiscard]] InterpretAnswers interpreted(const InterpretOptions& o, const Execution& execution,
+                                           const InterpretInput& input);
+// Indices of an option, or `top`: the output with the largest y. Throws InputError where one is not below the size.
+[[nodiscard]] std::vector<Index> places(const std::string& option, const std::string& text,
+                                        const std::vector<double>& y);
+
+// ---- interpret_list.cpp ----------------------------------------------------------------------------------------------
+
+// --input @LIST. A file that cannot be asked is named and the others go on; then throws std::runtime_error.
+void run_list(const InterpretOptions& o);
+
 // ---- the ways out ----------------------------------------------------------------------------------------------------
 
 using Json = nlohmann::ordered_json;

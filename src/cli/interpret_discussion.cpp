@@ -178,7 +178,6 @@ DiscussionAnswers discussed(const InterpretOptions& o, const InterpretInput& inp
     const DiscussionRule rule = discussion_rule_from(o.discussion.rule);
     const Asked asked(o, input);
     DiscussionAnswers a;
-    a.index = outputs_of("--discussion", o.discussion.outputs, input.graph.outputs());
     if (o.discussion.votes == "all") {
         a.labels.resize(static_cast<std::size_t>(input.graph.outputs()));
         std::iota(a.labels.begin(), a.labels.end(), 0);
@@ -192,6 +191,7 @@ DiscussionAnswers discussed(const InterpretOptions& o, const InterpretInput& inp
         (i + 1 < input.axes.size() ? a.height : a.width) *= input.shape()[static_cast<std::size_t>(input.axes[i])];
     const FrozenNetwork<double> frozen(on, input.graph, x0, o.freezing());
     const Discussion discussion(frozen, rule);
+    a.index = places("--discussion", o.discussion.outputs, frozen.output());
     if (!a.index.empty())
         asked.discuss(frozen, discussion, a);
     if (a.labels.empty())

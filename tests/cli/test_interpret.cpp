@@ -131,6 +131,55 @@ TEST_F(InterpretTest, TwoBatches) {
     }
 }
 
+// y = 6.5 at (1, 2) with F = (2, 2), r = .5; at (3, -1): h = (2.25, 4.5), F = (5, -1), y = 18, r = 2.
+TEST_F(InterpretTest, ManyInputs) {
+    Matrix<double> other(1, 2);
+    other(0, 0) = 3;
+    other(0, 1) = -1;
+    write_npy(folder / "other.npy", other);
+    const std::string list = folder / "list.txt";
+    write_file(list, "# inputs\nx.npy\n\n  other.npy\n");
+    const std::vector<std::string> asked{"interpret", net,     "--input", "@" + list, "--contributions",
+                                         "top",       "--out", out,       "--json"};
+    const Outcome outcome = run(asked);
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const Json json = Json::parse(outcome.out);
+    EXPECT_EQ(json["files"].size(), 2);
+    EXPECT_DOUBLE_EQ(json["files"][0]["residual_over_output"], .5 / 6.5);
+    EXPECT_DOUBLE_EQ(json["mean"]["residual_over_output"], (.5 / 6.5 + 2. / 18) / 2);
+    EXPECT_DOUBLE_EQ(json["deviation"]["residual_over_output"], (2. / 18 - .5 / 6.5) / std::sqrt(2));
+    EXPECT_EQ(json["contributions"][0]["name"], "input");
+    EXPECT_DOUBLE_EQ(json["contributions"][0]["mean"], (6 / 6.5 + 16. / 18) / 2);
+    const Hdf5File file = Hdf5File::open(out);
+    EXPECT_EQ(file.root().read_vector<double>("y"), (std::vector<double>{6.5, 18}));
+    EXPECT_EQ(file.root().read<double>("contributions").values.size(), 4);
+    // one that cannot be asked is named, and the others are done
+    write_file(list, "x.npy\nmissing.npy\nother.npy\n");
+    std::vector<std::string> again = asked;
+    again.push_back("--force");
+    const Outcome partly = run(again);
+    EXPECT_EQ(partly.code, 1);
+    EXPECT_NE(partly.err.find("missing.npy: cannot be read"), std::string::npos) << partly.err;
+    EXPECT_NE(partly.err.find("1 of 3 inputs failed"), std::string::npos) << partly.err;
+    EXPECT_EQ(Json::parse(partly.out)["files"].size(), 2);
+    EXPECT_EQ(Json::parse(partly.out)["failed"].size(), 1);
+    const auto refused = [&](const std::vector<std::string>& more, const std::string& words) {
+        std::vector<std::string> one{"interpret", net, "--input", "@" + list};
+        one.insert(one.end(), more.begin(), more.end());
+        const Outcome found = run(one);
+        EXPECT_EQ(found.code, 2) << words;
+        EXPECT_NE(found.err.find(words), std::string::npos) << found.err;
+    };
+    refused({"--rows", "0"}, "--rows: expected one input, not a list");
+    write_file(list, "missing.npy\n");
+    refused({}, "none of 1 inputs could be asked");
+    write_file(list, "\n# nothing\n");
+    refused({}, "no file, expected a file of an input on each line");
+    // the largest output by name
+    const Json top = Json::parse(run({"interpret", net, "--input", x, "--contributions", "top", "--json"}).out);
+    EXPECT_EQ(top["contributions"][0]["output"], 0);
+}
+
 TEST_F(InterpretTest, RowsColumnsPartsAndSingularValuesByHand) {
     const Outcome outcome = run({"interpret", net, "--input", x, "--rows", "0", "--columns", "0,1", "--contributions",
                                  "0", "--svd", "1", "--out", out, "--json"});
