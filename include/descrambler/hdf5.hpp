@@ -8,8 +8,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,6 +59,10 @@ public:
     template <class T>
     void write(const std::string& name, const std::vector<T>& vector, const Label& label) const;  // [n]
     void write_text(const std::string& name, const std::vector<std::string>& rows, const Label& label) const;
+    // Bytes [count] that need not fit into the memory: next() gives them piece by piece, each until it is called again.
+    // std::invalid_argument where they are fewer or more. Of a file that one rank writes.
+    void write_bytes(const std::string& name, Index count, const std::function<std::span<const std::uint8_t>()>& next,
+                     const Label& label) const;
 
     // Converts from any numeric type of the file; to an integer type only if every value fits exactly. More than
     // `limit` values are refused, and more than the file can hold, so that a false header cannot exhaust the memory: a

@@ -44,8 +44,8 @@ struct Common {
 // Ends the line of the bar.
 void end_progress();
 
-// Each function adds its subcommand and returns what runs it. study, train, layer, gram and info serve any number of
-// ranks.
+// Each function adds its subcommand and returns what runs it. study, train, layer, gram, info and interpret --all serve
+// any number of ranks.
 using Command = std::function<void()>;
 Command add_study(CLI::App& app, const Process& process);
 Command add_train(CLI::App& app, const Process& process);

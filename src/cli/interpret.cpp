@@ -8,6 +8,7 @@
 
 #include "cli/finished.hpp"
 #include "cli/inputs.hpp"
+#include "cli/interpret_tour.hpp"
 #include "cli/numbers.hpp"
 #include "core/finite.hpp"
 #include "descrambler/error.hpp"
@@ -316,17 +317,27 @@ void check(const InterpretOptions& o) {
     (void)o.freezing();
 }
 
-void run(InterpretOptions o) {
-    if (o.common.precision.empty())
-        o.common.precision = "f64";
+InterpretInput open_checked(const InterpretOptions& o) {
     check(o);
-    if (o.input.starts_with('@'))
-        return run_list(o);
-    const InterpretInput input = open_interpreted(o);
+    check_tour(o);
+    InterpretInput input = open_interpreted(o);
     if (!o.out.empty())
         check_output_apart(o.out, input.external);
     check_pictures_apart(o, input.external);
     check_numbers(o, input);
+    return input;
+}
+
+void run(InterpretOptions o) {
+    if (o.common.precision.empty())
+        o.common.precision = "f64";
+    if (o.input.starts_with('@')) {
+        check(o);
+        return run_list(o);
+    }
+    const InterpretInput input = together(*o.common.process.ranks, [&] { return open_checked(o); });
+    if (!o.all.empty() || !o.viewer.empty() || !o.walk.empty())
+        return of_file(o, [&] { run_tour(o, input, asked(*o.command)); });
     if (o.explain && !o.common.json && !o.common.quiet)
         print_explained(o, input);
     if (o.input.empty()) {
@@ -439,6 +450,7 @@ Command add_interpret(CLI::App& app, const Process& process) {
     command->add_option("--network", o->network, "one network of an ensemble, from 0 (default: the first)");
     command->add_option("--out", o->out, "result (HDF5)");
     command->add_option("--pictures", o->pictures, "folder for pictures (PNG) of all that has the shape of an image");
+    add_tour_options(*command, *o);
     o->common.process = process;
     o->common.add_to(*command);
     o->common.add_force(*command);

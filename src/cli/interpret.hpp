@@ -28,6 +28,7 @@ struct InterpretOptions {
     DiscussionOptions discussion;
     AttackOptions attack;
     std::string output_name, mean, scale, layout, origin = "input";
+    std::string all, viewer, walk;  // interpret_tour.hpp
     Index svd = 0;
     Index memory = 1024;  // MiB
     std::int64_t assume_opset = 0;
@@ -115,6 +116,8 @@ void check_pictures_apart(const InterpretOptions& o, const std::vector<std::stri
 void check_pictures(const InterpretOptions& o, const std::string& asked_for);
 void write_pictures(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a,
                     const std::string& asked_for);
+// 0 to 1, 0 to 255 or any other range as it is meant; of 1 or 3 channels.
+[[nodiscard]] Picture natural_picture(std::span<const double> values, const ImageShape& image);
 
 // Of what has the shape of an image.
 [[nodiscard]] std::vector<MeasuredMap> measured_maps(const InterpretOptions& o, const InterpretInput& input,

@@ -119,6 +119,11 @@ std::optional<ImageShape> output_image(const Shape& shape, const std::optional<I
     return input && input->channels_last ? last : first;
 }
 
+Picture natural_picture(std::span<const double> values, const ImageShape& image) {
+    Tiles tiles;
+    return drawn(values, image, natural(values), tiles);
+}
+
 void check_pictures_apart(const InterpretOptions& o, const std::vector<std::string>& read) {
     if (o.pictures.empty())
         return;

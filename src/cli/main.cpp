@@ -55,7 +55,7 @@ int run(int argc, char** argv, const cli::Process& process) {
     app.footer(
         "Exit codes: 0 done, 1 failed, 2 bad usage or input, 85 stopped after a checkpoint (run again to "
         "go on; study with --resume).\n'descrambler COMMAND --help' tells the options of a command. study, train, "
-        "layer and gram run on any number of ranks under mpirun or srun.");
+        "layer, gram and interpret --all run on any number of ranks under mpirun or srun.");
     Commands commands{{"study", cli::add_study(app, process)},       {"train", cli::add_train(app, process)},
                       {"layer", cli::add_layer(app, process)},       {"gram", cli::add_gram(app, process)},
                       {"spectrum", cli::add_spectrum(app, process)}, {"interpret", cli::add_interpret(app, process)},
@@ -84,8 +84,8 @@ int run(int argc, char** argv, const cli::Process& process) {
         return fail_all(2, std::string(error.what()) + " (descrambler --help tells the usage)");
     }
     const std::string name = app.get_subcommands().front()->get_name();
-    if (ranks.size() > 1 && (name == "spectrum" || name == "interpret" || name == "export" || name == "predict" ||
-                             name == "report" || name == "verify"))
+    if (ranks.size() > 1 &&
+        (name == "spectrum" || name == "export" || name == "predict" || name == "report" || name == "verify"))
         return fail_all(2, name + ": expected one process, started as " + std::to_string(ranks.size()) + " ranks");
     try {
         commands.at(name)();

@@ -128,15 +128,29 @@ std::vector<hsize_t> hdf5::dimensions(const Impl& group, const std::string& name
     return dims;
 }
 
-void Impl::write(const std::string& name, const std::vector<Index>& shape, hid_t stored, hid_t given,
-                 const void* values, const Label& meaning) const {
+Hid Impl::create_dataset(const std::string& name, const std::vector<Index>& shape, hid_t stored) const {
     std::vector<std::string> parts = split(name);
     require(!parts.empty(), "an object in an HDF5 file needs a name");
     const std::string leaf = parts.back();
     parts.pop_back();
-    const Hid set = H5Dcreate2(make_groups(parts), leaf.c_str(), stored, simple_space(shape), H5P_DEFAULT,
-                               untimed(H5P_DATASET_CREATE), H5P_DEFAULT);
+    Hid set = H5Dcreate2(make_groups(parts), leaf.c_str(), stored, simple_space(shape), H5P_DEFAULT,
+                         untimed(H5P_DATASET_CREATE), H5P_DEFAULT);
     written(set.ok(), name, "data set");
+    return set;
+}
+
+void Impl::describe(hid_t set, const std::string& name, const Label& meaning) const {
+    const std::pair<const char*, std::string> texts[] = {
+        {"unit", meaning.unit.empty() ? "1" : meaning.unit}, {"meaning", meaning.meaning}, {"axes", meaning.axes}};
+    for (const auto& [key, text] : texts) {
+        const Hid type = text_type(text.size());
+        write_attribute(set, name, key, simple_space({}), type, type, text.data());
+    }
+}
+
+void Impl::write(const std::string& name, const std::vector<Index>& shape, hid_t stored, hid_t given,
+                 const void* values, const Label& meaning) const {
+    const Hid set = create_dataset(name, shape, stored);
     const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
     if (file->ranks > 1 && !shape.empty() && !empty) {  // each rank its share of the rows
         const Index first = shape[0] * file->rank / file->ranks, last = shape[0] * (file->rank + 1) / file->ranks;
@@ -158,12 +172,7 @@ void Impl::write(const std::string& name, const std::vector<Index>& shape, hid_t
     } else {
         written(empty || H5Dwrite(set, given, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0, name, "values");
     }
-    const std::pair<const char*, std::string> texts[] = {
-        {"unit", meaning.unit.empty() ? "1" : meaning.unit}, {"meaning", meaning.meaning}, {"axes", meaning.axes}};
-    for (const auto& [key, text] : texts) {
-        const Hid type = text_type(text.size());
-        write_attribute(set, name, key, simple_space({}), type, type, text.data());
-    }
+    describe(set, name, meaning);
 }
 
 template <class T>
@@ -193,6 +202,23 @@ void Hdf5Group::write_text(const std::string& name, const std::vector<std::strin
         std::copy(rows[i].begin(), rows[i].end(), bytes.begin() + static_cast<Index>(i * length));
     const Hid type = text_type(length);
     impl_->write(name, {static_cast<Index>(rows.size())}, type, type, bytes.data(), label);
+}
+
+void Hdf5Group::write_bytes(const std::string& name, Index count,
+                            const std::function<std::span<const std::uint8_t>()>& next, const Label& label) const {
+    const Quiet quiet;
+    const Hid set = impl_->create_dataset(name, {count}, file_type<std::uint8_t>()), space = simple_space({count});
+    for (Index first = 0; first < count;) {
+        const std::span<const std::uint8_t> piece = next();
+        require(!piece.empty() && std::ssize(piece) <= count - first, "write_bytes: pieces of the size that was told");
+        const auto start = static_cast<hsize_t>(first), length = static_cast<hsize_t>(piece.size());
+        H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, nullptr, &length, nullptr);
+        const Hid memory = simple_space({std::ssize(piece)});
+        impl_->written(H5Dwrite(set, memory_type<std::uint8_t>(), memory, space, H5P_DEFAULT, piece.data()) >= 0, name,
+                       "values");
+        first += std::ssize(piece);
+    }
+    impl_->describe(set, name, label);
 }
 
 template <class T>

@@ -165,6 +165,9 @@ struct Hdf5Group::Impl {
     [[nodiscard]] hdf5::Hid make_groups(const std::vector<std::string>& parts) const;
     void write(const std::string& name, const std::vector<Index>& shape, hid_t stored, hid_t given, const void* values,
                const Label& label) const;
+    [[nodiscard]] hdf5::Hid create_dataset(const std::string& name, const std::vector<Index>& shape,
+                                           hid_t stored) const;
+    void describe(hid_t set, const std::string& name, const Label& meaning) const;
     void write_attribute(hid_t object, const std::string& name, const std::string& key, hid_t space, hid_t stored,
                          hid_t given, const void* values) const;
     void attribute(const std::string& name, const std::string& key, hid_t space, hid_t stored, hid_t given,
