@@ -70,7 +70,7 @@ void open_folder(const InterpretOptions& o, const std::string& option, const std
         if (!o.common.force)
             throw InputError(option + " " + folder +
                              ": holds files of another request: expected another folder, or --force");
-        for (const char* const made : {"viewer.html", "data", "walk.mp4", "walk.json"})
+        for (const char* const made : {"viewer.html", "data", "walk.mp4"})
             fs::remove_all(fs::path(folder) / made, ignored);
     }
     write_file(mark, wanted);

@@ -17,7 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Index tile = 4;  // places along each side of what one script holds
+constexpr Index tile =
+    2;  // places along each side of what one script holds: little, so that a jump is answered at once
 
 std::string base64(std::span<const std::uint8_t> bytes) {
     constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

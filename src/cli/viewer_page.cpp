@@ -71,9 +71,10 @@ function palette(root) {
 const palettes = [palette(false), palette(true)];
 
 // Tiles: scripts that call tile(); those around the one that is shown are loaded before they are wanted.
-const tiles = new Map(), waiting = new Map(), most = 96;
+const tiles = new Map(), waiting = new Map(), most = 400;
 window.tile = async (name, text) => {
-  const packed = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+  const letters = atob(text), packed = new Uint8Array(letters.length);
+  for (let k = 0; k < packed.length; k++) packed[k] = letters.charCodeAt(k);
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = new DataView(await new Response(stream).arrayBuffer());
   const pictures = [];
@@ -109,8 +110,8 @@ function load(name) {
 }
 function name_of(line, place) { return Math.floor(line / tour.tile) + "_" + Math.floor(place / tour.tile); }
 function load_around(line, place) {
-  for (const i of [-1, 0, 1])
-    for (const j of [-1, 0, 1]) {
+  for (const i of [-2, -1, 0, 1, 2])
+    for (const j of [-2, -1, 0, 1, 2]) {
       const a = line + i * tour.tile, b = place + j * tour.tile;
       if (a >= 0 && b >= 0 && a < tour.down && b < tour.across) load(name_of(a, b)).catch(() => {});
     }

@@ -89,6 +89,29 @@ TEST_F(Hdf5, EveryTypeReturnsBitForBit) {
     EXPECT_TRUE(out.root().read<double>("scalar").shape.empty());
 }
 
+TEST_F(Hdf5, BytesComeInPieces) {
+    std::vector<std::uint8_t> bytes(10000);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = static_cast<std::uint8_t>(i * i);
+    const auto pieces = [&](std::size_t length) {
+        return [&bytes, length, at = std::size_t{0}]() mutable {
+            const auto piece = std::span<const std::uint8_t>(bytes).subspan(at, std::min(length, bytes.size() - at));
+            at += piece.size();
+            return piece;
+        };
+    };
+    Hdf5File out = Hdf5File::create(file("a.h5"));
+    out.root().write_bytes("all", std::ssize(bytes), pieces(999), {"1", "squares", "bytes"});
+    out.root().write_bytes("none", 0, pieces(999), {"1", "", ""});
+    EXPECT_THROW(out.root().write_bytes("more", 10001, pieces(999), {"1", "", ""}), std::invalid_argument);
+    EXPECT_THROW(out.root().write_bytes("fewer", 500, pieces(999), {"1", "", ""}), std::invalid_argument);
+    out.commit();
+    const Hdf5File read = Hdf5File::open(file("a.h5"));
+    EXPECT_EQ(read.root().read_vector<std::uint8_t>("all"), bytes);
+    EXPECT_EQ(read.root().text_attribute("all", "meaning"), "squares");
+    EXPECT_EQ(read.root().shape("none"), std::vector<Index>{0});
+}
+
 TEST_F(Hdf5, ConvertsNumbersOnlyWithoutHarm) {
     Hdf5File out = Hdf5File::create(file("a.h5"));
     out.root().write("i", std::vector<std::int32_t>{1, -2, 300}, {});
