@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <string_view>
 
 #include "descrambler/error.hpp"
 #include "descrambler/files.hpp"
@@ -20,12 +23,27 @@ struct OtherRequest : InputError {
     using InputError::InputError;
 };
 
-std::string checksum(const std::vector<std::int64_t>& index, const std::vector<std::uint8_t>& data) {
+// A part is plain bytes, not HDF5, which may not get over a full disk: magic, then the lengths of what follows and its
+// checksum, 8 bytes each, then request, index and data.
+constexpr std::string_view magic = "DSPART1\n";
+constexpr std::size_t head_words = 4, head_bytes = magic.size() + 8 * head_words;
+
+template <class T>
+std::string_view bytes_of(const std::vector<T>& values) {
+    return {reinterpret_cast<const char*>(values.data()), sizeof(T) * values.size()};
+}
+
+std::uint64_t checksum(std::string_view bytes) {
     Checksum sum;
-    for (const std::int64_t number : index)
-        sum.add(static_cast<std::uint64_t>(number));
-    sum.add(std::string_view(reinterpret_cast<const char*>(data.data()), data.size()));
-    return sum.text();
+    sum.add(bytes);
+    return std::stoull(sum.text());
+}
+
+template <class T>
+std::vector<T> values_of(std::string_view bytes) {
+    std::vector<T> values(bytes.size() / sizeof(T));
+    std::memcpy(values.data(), bytes.data(), sizeof(T) * values.size());
+    return values;
 }
 
 // What a run that was killed while it joined has left beside `out`: as large as the result.
@@ -50,22 +68,28 @@ OperatorParts::OperatorParts(std::string out, std::string request, Index items, 
 
 fs::path OperatorParts::path_of(Index part) const {
     char name[32];
-    std::snprintf(name, sizeof name, "%010td.h5", first_of(part));
+    std::snprintf(name, sizeof name, "%010td.part", first_of(part));
     return folder_ / name;
 }
 
 OperatorParts::Part OperatorParts::read(Index part) const {
     const fs::path path = path_of(part);
-    const Hdf5File file = Hdf5File::open(path);
-    const Hdf5Group& root = file.root();
-    if (const std::string found = root.text_attribute("", "request"); found != request_)
+    const std::string content = read_file(path, std::size_t{1} << 40);
+    const auto damaged = [&](bool it_is) {
+        if (it_is)
+            throw InputError(path.string() + ": the content is damaged");
+    };
+    damaged(content.size() < head_bytes || !content.starts_with(magic));
+    const auto head = values_of<std::uint64_t>(std::string_view(content).substr(magic.size(), 8 * head_words));
+    std::string_view rest = std::string_view(content).substr(head_bytes);
+    damaged(head[0] > rest.size() || head[1] > rest.size() - head[0] || head[2] != rest.size() - head[0] - head[1] ||
+            head[3] != checksum(rest));
+    if (const std::string_view found = rest.substr(0, head[0]); found != request_)
         throw OtherRequest(path.string() + ": belongs to another request: " +
                            first_difference(found, request_, "this one") + ": expected another --out, or --force");
-    Part result{root.read_vector<std::int64_t>("index"), root.read_vector<std::uint8_t>("data")};
-    if (std::ssize(result.index) != index_width * count_of(part))
-        throw InputError(path.string() + ": expected " + std::to_string(count_of(part)) + " items");
-    if (root.text_attribute("", "checksum") != checksum(result.index, result.data))
-        throw InputError(path.string() + ": checksum: the content is damaged");
+    Part result{values_of<std::int64_t>(rest.substr(head[0], head[1])),
+                values_of<std::uint8_t>(rest.substr(head[0] + head[1]))};
+    damaged(std::ssize(result.index) != index_width * count_of(part));
     return result;
 }
 
@@ -103,25 +127,44 @@ void OperatorParts::write(Index part, const std::vector<Packed>& items) const {
         content.index.insert(content.index.end(), item.box.size.begin(), item.box.size.end());
         content.data.insert(content.data.end(), item.bytes.begin(), item.bytes.end());
     }
-    Hdf5File file = Hdf5File::create(path_of(part));
-    file.root().write("index", content.index, {"1", "place of every item", ""});
-    file.root().write("data", content.data, {"1", "packed items", ""});
-    file.root().attribute("", "request", request_);
-    file.root().attribute("", "checksum", checksum(content.index, content.data));
-    file.commit();
+    std::string bytes = request_;
+    bytes += bytes_of(content.index);
+    bytes += bytes_of(content.data);
+    const std::vector<std::uint64_t> head{request_.size(), bytes_of(content.index).size(), content.data.size(),
+                                          checksum(bytes)};
+    bytes.insert(0, bytes_of(head));
+    bytes.insert(0, magic);
+    write_file(path_of(part), bytes);
+}
+
+// On a full disk HDF5 fails late and leaves what it cannot close.
+void OperatorParts::check_room(Index bytes) const {
+    const fs::path probe = temporary_name(out_);
+    std::error_code ignored;
+    try {
+        std::ofstream(probe).close();
+        reserve_disk(probe, out_, static_cast<std::uint64_t>(bytes));
+    } catch (...) {
+        fs::remove(probe, ignored);
+        throw;
+    }
+    fs::remove(probe, ignored);
 }
 
 Index OperatorParts::join(const std::function<void(const Hdf5Group& root)>& describe) const {
     std::vector<std::int64_t> index;
     Index bytes = 0;
     for (Index part = 0; part < parts(); ++part) {
-        std::vector<std::int64_t> of_part = Hdf5File::open(path_of(part)).root().read_vector<std::int64_t>("index");
+        std::vector<std::int64_t> of_part = read(part).index;
         for (std::size_t item = 0; item < of_part.size(); item += index_width) {
             of_part[item] = bytes;  // parts are joined in order
             bytes += of_part[item + 1];
         }
         index.insert(index.end(), of_part.begin(), of_part.end());
     }
+    // attributes, and what describe adds: input, output and residual
+    const Index besides = (1 << 18) + 16 * (items_ + extents_[0] * extents_[1] * extents_[2]);
+    check_room(bytes + 8 * std::ssize(index) + besides);
     Hdf5File file = Hdf5File::create(out_);
     const Hdf5Group& root = file.root();
     root.write("index", {std::ssize(index) / index_width, index_width}, index.data(),

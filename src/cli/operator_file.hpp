@@ -42,6 +42,7 @@ private:
     };
     [[nodiscard]] std::filesystem::path path_of(Index part) const;
     [[nodiscard]] Part read(Index part) const;
+    void check_room(Index bytes) const;
 
     std::string out_, request_;
     Index items_, per_part_;

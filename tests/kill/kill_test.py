@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Kills a study or a Gram matrix at random instants, again and again, and looks at what comes of it.
+"""Kills a study, a Gram matrix or a file of all rows of an operator at random instants, again and again, and looks at what comes of it.
 
 A run goes on in the folder of the one before until it ends; its result must have the bits of an undisturbed run. Then
 the next one starts from nothing, until all kills are spent. A kill is SIGKILL to every process of the job at once, and
@@ -25,6 +25,7 @@ import time
 
 here = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent / "tools"))
+import onnx_net  # noqa: E402
 from jobs import Bench, Failure, check  # noqa: E402
 
 
@@ -57,6 +58,20 @@ class Gram:
         return list(self.checkpoints.glob(".*.tmp"))
 
 
+class Operator:
+    def __init__(self, o, folder):
+        self.folder, self.workers = folder / "work", max(1, o.ranks)
+        self.result, self.checkpoints = self.folder / "all.h5", self.folder / "all.h5.parts"
+        self.arguments = ["interpret", folder / "net.onnx", "--input", folder / "x.npy", "--all", "rows", "--threads", "1", "--out",
+                          self.result]
+
+    def written(self):
+        return sorted((p.stat().st_mtime for p in self.checkpoints.glob("[!.]*.part")), reverse=True)[:self.workers]
+
+    def rests(self):
+        return [*self.checkpoints.glob(".*.tmp"), *self.folder.glob(".*.tmp")]
+
+
 class KillTest:
     def __init__(self, o):
         self.o, self.bench = o, Bench(o.program, o.same_bits, o.launcher)
@@ -67,7 +82,9 @@ class KillTest:
         if o.kind == "gram":
             train = ["train", here.parent / "mpi/recipe.toml", "--set", "training.iterations=50", "--out", folder / "net.h5"]
             self.bench.run(0, [*train, "--threads", "1", "--quiet"])
-        self.case = (Study if o.kind == "study" else Gram)(o, folder)
+        if o.kind == "operator":
+            onnx_net.write(folder, 40)
+        self.case = {"study": Study, "gram": Gram, "operator": Operator}[o.kind](o, folder)
         self.case.folder.mkdir()
         start = time.time()
         self.bench.run(o.ranks, self.case.arguments)
@@ -157,7 +174,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True)
     parser.add_argument("--same-bits", required=True, help="the comparer tests/tools/same_bits")
-    parser.add_argument("--kind", choices=["study", "gram"], default="study")
+    parser.add_argument("--kind", choices=["study", "gram", "operator"], default="study")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ranks", type=int, default=0, help="0: one process without a launcher")

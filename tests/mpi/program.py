@@ -17,6 +17,7 @@ import sys
 
 here = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent / "tools"))
+import onnx_net  # noqa: E402
 from jobs import Bench, Failure, check  # noqa: E402
 
 recipe = here / "recipe.toml"
@@ -51,6 +52,10 @@ class Scenarios:
 
     def layer(self, out, *more):
         return ["layer", self.net, "--inputs", "deer:20000", "--layer", "1", "--tap", "after", "--out", out, *more]
+
+    def all_of(self, out, kind="rows", *more):
+        return ["interpret", self.folder / "net.onnx", "--input", self.folder / "x.npy", "--all", kind, "--threads", "1", "--out", out,
+                *more]
 
     def reference(self):
         shutil.rmtree(self.kept, ignore_errors=True)
@@ -159,6 +164,46 @@ class Scenarios:
             check(not result.exists(), f"{result} is there")
             self.bench.run(2, further)
             self.same(expected, result)
+
+    def all_of_an_operator(self):
+        """Every row or column of a network in one file: the same bytes from any number of ranks, also where they were stopped
+        or killed and others went on."""
+        onnx_net.write(self.folder, 40)
+        out, parts = self.folder / "all.h5", self.folder / "all.h5.parts"
+        for kind in ("columns", "rows"):  # of four parts and of thirteen
+            expected = self.folder / f"{kind}.h5"
+            self.bench.run(0, self.all_of(expected, kind, "--quiet"))
+            for ranks in (1, 2, 3, 4):
+                self.bench.run(ranks, self.all_of(out, kind, "--force"))
+                check(out.read_bytes() == expected.read_bytes(), f"{kind}, {ranks} ranks: other bytes")
+                check(not parts.exists(), "parts are left")
+                out.unlink()
+        for ranks, signal_, code in ((3, signal.SIGUSR1, 85), (2, signal.SIGKILL, None)):
+            job = self.bench.start(ranks, self.all_of(out))
+            job.wait_for((parts, "[!.]*.part"))
+            os.kill(job.rank_pid(1), signal_)
+            found = job.wait()
+            check(found == code or (code is None and found not in (0, 85)), f"exit code {found}: {job.text()}")
+            if code is not None:
+                check(len(job.own_lines()) == 1 and "run again to go on" in job.own_lines()[0], job.text())
+            while job.pids():
+                pass
+            check(not out.exists(), f"{out} is there")
+            job = self.bench.run(5 - ranks, self.all_of(out, "rows", "--json"))
+            check(out.read_bytes() == expected.read_bytes(), "other bytes after a stop")
+            made = int(job.text().partition('"parts_made": ')[2].split(",")[0])
+            check(made < 13, f"{made} parts were made again")
+            out.unlink()
+        # what only one process does, and what no rank does
+        one = ["interpret", self.folder / "net.onnx", "--input", self.folder / "x.npy"]
+        for arguments, about in (([*one, "--rows", "0"], "interpret: expected one process, or --all alone"),
+                                 ([*one, "--viewer", self.folder / "v"], "interpret: expected one process, or --all alone"),
+                                 (self.all_of(self.folder / "not_there" / "a.h5"), "not_there"),
+                                 (["interpret", self.folder / "no.onnx", *self.all_of(out)[2:]], "no.onnx"),
+                                 (self.all_of(out, "rows", "--svd", "1"), "--all: expected no --svd")):
+            job = self.bench.run(3, arguments, code=2)
+            check(len(job.own_lines()) == 1 and about in job.own_lines()[0], f"{arguments}: {job.text()}")
+            check(not out.exists() and not (self.folder / "v").exists(), "something is left")
 
     def bad_input(self):
         nowhere, out = self.folder / "nowhere.h5", self.folder / "out.h5"
@@ -412,6 +457,24 @@ class Scenarios:
             check(not out.exists() and not list(out.parent.glob("**/.*.tmp")), "something is left")
             filler.unlink()
             shutil.rmtree(disk / "gram.h5.parts", ignore_errors=True)
+        self.all_on_small_disk(disk)
+
+    def all_on_small_disk(self, disk):
+        """Rows of an operator: first no room for a part, then for the parts alone."""
+        onnx_net.write(self.folder, 12)
+        expected, out = self.folder / "rows.h5", disk / "all.h5"
+        self.bench.run(0, self.all_of(expected))
+        filler = disk / "filler"
+        for ranks, free in ((0, 20000), (3, 20000), (0, expected.stat().st_size * 3 // 2)):
+            filler.write_bytes(b"x" * (2 * 2**20 - free))
+            job = self.bench.run(ranks, self.all_of(out), code=1)
+            check(len(job.own_lines()) == 1 and str(out) in job.own_lines()[0], job.text())
+            check(not out.exists() and not list(disk.glob("**/.*.tmp")), "something is left")
+            check(bool(list(disk.glob("all.h5.parts/*"))) == (free > 20000), "other parts than expected")
+            filler.unlink()
+            self.bench.run(ranks, self.all_of(out))
+            check(out.read_bytes() == expected.read_bytes(), "other bytes after a full disk")
+            out.unlink()
 
 
 def skipped(reason):
