@@ -109,11 +109,14 @@ function load(name) {
   return waiting.get(name).promise;
 }
 function name_of(line, place) { return Math.floor(line / tour.tile) + "_" + Math.floor(place / tour.tile); }
-function load_around(line, place) {
-  for (const i of [-2, -1, 0, 1, 2])
-    for (const j of [-2, -1, 0, 1, 2]) {
+// One after another, and no more once the pointer has moved on: what is wanted then goes first.
+async function load_around(line, place, mine) {
+  const around = [-1, 0, 1, -2, 2];
+  for (const i of around)
+    for (const j of around) {
       const a = line + i * tour.tile, b = place + j * tour.tile;
-      if (a >= 0 && b >= 0 && a < tour.down && b < tour.across) load(name_of(a, b)).catch(() => {});
+      if (mine !== asked) return;
+      if (a >= 0 && b >= 0 && a < tour.down && b < tour.across) await load(name_of(a, b)).catch(() => {});
     }
 }
 // The number of a place in its tile; the last tiles of a line may be narrower.
@@ -207,7 +210,7 @@ async function show() {
   shown = {line: view.line, place: view.place, channel: view.channel, zoom: view.zoom, root: view.root,
            row: {...pictures[k], values: undefined, part: row}, column: {...pictures[k + 1], values: undefined, part: column},
            milliseconds: performance.now() - began};
-  load_around(view.line, view.place);
+  load_around(view.line, view.place, mine);
 }
 function go(line, place) {
   line = Math.min(Math.max(line, 0), tour.down - 1);

@@ -119,7 +119,7 @@ def npy(shape, values):
 
 
 def onnx(chance):
-    """A network 4-3-2 with a Relu, and one of 8 x 8 pixels in colour to three classes, as protobuf bytes: fields by their numbers in
+    """A network 4-3-2 with a Relu, one of 8 x 8 pixels in colour to three classes, one to an image, as protobuf bytes: fields by their numbers in
     src/io/onnx/onnx.proto."""
     def varint(n):
         return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
@@ -147,7 +147,9 @@ def onnx(chance):
                       field(1, node("Flatten", "flat", "rectified")), field(1, node("MatMul", "y", "flat", "V")), field(2, "photo"),
                       field(5, weight("W", 2, 3, 3, 3)), field(5, weight("V", 72, 3)), field(5, weight("b", 2)), field(11, value("x", 1, 3, 8, 8)),
                       field(12, value("y", 1, 3))])
-    return [field(1, 8) + field(7, one) + field(8, field(2, 17)) for one in (graph, photo)]
+    enlarge = b"".join([field(1, node("Conv", "edges", "x", "W")), field(1, node("Relu", "y", "edges")), field(2, "enlarge"),
+                        field(5, weight("W", 3, 3, 3, 3)), field(11, value("x", 1, 3, 8, 8)), field(12, value("y", 1, 3, 6, 6))])
+    return [field(1, 8) + field(7, one) + field(8, field(2, 17)) for one in (graph, photo, enlarge)]
 
 
 def png(chance):
@@ -186,7 +188,7 @@ class Documents:
         chance = random.Random(1)
         values = [chance.gauss(0, 1) for _ in range(300 * 256)]
         (folder / "inputs.npy").write_bytes(npy((300, 256), values))
-        for name, network in zip(("net.onnx", "photo.onnx"), onnx(chance)):
+        for name, network in zip(("net.onnx", "photo.onnx", "enlarge.onnx"), onnx(chance)):
             (folder / name).write_bytes(network)
         (folder / "cat.png").write_bytes(png(chance))
         (folder / "x.npy").write_bytes(npy((1, 4), values[:4]))

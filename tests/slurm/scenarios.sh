@@ -245,6 +245,23 @@ gram() {
     check [ ! -e out.h5.parts ]
 }
 
+# Every row of an operator, told to stop on the way: parts, requeue, the same bytes as one process gives.
+operator() {
+    python3 "$here/../tools/onnx_net.py" . 40
+    pause_at 'out.h5.parts/*.part'
+    request=(net.onnx --input x.npy --all rows)
+    DESCRAMBLER=$here/paused submit "${four_ranks[@]}" slurm/interpret.sbatch "${request[0]}" out.h5 "${request[@]:1}" >/dev/null
+    until_paused
+    check "$PROGRAM" interpret "${request[@]}" --out direct.h5 --quiet
+    check scancel --batch --signal=USR1 "$job"
+    until_true 60 says "interpret-$job.out" 'step ended with 85'
+    check [ -n "$(ls -A out.h5.parts)" ]
+    check [ ! -e out.h5 ]
+    goes_on interpret
+    check cmp direct.h5 out.h5
+    check [ ! -e out.h5.parts ]
+}
+
 # What the ranks are given: cores, threads and one GPU each. The program is one that only tells, so there is no study: a step that
 # ends with 0 and leaves nothing (as after a failed launch) is a failure.
 ranks() {
