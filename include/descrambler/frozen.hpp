@@ -35,6 +35,12 @@ struct Contributions {
     Matrix<double> rows;             // [inputs, outputs asked for]: rows of F, which the same pass gives
 };
 
+struct OffsetImages {
+    std::vector<std::string> names;  // of the nodes with an offset
+    std::vector<Index> nodes;        // their places in the graph
+    Matrix<double> images;           // [outputs, names]: what each adds to y; rows sum to r
+};
+
 template <class T>
 struct Parts {                        // of y: [outputs] each
     std::vector<T> linear, residual;  // F x0, r
@@ -73,6 +79,8 @@ public:
     [[nodiscard]] Matrix<T> columns(std::span<const Index> inputs) const;  // [outputs, count]
     // kappa_ij = <dy_j / dz_i, offset_i> for every node i with an offset, and <row j, x0>: one reverse pass for all i.
     [[nodiscard]] Contributions contributions(std::span<const Index> outputs) const;
+    // What the offset of every node adds to all outputs, (dy / dz_i) offset_i: one pass forwards a node, in blocks.
+    [[nodiscard]] OffsetImages offset_images() const;
     // Bytes that the intermediate values of a block of probes may take.
     void set_memory(Index bytes);
 

@@ -308,9 +308,10 @@ void check(const InterpretOptions& o) {
     std::vector<std::string> read{o.net, o.input.starts_with('@') ? o.input.substr(1) : o.input};
     for (const std::string& file : o.given.files())
         read.push_back(file);
-    for (const std::string& file : o.split.files())
-        read.push_back(file);
+    for (const std::vector<std::string>& files : {o.split.files(), o.region.files()})
+        read.insert(read.end(), files.begin(), files.end());
     o.split.check(o);
+    o.region.check(o);
     if (!o.out.empty())
         check_output_apart(o.out, read);
     check_pictures_apart(o, read);
@@ -390,6 +391,8 @@ InterpretAnswers interpreted(const InterpretOptions& o, const Execution& executi
                                                          : answers<double>(o, execution, input, seed);
         if (o.split.given())
             a.split = split_answers(o, execution, input, a.x0, seed);
+        if (o.region.given())
+            a.region = region_answers(o, execution, input, a.x0);
         if (o.attack.epsilon)
             a.attack = attacked(o, input, execution.backend<double>(), seed);
         return a;
@@ -427,6 +430,7 @@ Command add_interpret(CLI::App& app, const Process& process) {
     command->add_flag("--measures", o->measures,
                       "numbers for all that has the shape of an image: where its energy lies, how fine it is, how far "
                       "it reaches");
+    o->region.add_to(*command);
     command->add_flag("--explain", o->explain,
                       "the graph: nodes, shapes, how each is frozen, receptive field, bytes, work; alone it needs no "
                       "input");

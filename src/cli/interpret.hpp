@@ -11,6 +11,7 @@
 #include "cli/graph_inputs.hpp"
 #include "cli/interpret_adversarial.hpp"
 #include "cli/interpret_discussion.hpp"
+#include "cli/interpret_region.hpp"
 #include "cli/interpret_split.hpp"
 #include "descrambler/frozen.hpp"
 #include "descrambler/graph.hpp"
@@ -35,6 +36,7 @@ struct InterpretOptions {
     std::optional<Index> network;
     std::optional<std::uint64_t> random_weights;
     SplitRequest split;
+    RegionRequest region;
     bool residual = false, explain = false, softmax = false, two_batch = false, measures = false;
     CLI::App* command = nullptr;
     [[nodiscard]] FreezeOptions freezing() const { return {freeze_rule_from(freeze), norm_rule_from(norm)}; }
@@ -83,6 +85,7 @@ struct InterpretAnswers {
     std::optional<AttackAnswers> attack;
     std::optional<SplitAnswers> split;
     std::vector<MeasuredMap> measures;
+    std::optional<RegionAnswers> region;
     double conservation = 0, norm_y = 0;
     Share here;                             // for the origin that is asked for
     std::optional<Share> at_input, at_raw;  // both, where the input is shifted

@@ -198,6 +198,41 @@ void draw_discussions(const InterpretInput& input, const InterpretAnswers& a, co
     }
 }
 
+// Of each node of --split its vectors, contracted, beside their plain channel means, and of --bias-images each image.
+static void draw_splits(Folder& folder, const InterpretInput& input, const InterpretAnswers& a,
+                        const std::optional<ImageShape>& of_input, const std::optional<ImageShape>& of_output) {
+    const auto draw = [&](const std::string& name, const std::string& what, std::span<const double> values,
+                          const std::optional<ImageShape>& image) {
+        folder.draw(name, what, values, image, symmetric(values));
+    };
+    if (a.region && a.region->bias)
+        for (Index k = 0; k < a.region->bias->images.cols(); ++k)
+            draw("bias_" + std::to_string(k),
+                 "what the bias of " + one_line(a.region->bias->names[static_cast<std::size_t>(k)]) + " adds to y",
+                 a.region->bias->images.column(k), of_output);
+    if (!a.split || !of_input || of_input->size() != input.graph.inputs())
+        return;
+    const std::optional<ImageShape> map = ImageShape{1, of_input->height, of_input->width, false};
+    draw("gradient_x_input", "row " + std::to_string(a.split->output) + " of F times x0, over channels",
+         a.split->gradient, map);
+    const std::vector<double> masked = without_negatives(a.split->gradient);
+    draw("gradient_x_input_positive", "the same, negative pixels masked", masked, map);
+    for (std::size_t i = 0; i < a.split->splits.size(); ++i) {
+        const Split& s = a.split->splits[i];
+        const std::string name = "split_" + std::to_string(i) + "_", of = " in front of " + one_line(s.node);
+        for (Index k = 0; k < std::min<Index>(s.right.cols(), 3); ++k) {
+            const std::string number = std::to_string(k), vector = "right singular vector " + number + of;
+            draw(name + "right_" + number, vector, s.right.column(k), of_input);
+            draw(name + "map_" + number, vector + ", times x0, over channels", s.maps.column(k), map);
+            draw(name + "mean_" + number, vector + ", mean of channels", s.means.column(k), map);
+        }
+        for (Index k = 0; k < std::min<Index>(s.reduced_maps.cols(), 3); ++k)
+            draw(name + "reduced_" + std::to_string(k),
+                 "term " + std::to_string(k) + of + " without cancellation, times x0, over channels",
+                 s.reduced_maps.column(k), map);
+    }
+}
+
 void write_pictures(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a,
                     const std::string& asked_for) {
     remove_pictures(o.pictures);
@@ -233,6 +268,7 @@ void write_pictures(const InterpretOptions& o, const InterpretInput& input, cons
     draw_discussions(input, a, of_input, draw);
     if (a.attack)
         folder.draw("adversarial", "the changed input", a.attack->raw, of_input, natural(a.attack->raw));
+    draw_splits(folder, input, a, of_input, of_output);
     folder.finish();
 }
 

@@ -94,6 +94,8 @@ void write_result(const InterpretOptions& o, const InterpretInput& input, const 
         write(root, *a.attack, o.attack);
     if (a.split)
         write_split(root, *a.split);
+    if (a.region)
+        write_region(root, input, *a.region);
     root.attribute("", "conservation_error", a.conservation);
     root.attribute("", "freeze", o.freeze);
     root.attribute("", "norm", o.norm);
@@ -154,6 +156,8 @@ Json json_of(const InterpretOptions& o, const InterpretInput& input, const Inter
         json["splits"] = split_json(*a.split);
     if (o.measures)
         json["measures"] = measures_json(a.measures);
+    if (a.region)
+        json.update(region_json(input, *a.region));
     if (o.explain)
         json["graph"] = explained(o, input);
     return json;
@@ -211,6 +215,8 @@ void print(const InterpretOptions& o, const InterpretInput& input, const Interpr
         print_split(*a.split);
     if (o.measures)
         print_measures(a.measures);
+    if (a.region)
+        print_region(o, input, *a.region);
     if (!o.out.empty())
         std::printf("  written to %s\n", o.out.c_str());
     if (!o.pictures.empty())

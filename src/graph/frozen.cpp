@@ -147,6 +147,18 @@ Contributions FrozenNetwork<T>::contributions(std::span<const Index> outputs) co
 }
 
 template <class T>
+OffsetImages FrozenNetwork<T>::offset_images() const {
+    OffsetImages result;
+    for (std::size_t n = 0; n < state_->nodes.size(); ++n)
+        if (state_->nodes[n]->shifts()) {
+            result.names.push_back(state_->graph->nodes[n].name);
+            result.nodes.push_back(static_cast<Index>(n));
+        }
+    result.images = converted<double>(state_->forward_offsets(result.nodes));
+    return result;
+}
+
+template <class T>
 void FrozenNetwork<T>::set_memory(Index bytes) {
     state_->memory = bytes;
 }

@@ -64,7 +64,7 @@ void FrozenNetwork<T>::State::for_ended(int node, const Body& body) const {
 
 template <class T>
 auto FrozenNetwork<T>::State::block_of(Index first, Index count, const WindowPlan* plan) const -> Block {
-    Block block{first, count, plan, {}, 0};
+    Block block{first, count, plan, {}, 0, {}};
     block.values.resize(sizes.size());
     return block;
 }
@@ -179,14 +179,17 @@ void FrozenNetwork<T>::State::run_forward(Block& block, Index offsets) const {
         const GraphNode& node = graph->nodes[n];
         const bool wanted =
             block.plan == nullptr || (std::ranges::any_of(node.inputs, here) && numbers(block, node.output) > 0);
+        Columns columns{0, shifted};
+        if (const auto own = std::ranges::find(block.alone, static_cast<Index>(n)); own != block.alone.end())
+            columns = {own - block.alone.begin(), 1};
         if (wanted && !here(node.output))  // it may have been multiplied by a mask on the way
-            step_forward(block, n, shifted);
+            step_forward(block, n, columns);
         for_ended(static_cast<int>(n), [&](int value) { release(block, value); });
     }
 }
 
 template <class T>
-void FrozenNetwork<T>::State::step_forward(Block& block, std::size_t n, Index shifted) const {
+void FrozenNetwork<T>::State::step_forward(Block& block, std::size_t n, Columns shifted) const {
     const GraphNode& node = graph->nodes[n];
     for (const int value : node.inputs)  // reached by no probe, wanted beside one that is
         if (block.values[at(value)].size() == 0)
@@ -195,7 +198,7 @@ void FrozenNetwork<T>::State::step_forward(Block& block, std::size_t n, Index sh
     for (const int value : node.inputs)
         x.push_back(view(block, value));
     const int mask = mask_behind_[n], first = node.inputs.empty() ? graph->input : node.inputs.front();
-    if (mask >= 0 && shifted == 0 && whole(block, node) && whole(block, graph->nodes[at(mask)])) {
+    if (mask >= 0 && shifted.count == 0 && whole(block, node) && whole(block, graph->nodes[at(mask)])) {
         const int output = graph->nodes[at(mask)].output;
         allocate(block, output);
         return nodes[n]->apply_masked(*on, x, view(block, output), nodes[at(mask)]->mask());
@@ -213,8 +216,8 @@ void FrozenNetwork<T>::State::step_forward(Block& block, std::size_t n, Index sh
             windows.push_back({&block.plan->of(node.inputs[i]), x[i]});
         nodes[n]->apply_windows(*on, windows, {&block.plan->of(node.output), y});
     }
-    if (shifted > 0 && nodes[n]->shifts())
-        nodes[n]->add_offset(*on, y.columns(0, shifted));
+    if (shifted.count > 0 && nodes[n]->shifts())
+        nodes[n]->add_offset(*on, y.columns(shifted.first, shifted.count));
 }
 
 template <class T>
@@ -287,6 +290,20 @@ Matrix<T> FrozenNetwork<T>::State::forward(const Matrix<T>& V, Index offsets) co
         allocate(block, graph->input);
         on->upload(V.data() + first * V.rows(), view(block, graph->input));
         run_forward(block, offsets);
+        on->download(view(block, graph->output), result.data() + first * result.rows());
+        release(block, graph->output);
+    });
+    return result;
+}
+
+template <class T>
+Matrix<T> FrozenNetwork<T>::State::forward_offsets(std::span<const Index> wanted) const {
+    Matrix<T> result(size(graph->output), std::ssize(wanted));
+    in_blocks(result.cols(), [&](Index first, Index count) {
+        Block block = block_of(first, count);
+        block.alone = wanted.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+        clear(block, graph->input);
+        run_forward(block, 0);
         on->download(view(block, graph->output), result.data() + first * result.rows());
         release(block, graph->output);
     });

@@ -30,6 +30,8 @@ struct FrozenNetwork<T>::State {
     void record(Backend<double>& given, std::span<const double> input);
     // Offsets go to the first `offsets` columns.
     [[nodiscard]] Matrix<T> forward(const Matrix<T>& V, Index offsets) const;
+    // Zeros, with the offset of one node in each column: [outputs, nodes].
+    [[nodiscard]] Matrix<T> forward_offsets(std::span<const Index> nodes) const;
     [[nodiscard]] Matrix<T> backward(const Matrix<T>& U, const Visit& visit) const;
     // Unit vectors, through windows where the values are on the host.
     [[nodiscard]] Matrix<T> columns(std::span<const Index> inputs) const;
@@ -46,7 +48,8 @@ private:
         Index first = 0, count = 0;
         const WindowPlan* plan = nullptr;
         std::vector<Buffer<T>> values;
-        Index live = 0;  // numbers that they hold
+        Index live = 0;                // numbers that they hold
+        std::span<const Index> alone;  // by probe the one node whose offset it gets
     };
     [[nodiscard]] Block block_of(Index first, Index count, const WindowPlan* plan = nullptr) const;
     [[nodiscard]] Index numbers(const Block& block, int value) const;  // of one probe
@@ -60,7 +63,10 @@ private:
     // Pairs of a node and the mask behind it (forwards) or in front of it (backwards) that go in one: of a node the other.
     void find_masks();
     void run_forward(Block& block, Index offsets) const;
-    void step_forward(Block& block, std::size_t node, Index shifted) const;
+    struct Columns {
+        Index first = 0, count = 0;
+    };
+    void step_forward(Block& block, std::size_t node, Columns shifted) const;
     void run_backward(Block& block, const Visit& visit) const;
     void step_backward(Block& block, std::size_t node, bool may_mask) const;
     void begin(Block& block, int value, std::span<const Index> places) const;

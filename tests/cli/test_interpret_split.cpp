@@ -184,6 +184,68 @@ TEST_F(SplitTest, BadInputIsOneLine) {
     EXPECT_EQ(answer({"--split", "y"})["splits"][0]["sigma"].size(), 1U);
 }
 
+// Units: h = (3.5, 3, -3). Along (1, 0): the third falls further, none of the others turns; along (-1, -1) the third turns
+// at 1.5, the second at 1.5 too, the first at 3.5 / 3.
+TEST_F(SplitTest, KinkByHand) {
+    Matrix<double> d(1, 2);
+    d(0, 0) = 1;
+    write_npy(folder / "d.npy", d);
+    EXPECT_TRUE(answer({"--kink", folder / "d.npy"})["kink"].is_null());
+    d(0, 0) = d(0, 1) = -1;
+    write_npy(folder / "d.npy", d);
+    const Json kink = answer({"--kink", folder / "d.npy", "--out", out})["kink"];
+    EXPECT_NEAR(kink["distance"], 3.5 / 3, 1e-14);
+    EXPECT_NEAR(kink["length"], 3.5 / 3 * std::sqrt(2), 1e-14);
+    EXPECT_EQ(kink["node"], "Relu_1");
+    EXPECT_EQ(kink["number"], 0);
+    EXPECT_EQ(kink["changed_before"], Json::array());
+    EXPECT_EQ(kink["changed_behind"], Json{"Relu_1"});
+    EXPECT_NEAR(Hdf5File::open(out).root().number_attribute("", "kink_distance"), 3.5 / 3, 1e-14);
+    const Outcome told = run({"interpret", net, "--input", x, "--kink", folder / "d.npy"});
+    EXPECT_NE(told.out.find("in front of it 0 nodes decide otherwise than at x0, behind it 1"), std::string::npos)
+        << told.out;
+    EXPECT_TRUE(answer({"--kink", "x0"})["kink"].is_null());
+    write_npy(folder / "d.npy", Matrix<double>(1, 2));
+    expect_refusal({"interpret", net, "--input", x, "--kink", folder / "d.npy"},
+                   "expected finite numbers that are not all 0");
+    write_npy(folder / "d.npy", Matrix<double>(1, 3));
+    expect_refusal({"interpret", net, "--input", x, "--kink", folder / "d.npy"}, "d.npy: shape 1x3, expected 1x2");
+    expect_refusal({"interpret", net, "--input", x, "--kink", "x0", "--origin", "raw"},
+                   "--kink: expected --origin input");
+    using namespace onnx;
+    write_file(net, model(node("Tanh", {"x"}, {"y"}) + input("x", {1, 2}) + output("y", {1, 2})));
+    expect_refusal({"interpret", net, "--input", x, "--kink", "x0"}, "node \"Tanh_0\" (Tanh): not piecewise linear");
+}
+
+// y = relu(x + 1) + 2 on an image of 2 x 2: the first bias adds 1 where the unit is on, at (0, 0), (0, 1) and (1, 0).
+TEST_F(SplitTest, BiasImagesByHandAndPictures) {
+    using namespace onnx;
+    write_file(net, model(node("Add", {"x", "one"}, {"h"}) + node("Relu", {"h"}, {"a"}) +
+                          node("Add", {"a", "two"}, {"y"}) + initialiser(tensor("one", {1}, {1})) +
+                          initialiser(tensor("two", {1}, {2})) + input("x", {1, 1, 2, 2}) + output("y", {1, 1, 2, 2})));
+    Matrix<double> image(2, 2);
+    image(0, 0) = image(0, 1) = image(1, 0) = 1;
+    image(1, 1) = -5;
+    write_npy(x, image);
+    const Json json = answer({"--bias-images", "--split", "h", "--out", out, "--pictures", folder / "pictures"});
+    ASSERT_EQ(json["bias_images"].size(), 2U);
+    EXPECT_EQ(json["bias_images"][0]["name"], "Add_0");
+    EXPECT_NEAR(json["bias_images"][0]["norm"], std::sqrt(3), 1e-14);
+    EXPECT_NEAR(json["bias_images"][0]["roughness"], 2. / 3, 1e-14);  // two differences of 1 over a sum of 3
+    EXPECT_EQ(json["bias_images"][1]["roughness"], 0);
+    EXPECT_NEAR(json["bias_sum"]["roughness"], 2. / 11, 1e-14);
+    EXPECT_EQ(json["bias_sum"]["error"], 0);
+    const FileArray<double> images = Hdf5File::open(out).root().read<double>("bias_images");
+    EXPECT_EQ(images.shape, (std::vector<Index>{2, 4}));
+    EXPECT_EQ(images.values, (std::vector<double>{1, 1, 1, 0, 2, 2, 2, 2}));
+    for (const char* const name :
+         {"bias_0.png", "bias_1.png", "split_0_right_0.png", "split_0_map_0.png", "split_0_mean_0.png",
+          "split_0_reduced_0.png", "gradient_x_input.png", "gradient_x_input_positive.png"})
+        EXPECT_TRUE(std::filesystem::exists(folder / "pictures" / name)) << name;
+    expect_refusal({"interpret", net, "--input", x, "--bias-images", "--two-batch"},
+                   "--bias-images: expected no --two-batch");
+}
+
 TEST_F(SplitTest, IsTold) {
     const Outcome outcome = run({"interpret", net, "--input", x, "--split", "a"});
     EXPECT_EQ(outcome.code, 0) << outcome.err;
