@@ -48,6 +48,9 @@ TEST_F(KinksTest, UnitsByHand) {
     EXPECT_EQ(distance({Function::clip, 0, 6}, 2, -1), 2);
     EXPECT_EQ(distance({Function::clip, 0, 6}, 8, -1), 2);
     EXPECT_EQ(distance({Function::clip, 0, INFINITY}, 8, 1), INFINITY);
+    EXPECT_EQ(distance({Function::clip, 0, 6}, 0, 1), 0);  // on a bound the unit is outside
+    EXPECT_EQ(distance({Function::clip, 0, 6}, 0, -1), INFINITY);
+    EXPECT_EQ(distance({Function::clip, 0, 6}, 6, -1), 0);
     EXPECT_EQ(distance({Function::thresholded_relu, 1}, 3, -1), 2);
     EXPECT_EQ(distance({Function::hard_sigmoid, .5, .5}, 0, 1), 1);
     EXPECT_EQ(distance({Function::neg}, 1, -1), INFINITY);
@@ -68,16 +71,27 @@ TEST_F(KinksTest, ChoicesByHand) {
     kink = of(graph, {3, 1, 0, 5}, {0, 1, 4, 0});  // 4 t = 5
     EXPECT_EQ(kink->distance, 1.25);
     EXPECT_EQ(kink->number, 1);
-    EXPECT_EQ(of(graph, {2, 2, 0, 5}, {0, 1, 0, 0})->distance, 0);  // a tie that the second wins at once
+    EXPECT_EQ(of(graph, {3, 1, 0, 5}, {-1, 1, 0, 1})->distance, 1);  // both move: 1 + t = 3 - t
+    EXPECT_EQ(of(graph, {2, 2, 0, 5}, {0, 1, 0, 0})->distance, 0);   // a tie that the second wins at once
     EXPECT_FALSE(of(graph, {2, 2, 0, 5}, {1, 0, 0, 0}));
     EXPECT_EQ(changed_decisions(*on, graph, Numbers{3, 1, 0, 5}, Numbers{3, 4, 0, 5}), std::vector<Index>{0});
     EXPECT_TRUE(changed_decisions(*on, graph, Numbers{3, 1, 0, 5}, Numbers{3, 2, 0, 5}).empty());
+}
+
+TEST_F(KinksTest, TheSmallestOfTwoValuesByHand) {
+    Graph graph = graph_of_node(Extreme{false}, 1, 1, {0, 2});
+    graph.values.push_back({"twice", {1, 1}});
+    graph.nodes.insert(graph.nodes.begin(), {"Twice", "Mul", Affine{{{2}}, {{-3}}}, {0}, 2});
+    EXPECT_EQ(of(graph, {1}, {1})->distance, 2);  // 2 x - 3 = -1 is the smaller one until x = 3
+    EXPECT_EQ(of(graph, {1}, {1})->node, 1);
+    EXPECT_FALSE(of(graph, {1}, {-1}));
 }
 
 TEST_F(KinksTest, WhatIsNotPiecewiseLinearIsRefusedWhereItMoves) {
     EXPECT_THROW((void)of(graph_of_node(Pointwise{Function::tanh}, 1, 1), {1}, {1}), InputError);
     EXPECT_FALSE(of(graph_of_node(Pointwise{Function::tanh}, 1, 1), {1}, {0}));
     EXPECT_THROW((void)of(graph_of_node(Multiply{}, 1, 1, {0, 0}), {1}, {1}), InputError);
+    EXPECT_THROW((void)of(graph_of_node(Divide{}, 1, 1, {0, 0}), {1}, {1}), InputError);
     EXPECT_THROW((void)of(graph_of_node(Softmax{2}, 2, 2), {1, 2}, {1, 0}), InputError);
     EXPECT_THROW((void)of(graph_of_node(Pointwise{}, 2, 2), {1}, {1}), InputError);
 }
