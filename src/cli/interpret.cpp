@@ -32,11 +32,13 @@ double norm(const std::vector<double>& numbers) {
     double sum = 0;
     for (const double number : numbers)
         sum += number * number;
-    if (std::isfinite(sum))
+    if (std::isfinite(sum) && sum > 1e-280)
         return std::sqrt(sum);
-    double largest = 0, scaled = 0;  // squares of large numbers
+    double largest = 0, scaled = 0;  // squares of large and small numbers
     for (const double number : numbers)
         largest = std::max(largest, std::abs(number));
+    if (largest == 0)
+        return 0;
     for (const double number : numbers)
         scaled += (number / largest) * (number / largest);
     return largest * std::sqrt(scaled);
@@ -297,6 +299,12 @@ void check(const InterpretOptions& o) {
             throw InputError(std::string(name) + ": expected a value, found nothing");
     if (o.command->count("--svd") > 0 && o.svd < 1)
         throw InputError("--svd " + std::to_string(o.svd) + ": expected 1 or more");
+    if (o.input.empty())
+        for (const char* option :
+             {"--rows", "--columns", "--svd", "--contributions", "--discussion", "--votes", "--split", "--adversarial",
+              "--measures", "--residual", "--two-batch", "--out", "--pictures"})
+            if (o.command->count(option) > 0)
+                throw InputError(std::string(option) + ": expected --input, --explain alone needs none");
     if (o.two_batch && (!o.rows.empty() || !o.contributions.empty() || o.svd > 0 || o.discussion.wanted()))
         throw InputError(
             "--two-batch: expected no --rows, --contributions, --svd, --discussion and --votes, which need "

@@ -1,6 +1,7 @@
 // The network, and the input that it is frozen at: numbers or a picture, as they are or (raw - mean) / scale.
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "cli/inputs.hpp"
 #include "cli/interpret.hpp"
@@ -63,10 +64,12 @@ void bind_extents(const InterpretOptions& o, const OnnxModel& model, const Given
         return;
     bool free = false;
     Shape shape;
+    std::string expected;
     for (const auto& dim : *input->dims) {
         const Index* const extent = std::get_if<Index>(&dim);
-        free = free || (!shape.empty() && extent == nullptr);
+        free = free || (extent == nullptr && (!shape.empty() || input->dims->size() == 1));
         shape.push_back(extent != nullptr ? *extent : -1);
+        expected += (expected.empty() ? "" : "x") + (extent != nullptr ? std::to_string(*extent) : "?");
     }
     if (!free)
         return;
@@ -79,9 +82,20 @@ void bind_extents(const InterpretOptions& o, const OnnxModel& model, const Given
         fitting.insert(fitting.begin(), 1);
     if (fitting.size() != shape.size())
         return;
-    for (std::size_t i = 0; i < shape.size(); ++i)
+    std::map<std::string, Index> named;  // one name is one extent
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+        const std::string* const name = std::get_if<std::string>(&(*input->dims)[i]);
+        const bool batch = i == 0 && shape.size() > 1;
+        const bool agrees = shape[i] < 0 ? batch || name == nullptr || name->empty() ||
+                                               named.emplace(*name, fitting[i]).first->second == fitting[i]
+                                         : given.picture || batch || shape[i] == fitting[i];
+        if (!agrees)
+            throw InputError(o.input + ": shape " + to_string(given.numbers ? given.numbers->shape : fitting) +
+                             ", expected " + expected +
+                             (shape[i] < 0 ? ", \"" + *name + "\" the same everywhere" : ""));
         if (shape[i] < 0)
-            shape[i] = i == 0 ? 1 : fitting[i];
+            shape[i] = batch ? 1 : fitting[i];
+    }
     options.shapes[input->name] = shape;
 }
 
@@ -210,8 +224,9 @@ InterpretInput open_interpreted(const InterpretOptions& o) {
         result.mean = by_channel("--mean", o.mean, 0, size, image);
         result.scale = by_channel("--scale", o.scale, 1, size, image);
         for (std::size_t i = 0; i < result.raw.size(); ++i)
-            if (!std::isfinite(result.mean[i] / result.scale[i]))
-                throw InputError("--scale " + o.scale + ": --mean over it is not finite");
+            if (!std::isfinite(result.mean[i] / result.scale[i]) ||
+                !std::isfinite((result.raw[i] - result.mean[i]) / result.scale[i]))
+                throw InputError("--scale " + o.scale + ": --mean or the input over it is not finite");
     }
     result.axes = spatial_axes(shape);
     if (image && (shape.size() == 4 || (shape.size() == 3 && !o.layout.empty()))) {  // [1, C, L] is a signal

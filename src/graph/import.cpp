@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ranges>
 
 #include "core/finite.hpp"
 #include "descrambler/random.hpp"
@@ -278,6 +279,20 @@ void Import::choose_input(const std::vector<const OnnxValue*>& free) {
                                  "=1x3x224x224 sets it");
         return shape;
     };
+    const auto is_candidate = [](const OnnxValue* value) { return value->type && is_real(*value->type); };
+    const auto is_free = [&](const OnnxValue* value) {  // an extent behind the batch
+        return !options_.shapes.contains(value->name) &&
+               (!value->dims || std::ranges::any_of(*value->dims | std::views::drop(1), [](const auto& dim) {
+                   return !std::holds_alternative<Index>(dim);
+               }));
+    };
+    if (options_.input.empty() && std::ranges::count_if(free, is_candidate) > 1 && std::ranges::any_of(free, is_free)) {
+        std::string names;
+        for (const OnnxValue* value : free)
+            names += (names.empty() ? "\"" : ", \"") + value->name + "\"";
+        throw InputError(model_.path + ": inputs " + names +
+                         " are not bound; --set NAME=FILE.npy binds all but one, --input-name names that one");
+    }
     for (const OnnxValue* value : free) {
         if (!options_.input.empty() ? value->name == options_.input
                                     : value->type && is_real(*value->type) &&

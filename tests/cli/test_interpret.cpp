@@ -258,7 +258,8 @@ TEST_F(InterpretTest, BadInputIsOneLine) {
     Matrix<double> three(3, 1);
     write_npy(folder / "three.npy", three);
     bad({"--input", folder / "three.npy"}, "three.npy: shape 3x1, expected 1x2");
-    bad({"--input", x, "--mean", "1", "--scale", "1e-320"}, "--scale 1e-320: --mean over it is not finite");
+    bad({"--input", x, "--mean", "1", "--scale", "1e-320"},
+        "--scale 1e-320: --mean or the input over it is not finite");
     // a probe has 200000 numbers in and out, and an adjoint as many again: 6.4 MB
     write_file(net, onnx::model(onnx::node("Relu", {"x"}, {"y"}) + onnx::input("x", {1, 200000}) + onnx::output("y")));
     write_npy(folder / "long.npy", Matrix<double>(1, 200000));

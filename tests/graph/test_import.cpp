@@ -141,6 +141,23 @@ TEST(Import, WhatIsEmptyAddsNothingToAConcat) {
               std::string::npos);
 }
 
+// A scale of 1/3 is a little more in single precision: places are those of the runtimes, 0, 3, 6, ..
+TEST(Import, NearestPixelsAreThoseOfTheRuntimes) {
+    for (const float scale : {1.F / 3, .1F, 1.1F}) {
+        const std::string graph =
+            constant("s", {4}, {1, 1, 1, scale}) +
+            node("Resize", {"x", "", "s"}, {"y"},
+                 attribute("mode", 3, field(4, std::string_view("nearest"))) +
+                     attribute("coordinate_transformation_mode", 3, field(4, std::string_view("asymmetric"))) +
+                     attribute("nearest_mode", 3, field(4, std::string_view("floor")))) +
+            onnx::input("x", {1, 1, 1, 30}) + onnx::output("y", {1, 1, 1, 10});
+        const std::vector<std::uint32_t> index = std::get<Move>(import_onnx(model_of(graph), {}).nodes.back().op).index;
+        ASSERT_EQ(std::ssize(index), static_cast<Index>(30 * scale));
+        for (std::size_t i = 0; i < index.size(); ++i)
+            EXPECT_EQ(index[i], static_cast<std::uint32_t>(std::min(29.F, static_cast<float>(i) / scale))) << scale;
+    }
+}
+
 TEST(Import, InputsAreBoundByName) {
     const std::string graph = node("Mul", {"x", "gain"}, {"y"}) + onnx::input("x", {1, 4}) +
                               onnx::input("gain", {1, 1}) + onnx::output("y", {1, 4});

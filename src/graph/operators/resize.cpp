@@ -21,24 +21,28 @@ struct Entry {
     double weight;
 };
 
-double original(const Options& o, const Axis& a, Index place) {
-    const auto x = static_cast<double>(place), in = static_cast<double>(a.in), out = static_cast<double>(a.out);
+// The place of the input that a place of the output comes from.
+template <class Real>
+Real original(const Options& o, const Axis& a, Index place) {
+    const auto x = static_cast<Real>(place), in = static_cast<Real>(a.in), out = static_cast<Real>(a.out),
+               scale = static_cast<Real>(a.scale), half = Real(.5);
     if (o.coordinates == "half_pixel")
-        return (x + .5) / a.scale - .5;
+        return (x + half) / scale - half;
     if (o.coordinates == "half_pixel_symmetric") {
-        const double adjusted = out / (a.scale * in), centre = in / 2;
-        return centre * (1 - adjusted) + (x + .5) / a.scale - .5;
+        const Real adjusted = out / (scale * in), centre = in / 2;
+        return centre * (1 - adjusted) + (x + half) / scale - half;
     }
     if (o.coordinates == "pytorch_half_pixel")
-        return a.out > 1 ? (x + .5) / a.scale - .5 : 0;
+        return a.out > 1 ? (x + half) / scale - half : 0;
     if (o.coordinates == "align_corners")
         return a.out > 1 ? x * (in - 1) / (out - 1) : 0;
     if (o.coordinates == "asymmetric")
-        return x / a.scale;
+        return x / scale;
     if (o.coordinates == "tf_half_pixel_for_nn")
-        return (x + .5) / a.scale;
-    return a.out > 1 ? a.from * (in - 1) + x * (a.to - a.from) * (in - 1) / (out - 1)  // tf_crop_and_resize
-                     : .5 * (a.from + a.to) * (in - 1);
+        return (x + half) / scale;
+    const auto from = static_cast<Real>(a.from), to = static_cast<Real>(a.to);
+    return a.out > 1 ? from * (in - 1) + x * (to - from) * (in - 1) / (out - 1)  // tf_crop_and_resize
+                     : half * (from + to) * (in - 1);
 }
 
 Index nearest(const Options& o, double x) {
@@ -61,9 +65,11 @@ double kernel(const Options& o, double t) {
 
 // Weights of the places of one axis for one place of the output; none: outside, the fill value.
 std::vector<Entry> entries(const Options& o, const Axis& a, Index place) {
-    const double x = original(o, a, place);
-    if (o.coordinates == "tf_crop_and_resize" && (x < 0 || x > static_cast<double>(a.in - 1)))
+    // where a digit decides, in single precision, as the runtimes of such files have it: 3 over 1/3 is 9 there
+    const float decides = original<float>(o, a, place);
+    if (o.coordinates == "tf_crop_and_resize" && (decides < 0 || decides > static_cast<float>(a.in - 1)))
         return {};
+    const double x = o.mode == "nearest" ? static_cast<double>(decides) : original<double>(o, a, place);
     const auto inside = [&](Index at) { return std::clamp<Index>(at, 0, a.in - 1); };
     if (o.mode == "nearest")
         return {{inside(nearest(o, x)), 1}};
