@@ -87,6 +87,19 @@ TEST_F(SplitTest, TermsByHand) {
     EXPECT_EQ(file.root().read_vector<double>("gradient_x_input_positive")[1], 0);
 }
 
+TEST_F(SplitTest, SinglePrecisionAndTangents) {
+    for (const std::vector<std::string>& more :
+         {std::vector<std::string>{"--precision", "f32"}, {"--freeze", "taylor"}}) {
+        std::vector<std::string> asked{"--split", "a", "--split", "h"};
+        asked.insert(asked.end(), more.begin(), more.end());
+        const Json json = answer(asked);
+        for (const Json& split : json["splits"]) {
+            EXPECT_LE(split["identity_error"], 1e-6);
+            EXPECT_NEAR(split["linear"], -5, 1e-6);
+        }
+    }
+}
+
 // "A c0[p] - B c2[p] + C": evaluated from the text and the maps of the file.
 TEST_F(SplitTest, TheWrittenFormulaEvaluatesToTheOutput) {
     (void)answer({"--split", "h", "--out", out});

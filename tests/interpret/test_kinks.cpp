@@ -85,6 +85,8 @@ TEST_F(KinksTest, TheSmallestOfTwoValuesByHand) {
     EXPECT_EQ(of(graph, {1}, {1})->distance, 2);  // 2 x - 3 = -1 is the smaller one until x = 3
     EXPECT_EQ(of(graph, {1}, {1})->node, 1);
     EXPECT_FALSE(of(graph, {1}, {-1}));
+    EXPECT_FALSE(of(graph, {3}, {1}));  // both are 3: x, the first, stays the smaller one
+    EXPECT_EQ(of(graph, {3}, {-1})->distance, 0);
 }
 
 TEST_F(KinksTest, WhatIsNotPiecewiseLinearIsRefusedWhereItMoves) {
