@@ -6,6 +6,7 @@
 // is part of the sum.
 #pragma once
 
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -19,11 +20,12 @@ struct SplitOptions {
     Index terms = 10;                   // leading triplets, where not all can be had
     Index largest_full = 4096;          // all of them where the smaller side of R has no more than this
     Index full_bytes = Index{1} << 30;  // and R as a matrix no more bytes (it is held about twice)
-    LanczosOptions lanczos;             // how leading triplets are found; `wanted` is not looked at
+    double rounding = std::numeric_limits<double>::epsilon();  // of the products of R: what is below is no rank
+    LanczosOptions lanczos;  // how leading triplets are found; `wanted` is not looked at
 };
 
 struct RightSpectrum {
-    std::vector<double> s;  // lambda [K] descending, those above rounding: above max(rows, cols) eps lambda_0
+    std::vector<double> s;  // lambda [K] descending, those above rounding: above max(rows, cols) rounding lambda_0
     Matrix<double> V;       // phi [cols, K] orthonormal; the entry of a column with the largest size is positive
     bool full = false;      // K is the rank of R
     bool converged = true;

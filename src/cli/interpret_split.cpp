@@ -52,6 +52,7 @@ public:
              const std::vector<double>& x0, std::uint64_t seed)
         : o_(o), input_(input), x0_(x0), on_(execution.backend<T>()), exact_(execution.backend<double>()) {
         options_.largest_full = o.split.full;
+        options_.rounding = static_cast<double>(std::numeric_limits<T>::epsilon());
         options_.lanczos.seed = seed;
         if (const auto image = image_shape(input.shape(), o.layout)) {
             result_.layout = {image->channels, image->height * image->width, image->channels_last};

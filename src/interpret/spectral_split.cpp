@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "descrambler/error.hpp"
 
@@ -84,8 +83,7 @@ RightSpectrum right_spectrum(Backend<double>& on, const LinearOperator& R, const
         result.converged = found.converged;
         result.pairs = found.pairs;
     }
-    const double least = static_cast<double>(larger) * std::numeric_limits<double>::epsilon() *
-                         (result.s.empty() ? 0 : result.s.front());
+    const double least = static_cast<double>(larger) * options.rounding * (result.s.empty() ? 0 : result.s.front());
     const auto rank = std::ranges::find_if(result.s, [least](double s) { return s <= least; }) - result.s.begin();
     result.s.resize(static_cast<std::size_t>(rank));
     result.V = first_columns(V, rank);

@@ -45,6 +45,19 @@ TEST(RightSpectrum, ByHand) {
     }
 }
 
+TEST(RightSpectrum, WhatIsRoundingIsNoRank) {
+    const auto on = make_cpu_backend<double>(1);
+    Matrix<double> A(3, 3);
+    A(0, 0) = 1;
+    A(1, 1) = 1e-7;
+    A(2, 2) = 1e-17;
+    EXPECT_EQ(right_spectrum(*on, matrix_operator(A), {}).s.size(), 2U);
+    SplitOptions single;
+    single.rounding = 1.2e-7;
+    EXPECT_EQ(right_spectrum(*on, matrix_operator(A), single).s.size(), 1U);
+    EXPECT_TRUE(right_spectrum(*on, matrix_operator(Matrix<double>(3, 2)), {}).s.empty());
+}
+
 TEST(RightSpectrum, BothRoutesAgreeOnTallAndWide) {
     const auto on = make_cpu_backend<double>(1);
     for (const auto& [rows, cols] : {std::pair<Index, Index>{30, 17}, {17, 30}, {20, 20}}) {
