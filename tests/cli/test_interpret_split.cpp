@@ -100,6 +100,23 @@ TEST_F(SplitTest, SinglePrecisionAndTangents) {
     }
 }
 
+// All units off: nothing but biases, and those of dead units are gone too.
+TEST_F(SplitTest, ADeadFrontHasNoTerms) {
+    Matrix<double> off(1, 2);
+    off(0, 0) = -.2, off(0, 1) = .2;
+    write_npy(x, off);
+    for (const std::string full : {"4096", "0"}) {
+        const Json split = answer({"--split", "a", "--split-full", full, "--out", out})["splits"][0];
+        EXPECT_EQ(split["sigma"], Json::array());
+        EXPECT_EQ(split["y"], 0);
+        EXPECT_EQ(split["identity_error"], 0);
+        EXPECT_EQ(split["reduced"]["terms"], Json::array());
+        EXPECT_EQ(run({"interpret", net, "--input", x, "--split", "a", "--split-full", full}).code, 0);
+    }
+    expect_refusal({"interpret", net, "--input", x, "--split", "a", "--split-top", "1"},
+                   "--split-top 1: the network in front of Relu_1 has rank 0");
+}
+
 // "A c0[p] - B c2[p] + C": evaluated from the text and the maps of the file.
 TEST_F(SplitTest, TheWrittenFormulaEvaluatesToTheOutput) {
     (void)answer({"--split", "h", "--out", out});
