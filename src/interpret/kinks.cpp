@@ -197,16 +197,24 @@ bool for_choices(const GraphNode& node, const Moving& inputs,
     return true;
 }
 
-// Whether the node is linear along d as it is, decisions aside.
+template <class... Of>
+bool is_one_of(const Operator& op) {
+    return (std::holds_alternative<Of>(op) || ...);
+}
+
+// Whether the node is linear along d between its decisions. What is not known to be has to stand still.
 bool is_linear(const GraphNode& node, const Moving& inputs) {
-    if (std::holds_alternative<Multiply>(node.op) || std::holds_alternative<MatMul>(node.op))
+    if (is_one_of<Multiply, MatMul>(node.op))
         return node.inputs[0] != node.inputs[1] ? !inputs.moves(0) || !inputs.moves(1) : !inputs.moves(0);
-    if (std::holds_alternative<Divide>(node.op))
+    if (is_one_of<Divide>(node.op))
         return !inputs.moves(1);
     const Pointwise* const unit = std::get_if<Pointwise>(&node.op);
-    if ((unit != nullptr && !bends(*unit)) || std::holds_alternative<Normalise>(node.op) ||
-        std::holds_alternative<LocalNormalise>(node.op) || std::holds_alternative<Softmax>(node.op))
-        return !inputs.moves(0);
+    if ((unit != nullptr && bends(*unit)) ||
+        is_one_of<Convolve, Product, Affine, Fixed, Sum, Move, Concat, Sparse, Choose, Extreme, MaxPool>(node.op))
+        return true;
+    for (std::size_t i = 0; i < inputs.dz.size(); ++i)
+        if (inputs.moves(i))
+            return false;
     return true;
 }
 
