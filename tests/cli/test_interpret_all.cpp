@@ -77,6 +77,8 @@ TEST_F(InterpretAllTest, VectorsAreALine) {
     ASSERT_EQ(run(asked({"--all", "columns", "--out", out})).code, 0);
     const auto index = Hdf5File::open(out).root().read<std::int64_t>("index").values;
     EXPECT_EQ(std::vector<std::int64_t>(index.begin() + 4, index.begin() + 8), (std::vector<std::int64_t>{0, 1, 1, 1}));
+    EXPECT_EQ(std::vector<std::int64_t>(index.begin() + 10, index.begin() + 16),
+              (std::vector<std::int64_t>{0, 0, 0, 1, 1, 2}));
     EXPECT_EQ(std::vector<std::int64_t>(index.begin() + 17, index.end()),
               (std::vector<std::int64_t>{0, 0, 0, 0, 0, 0, 0}));  // the last column is 0
 }
@@ -88,7 +90,7 @@ TEST_F(InterpretAllTest, TheSameRequestIsNotMadeAgain) {
     EXPECT_EQ(outcome.code, 0);
     EXPECT_NE(outcome.err.find("finished before by the same request"), std::string::npos) << outcome.err;
     expect_refusal(asked({"--all", "columns", "--out", out}), "of another request");
-    outcome = run(asked({"--all", "rows", "--out", out, "--force", "--threads", "1", "--memory", "1"}));
+    outcome = run(asked({"--all", "rows", "--out", out, "--force", "--threads", "1"}));
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     // another content under the same name is another request
     std::vector<double> other(static_cast<std::size_t>(inputs()));
