@@ -13,8 +13,8 @@ body { font: 15px/1.45 "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sa
        margin: 0 auto; max-width: 1180px; padding: 12px 18px 40px; }
 h1 { font-size: 22px; margin: 6px 0; }
 p { margin: 6px 0; max-width: 900px; }
-.views { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 18px; }
-figure { margin: 0; }
+.views { display: grid; grid-template-columns: auto auto; justify-content: start; gap: 8px 18px; }
+figure { margin: 0; width: min(46vw, max(240px, 50vh - 165px)); }  /* all four are seen at once */
 figcaption { margin-bottom: 4px; }
 canvas { display: block; width: 100%; image-rendering: pixelated; border: 1px solid #999; touch-action: none; }
 #x, #y { cursor: crosshair; }
