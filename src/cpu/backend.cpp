@@ -57,22 +57,44 @@ private:
             return allocate_aligned<64>(bytes);
         return allocate_aligned<huge_page>(bytes);
     }
-    void do_upload(const void* host, void* to, std::size_t bytes) override { std::memcpy(to, host, bytes); }
-    void do_download(const void* from, void* host, std::size_t bytes) override { std::memcpy(host, from, bytes); }
+    void do_upload(const void* host, void* to, std::size_t bytes) override {
+        std::memcpy(to, host, bytes);
+    }
+    void do_download(const void* from, void* host, std::size_t bytes) override {
+        std::memcpy(host, from, bytes);
+    }
     void do_synchronise() override {}
 
     void do_gemm(Op a, Op b, T alpha, Batch<const T> A, Batch<const T> B, T beta, Batch<T> C) override {
         cpu::gemm(a, b, alpha, A, B, beta, C, threads_);
     }
-    void do_gram(Batch<const T> S, T beta, Batch<T> G) override { cpu::gram(S, beta, G, threads_); }
-    void do_axpby(T alpha, Batch<const T> x, T beta, Batch<T> y) override { cpu::axpby(alpha, x, beta, y, threads_); }
-    void do_dot(Batch<const T> x, Batch<const T> y, Batch<T> r) override { cpu::dot(x, y, r, threads_); }
-    void do_qr(Batch<T> A, Batch<T> R) override { cpu::qr(A, R, threads_); }
-    void do_triangularise(Batch<T> A, Batch<T> R) override { cpu::triangularise(A, R, threads_); }
-    void do_eigh(Batch<T> A, Batch<T> w) override { cpu::eigh(A, w, threads_); }
-    void do_svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) override { cpu::svd(A, U, s, V, threads_); }
-    void do_cholesky_solve(Batch<T> A, Batch<T> B) override { cpu::cholesky_solve(A, B, threads_); }
-    void do_cayley(Batch<const T> q, Batch<T> P) override { cpu::cayley(q, P, scratch_, threads_); }
+    void do_gram(Batch<const T> S, T beta, Batch<T> G) override {
+        cpu::gram(S, beta, G, threads_);
+    }
+    void do_axpby(T alpha, Batch<const T> x, T beta, Batch<T> y) override {
+        cpu::axpby(alpha, x, beta, y, threads_);
+    }
+    void do_dot(Batch<const T> x, Batch<const T> y, Batch<T> r) override {
+        cpu::dot(x, y, r, threads_);
+    }
+    void do_qr(Batch<T> A, Batch<T> R) override {
+        cpu::qr(A, R, threads_);
+    }
+    void do_triangularise(Batch<T> A, Batch<T> R) override {
+        cpu::triangularise(A, R, threads_);
+    }
+    void do_eigh(Batch<T> A, Batch<T> w) override {
+        cpu::eigh(A, w, threads_);
+    }
+    void do_svd(Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V) override {
+        cpu::svd(A, U, s, V, threads_);
+    }
+    void do_cholesky_solve(Batch<T> A, Batch<T> B) override {
+        cpu::cholesky_solve(A, B, threads_);
+    }
+    void do_cayley(Batch<const T> q, Batch<T> P) override {
+        cpu::cayley(q, P, scratch_, threads_);
+    }
     void do_cayley_pullback(Batch<const T> P, Batch<const T> dP, Batch<T> dq) override {
         cpu::cayley_pullback(P, dP, dq, scratch_, threads_);
     }
@@ -95,7 +117,9 @@ private:
         for (Index b = 0; b < x.batch; ++b)
             cpu::random_normal(seed, stream + static_cast<std::uint64_t>(b), first, x.item(b).data, x.size());
     }
-    void do_fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y) override { cpu::fft<T>(x, y, threads_); }
+    void do_fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y) override {
+        cpu::fft<T>(x, y, threads_);
+    }
     void do_convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y,
                      const Mask<T>& mask) override {
         cpu::convolve(shape, W, x, beta, y, mask, scratch_, threads_);
@@ -116,8 +140,12 @@ private:
     void do_masked_product(const std::uint32_t* bits, Periodic<T> off, Batch<const T> x, T beta, Batch<T> y) override {
         cpu::masked_product(bits, off, x, beta, y, threads_);
     }
-    void do_add_offset(Periodic<T> c, Batch<T> y) override { cpu::add_offset(c, y, threads_); }
-    void do_offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r) override { cpu::offset_dot(c, x, r, threads_); }
+    void do_add_offset(Periodic<T> c, Batch<T> y) override {
+        cpu::add_offset(c, y, threads_);
+    }
+    void do_offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r) override {
+        cpu::offset_dot(c, x, r, threads_);
+    }
     void do_project_runs(Index m, bool centre, Batch<const T> gain, Batch<const T> h, Batch<const T> x, T beta,
                          Batch<T> y) override {
         cpu::project_runs(m, centre, gain, h, x, beta, y, threads_);
@@ -148,7 +176,9 @@ private:
                        Batch<T> G) override {
         cpu::dense_gram(f, W, b, x, beta, G, threads_);
     }
-    void do_renorm_forward(Batch<const T> x, Batch<T> y) override { cpu::renorm_forward(x, y, threads_); }
+    void do_renorm_forward(Batch<const T> x, Batch<T> y) override {
+        cpu::renorm_forward(x, y, threads_);
+    }
     void do_renorm_backward(Batch<const T> x, Batch<const T> y, Batch<const T> dy, Batch<T> dx) override {
         cpu::renorm_backward(x, y, dy, dx, threads_);
     }

@@ -101,10 +101,9 @@ TYPED_TEST(Maps, ColumnsOfMatricesDoNotHangOnEachOther) {
     using T = TypeParam;
     const Matrix<T> A = wave<T>(2100, 211, .3);  // two threads share what three share
     for (const Op op : {Op::none, Op::transpose})
-        this->expect_columns_apart(op == Op::none ? 2100 : 211, op == Op::none ? 211 : 2100,
-                                   [&](Backend<T>& on, Batch<const T> x, T beta, Batch<T> y) {
-                                       on.matrix_product(op, A.view(), x, beta, y);
-                                   });
+        this->expect_columns_apart(
+            op == Op::none ? 2100 : 211, op == Op::none ? 211 : 2100,
+            [&](Backend<T>& on, Batch<const T> x, T beta, Batch<T> y) { on.matrix_product(op, A.view(), x, beta, y); });
 }
 
 TYPED_TEST(Maps, SparseRowsByHand) {
