@@ -134,8 +134,11 @@ void axpby(T alpha, Batch<const T> x, T beta, Batch<T> y, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads) if (y.batch > 1)
     for (Index i = 0; i < y.batch; ++i)
         for_runs(x.item(i), y.item(i), [&](const T* from, T* to, Index count) {
-            for (Index e = 0; e < count; ++e)  // 0 * NaN must not survive, as in BLAS
-                to[e] = (alpha == 0 ? T{0} : alpha * from[e]) + (beta == 0 ? T{0} : beta * to[e]);
+            constexpr Index piece = Index{1} << 15;
+#pragma omp parallel for schedule(static) num_threads(threads) if (y.batch == 1 && count > 2 * piece)
+            for (Index first = 0; first < count; first += piece)
+                for (Index e = first; e < std::min(first + piece, count); ++e)  // 0 * NaN must not survive, as in BLAS
+                    to[e] = (alpha == 0 ? T{0} : alpha * from[e]) + (beta == 0 ? T{0} : beta * to[e]);
         });
 }
 

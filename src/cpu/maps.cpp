@@ -1,6 +1,7 @@
 #include "cpu/maps.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include "cpu/stretches.hpp"
 
@@ -125,18 +126,23 @@ void add_offset(Periodic<T> c, Batch<T> y, int threads) {
 // Sums of blocks in double precision, in the order of the blocks.
 template <class T>
 void offset_dot(Periodic<T> c, Batch<const T> x, Batch<T> r, int threads) {
-#pragma omp parallel for schedule(static) num_threads(threads) if (x.cols > 1)
-    for (Index k = 0; k < x.cols; ++k) {
-        constexpr Index side = 1024;
+    constexpr Index side = 1024;
+    const Index blocks = (x.rows + side - 1) / side;
+    std::vector<double> parts(static_cast<std::size_t>(blocks * x.cols));
+#pragma omp parallel for schedule(static) num_threads(threads) if (std::ssize(parts) > 64)
+    for (Index item = 0; item < std::ssize(parts); ++item) {
+        const Index k = item / blocks, first = item % blocks * side;
+        double part = 0;
+        for_stretches(c, first, std::min(x.rows, first + side), [&](Index begin, Index stop, T number) {
+            for (Index i = begin; i < stop; ++i)
+                part += static_cast<double>(number) * x(i, k);
+        });
+        parts[static_cast<std::size_t>(item)] = part;
+    }
+    for (Index k = 0; k < x.cols; ++k) {  // in order, whoever has summed them
         double sum = 0;
-        for (Index first = 0; first < x.rows; first += side) {
-            double part = 0;
-            for_stretches(c, first, std::min(x.rows, first + side), [&](Index begin, Index stop, T number) {
-                for (Index i = begin; i < stop; ++i)
-                    part += static_cast<double>(number) * x(i, k);
-            });
-            sum += part;
-        }
+        for (Index b = 0; b < blocks; ++b)
+            sum += parts[static_cast<std::size_t>(k * blocks + b)];
         r(0, k) = static_cast<T>(sum);
     }
 }

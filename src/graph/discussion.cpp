@@ -138,10 +138,14 @@ Sizes sizes_of(const State& state, bool open) {
         mass.resize(at(static_cast<int>(state.size(node.output))));
         on.download(view(node.output), mass.data());
         const double largest = mass.empty() ? 0 : std::ranges::max(mass);
-        const int shift = largest > 0 ? std::ilogb(largest) : 0;
-        for (double& number : mass)
-            number = std::ldexp(number, -shift);
-        on.upload(mass.data(), view(node.output));
+        // no more than is needed to stay in range: each is a pass over the value, here and on the way back
+        constexpr int far = 64;
+        const int size = largest > 0 ? std::ilogb(largest) : 0, shift = std::abs(size) > far ? size : 0;
+        if (shift != 0) {
+            for (double& number : mass)
+                number = std::ldexp(number, -shift);
+            on.upload(mass.data(), view(node.output));
+        }
         exponent[at(node.output)] = (node.inputs.empty() ? 0 : common) + shift;
         std::vector<double>& factors = result.factors.emplace_back();
         for (const int value : node.inputs)
