@@ -417,6 +417,31 @@ double Share::of_both() const {
     return norm_r / std::max(norm_r + norm_Fx, 1e-300);
 }
 
+namespace {
+
+// Headings of --help; what is not named here stands below "Options".
+void group_options(CLI::App& command) {
+    const std::pair<const char*, std::vector<const char*>> groups[] = {
+        {"The input",
+         {"--input", "--mean", "--scale", "--layout", "--origin", "--set", "--shape", "--input-name", "--output-name"}},
+        {"Questions about F and r",
+         {"--explain", "--residual", "--rows", "--columns", "--svd", "--contributions", "--measures"}},
+        {"Discussions, votes, attacks",
+         {"--discussion", "--discussion-rule", "--votes", "--adversarial", "--target", "--clip"}},
+        {"Spectral split",
+         {"--split", "--split-output", "--split-top", "--split-full", "--prune-threshold", "--prune-quantile",
+          "--split-set", "--kink", "--bias-images"}},
+        {"All rows or columns", {"--all", "--viewer", "--walk"}},
+        {"How the network is frozen",
+         {"--freeze", "--norm", "--softmax", "--two-batch", "--assume-opset", "--random-weights", "--network"}},
+        {"Results", {"--out", "--pictures", "--json", "--quiet", "--force"}}};
+    for (const auto& [heading, names] : groups)
+        for (const char* name : names)
+            command.get_option(name)->group(heading);
+}
+
+}  // namespace
+
 Command add_interpret(CLI::App& app, const Process& process) {
     const auto o = std::make_shared<InterpretOptions>();
     CLI::App* command = app.add_subcommand(
@@ -467,6 +492,7 @@ Command add_interpret(CLI::App& app, const Process& process) {
     o->common.add_to(*command);
     o->common.add_force(*command);
     o->command = command;
+    group_options(*command);
     return [o] { run(*o); };
 }
 
