@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ranges>
 
 #include "core/finite.hpp"
 #include "descrambler/random.hpp"
@@ -281,10 +280,14 @@ void Import::choose_input(const std::vector<const OnnxValue*>& free) {
     };
     const auto is_candidate = [](const OnnxValue* value) { return value->type && is_real(*value->type); };
     const auto is_free = [&](const OnnxValue* value) {  // an extent behind the batch
-        return !options_.shapes.contains(value->name) &&
-               (!value->dims || std::ranges::any_of(*value->dims | std::views::drop(1), [](const auto& dim) {
-                   return !std::holds_alternative<Index>(dim);
-               }));
+        if (options_.shapes.contains(value->name))
+            return false;
+        if (!value->dims)
+            return true;
+        for (std::size_t i = 1; i < value->dims->size(); ++i)
+            if (!std::holds_alternative<Index>((*value->dims)[i]))
+                return true;
+        return false;
     };
     if (options_.input.empty() && std::ranges::count_if(free, is_candidate) > 1 && std::ranges::any_of(free, is_free)) {
         std::string names;
