@@ -20,12 +20,12 @@ Tensor weights(const Shape& shape, double phase) {
 struct Builder {
     Graph graph;
     explicit Builder(const Shape& input) { graph.values.push_back({"x", input}); }
-    int add(Operator op, std::vector<int> inputs, const Shape& shape) {
+    int add(Operator op, std::vector<int> inputs, Shape shape) {  // a copy: it may be that of a value
         const int value = static_cast<int>(graph.values.size());
         graph.values.push_back({std::to_string(value), shape});
         graph.nodes.push_back({std::to_string(value), "", std::move(op), std::move(inputs), value, -1});
         graph.output = value;
-        graph.output_shape = shape;
+        graph.output_shape = std::move(shape);
         return value;
     }
     int convolve(int from, Index channels, Index kernel, Index stride, Index pad, Index dilation, Index groups,
