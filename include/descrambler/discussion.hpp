@@ -56,8 +56,9 @@ private:
     std::vector<Index> winner_;
 };
 
-// Sums over all axes of `shape` but `kept`, in ascending order: [product of the kept extents].
-[[nodiscard]] std::vector<double> summed_over_others(std::span<const double> map, const Shape& shape,
-                                                     const std::vector<Index>& kept);
+// Of each number of `shape` its place along the axes `kept`, in ascending order: a pixel, where these are the spatial ones.
+[[nodiscard]] std::vector<Index> kept_places(const Shape& shape, const std::vector<Index>& kept);
+// Sums of the numbers at each place: [largest place + 1].
+[[nodiscard]] std::vector<double> summed_at(std::span<const double> map, const std::vector<Index>& places);
 
 }  // namespace descrambler

@@ -17,17 +17,6 @@ namespace descrambler::cli {
 
 namespace {
 
-std::vector<Index> places(const std::string& option, const std::string& text, Index size, const char* what) {
-    if (text.empty())
-        return {};
-    std::vector<Index> numbers = whole_numbers(option, text, ',');
-    for (const Index number : numbers)
-        if (number >= size)
-            throw InputError(option + " " + text + ": " + std::to_string(number) + " is out of range, expected 0 to " +
-                             std::to_string(size - 1) + ", " + what);
-    return numbers;
-}
-
 double norm(const std::vector<double>& numbers) {
     double sum = 0;
     for (const double number : numbers)
@@ -221,9 +210,9 @@ InterpretAnswers answers(const InterpretOptions& o, const Execution& execution, 
     a.x0 = shifted_input(input);
     FrozenNetwork<T> frozen(execution.backend<T>(), execution.backend<double>(), input.graph, a.x0, o.freezing());
     frozen.set_memory(o.memory << 20);
-    a.row_index = cli::places("--rows", o.rows, frozen.output());
+    a.row_index = places("--rows", o.rows, frozen.output());
     a.column_index = places("--columns", o.columns, frozen.inputs(), "the inputs");
-    a.output_index = cli::places("--contributions", o.contributions, frozen.output());
+    a.output_index = places("--contributions", o.contributions, frozen.output());
     a.recorded = frozen.recorded_bytes();
     a.y = frozen.output();
     const Parts<T> parts = frozen.parts();
@@ -245,8 +234,14 @@ InterpretAnswers answers(const InterpretOptions& o, const Execution& execution, 
             split_input(*a.contributions, input);
         a.fields = fields_of(o, input, *a.contributions);
     }
-    if (o.discussion.wanted())
-        a.discussion = discussed(o, input, shifted_input(input), execution.backend<double>(), seed);
+    if (o.discussion.wanted()) {
+        Backend<double>& exact = execution.backend<double>();
+        const std::vector<double> x0 = shifted_input(input);
+        if constexpr (std::is_same_v<T, double>)
+            a.discussion = discussed(o, input, frozen, x0, exact, seed);
+        else
+            a.discussion = discussed(o, input, {exact, input.graph, x0, o.freezing()}, x0, exact, seed);
+    }
     if (o.svd > 0) {
         LanczosOptions lanczos;
         lanczos.wanted = static_cast<int>(o.svd);
@@ -405,6 +400,17 @@ InterpretAnswers interpreted(const InterpretOptions& o, const Execution& executi
             a.attack = attacked(o, input, execution.backend<double>(), seed);
         return a;
     });
+}
+
+std::vector<Index> places(const std::string& option, const std::string& text, Index size, const char* what) {
+    if (text.empty())
+        return {};
+    std::vector<Index> numbers = whole_numbers(option, text, ',');
+    for (const Index number : numbers)
+        if (number >= size)
+            throw InputError(option + " " + text + ": " + std::to_string(number) + " is out of range, expected 0 to " +
+                             std::to_string(size - 1) + ", " + what);
+    return numbers;
 }
 
 std::vector<Index> places(const std::string& option, const std::string& text, const std::vector<double>& y) {

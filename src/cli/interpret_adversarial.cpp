@@ -51,7 +51,7 @@ Answered answered(const InterpretOptions& o, const InterpretInput& input, const 
     const double score = std::abs(y[static_cast<std::size_t>(label)]);
     result.parts_deviation = count > 0 && score > 0 ? std::sqrt(std::max(0.0, square - mean * mean)) / score : 0;
     if (!o.discussion.votes.empty()) {
-        const DiscussionAnswers voted = discussed(o, input, x, on, seed);
+        const DiscussionAnswers voted = discussed(o, input, frozen, x, on, seed);
         result.entropy = voted.votes->entropy;
         result.share = voted.votes->share(label);
     }

@@ -16,17 +16,6 @@ namespace {
 
 constexpr Index labels_at_once = 16;
 
-std::vector<Index> outputs_of(const std::string& option, const std::string& text, Index size) {
-    if (text.empty())
-        return {};
-    std::vector<Index> numbers = whole_numbers(option, text, ',');
-    for (const Index number : numbers)
-        if (number >= size)
-            throw InputError(option + " " + text + ": " + std::to_string(number) + " is out of range, expected 0 to " +
-                             std::to_string(size - 1) + ", the outputs");
-    return numbers;
-}
-
 double largest(std::span<const double> numbers) {
     double result = 0;
     for (const double number : numbers)
@@ -55,11 +44,10 @@ void measure_signs(std::span<const double> pixels, Index width, DiscussionAnswer
 
 class Asked {
 public:
-    Asked(const InterpretOptions& o, const InterpretInput& input) : o_(o), input_(input) {}
+    Asked(const InterpretOptions& o, const InterpretInput& input)
+        : o_(o), pixel_(kept_places(input.shape(), input.axes)) {}
 
-    [[nodiscard]] std::vector<double> pixels(std::span<const double> map) const {
-        return summed_over_others(map, input_.shape(), input_.axes);
-    }
+    [[nodiscard]] std::vector<double> pixels(std::span<const double> map) const { return summed_at(map, pixel_); }
     void check_finite(const Matrix<double>& maps) const {
         if (!all_finite(maps.values()))
             throw InputError(o_.net + ": a discussion at this input is not finite");
@@ -99,11 +87,7 @@ public:
     // The same permutation of the pixels in every channel.
     [[nodiscard]] std::vector<double> shuffled(const std::vector<double>& x0, Backend<double>& on,
                                                std::uint64_t seed) const {
-        std::vector<double> places(x0.size());
-        std::iota(places.begin(), places.end(), 0.0);
-        Index pixel_count = 1;
-        for (const Index axis : input_.axes)
-            pixel_count *= input_.shape()[static_cast<std::size_t>(axis)];
+        const Index pixel_count = *std::ranges::max_element(pixel_) + 1;
         const Buffer<double> keys = on.allocate(pixel_count);
         on.random_uniform(seed, 0, 0, keys.view(pixel_count, 1));
         std::vector<double> key(static_cast<std::size_t>(pixel_count));
@@ -112,10 +96,9 @@ public:
         std::iota(order.begin(), order.end(), 0);
         std::ranges::stable_sort(order, {}, [&](Index i) { return key[static_cast<std::size_t>(i)]; });
         std::vector<double> result(x0.size());
-        const std::vector<Index> pixel = pixel_of_number();
         std::vector<std::vector<std::size_t>> numbers(key.size());  // of a pixel, channel after channel
-        for (std::size_t i = 0; i < pixel.size(); ++i)
-            numbers[static_cast<std::size_t>(pixel[i])].push_back(i);
+        for (std::size_t i = 0; i < pixel_.size(); ++i)
+            numbers[static_cast<std::size_t>(pixel_[i])].push_back(i);
         for (std::size_t p = 0; p < order.size(); ++p)
             for (std::size_t c = 0; c < numbers[p].size(); ++c)
                 result[numbers[p][c]] = x0[numbers[static_cast<std::size_t>(order[p])][c]];
@@ -123,22 +106,8 @@ public:
     }
 
 private:
-    [[nodiscard]] std::vector<Index> pixel_of_number() const {
-        const Shape& shape = input_.shape();
-        std::vector<Index> result;
-        for (Index i = 0; i < volume(shape); ++i) {
-            Index rest = i, place = 0, step = 1;
-            for (std::size_t a = shape.size(); a-- > 0; rest /= shape[a])
-                if (std::ranges::find(input_.axes, static_cast<Index>(a)) != input_.axes.end()) {
-                    place += rest % shape[a] * step;
-                    step *= shape[a];
-                }
-            result.push_back(place);
-        }
-        return result;
-    }
     const InterpretOptions& o_;
-    const InterpretInput& input_;
+    std::vector<Index> pixel_;  // of each number of the input
 };
 
 }  // namespace
@@ -173,8 +142,8 @@ Index VoteCount::rank(Index output, const std::vector<Index>& asked) const {
     return before + 1;
 }
 
-DiscussionAnswers discussed(const InterpretOptions& o, const InterpretInput& input, const std::vector<double>& x0,
-                            Backend<double>& on, std::uint64_t seed) {
+DiscussionAnswers discussed(const InterpretOptions& o, const InterpretInput& input, const FrozenNetwork<double>& frozen,
+                            const std::vector<double>& x0, Backend<double>& on, std::uint64_t seed) {
     const DiscussionRule rule = discussion_rule_from(o.discussion.rule);
     const Asked asked(o, input);
     DiscussionAnswers a;
@@ -182,14 +151,13 @@ DiscussionAnswers discussed(const InterpretOptions& o, const InterpretInput& inp
         a.labels.resize(static_cast<std::size_t>(input.graph.outputs()));
         std::iota(a.labels.begin(), a.labels.end(), 0);
     } else {
-        a.labels = outputs_of("--votes", o.discussion.votes, input.graph.outputs());
+        a.labels = places("--votes", o.discussion.votes, input.graph.outputs(), "the outputs");
         std::ranges::sort(a.labels);
         a.labels.erase(std::unique(a.labels.begin(), a.labels.end()), a.labels.end());
     }
     a.height = a.width = 1;
     for (std::size_t i = 0; i < input.axes.size(); ++i)
         (i + 1 < input.axes.size() ? a.height : a.width) *= input.shape()[static_cast<std::size_t>(input.axes[i])];
-    const FrozenNetwork<double> frozen(on, input.graph, x0, o.freezing());
     const Discussion discussion(frozen, rule);
     a.index = places("--discussion", o.discussion.outputs, frozen.output());
     if (!a.index.empty())

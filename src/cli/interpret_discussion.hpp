@@ -41,9 +41,10 @@ struct DiscussionAnswers {
     std::optional<VoteCount> votes, shuffled;
 };
 
-// In double precision; the control is the same question of x0 with its pixels shuffled.
+// Of the network frozen at x0; the control is the same question of x0 with its pixels shuffled.
 [[nodiscard]] DiscussionAnswers discussed(const InterpretOptions& o, const InterpretInput& input,
-                                          const std::vector<double>& x0, Backend<double>& on, std::uint64_t seed);
+                                          const FrozenNetwork<double>& frozen, const std::vector<double>& x0,
+                                          Backend<double>& on, std::uint64_t seed);
 void write(const Hdf5Group& root, const DiscussionAnswers& a, const std::string& rule);
 [[nodiscard]] nlohmann::ordered_json json_of(const DiscussionAnswers& a, const std::vector<double>& y);
 void print(const DiscussionAnswers& a, const std::vector<double>& y);

@@ -436,25 +436,24 @@ std::vector<Index> Votes::count(Index labels) const {
     return result;
 }
 
-std::vector<double> summed_over_others(std::span<const double> map, const Shape& shape,
-                                       const std::vector<Index>& kept) {
-    require(std::ssize(map) == volume(shape), "summed_over_others: as many numbers as the shape has");
-    Index total = 1;
-    for (const Index axis : kept)
-        total *= shape[static_cast<std::size_t>(axis)];
-    std::vector<double> result(static_cast<std::size_t>(total));
-    for (Index i = 0; i < std::ssize(map); ++i) {
+std::vector<Index> kept_places(const Shape& shape, const std::vector<Index>& kept) {
+    std::vector<Index> result;
+    for (Index i = 0; i < volume(shape); ++i) {
         Index rest = i, place = 0, step = 1;
-        for (std::size_t a = shape.size(); a-- > 0;) {
-            const Index along = rest % shape[a];
-            rest /= shape[a];
+        for (std::size_t a = shape.size(); a-- > 0; rest /= shape[a])
             if (std::ranges::find(kept, static_cast<Index>(a)) != kept.end()) {
-                place += along * step;
+                place += rest % shape[a] * step;
                 step *= shape[a];
             }
-        }
-        result[static_cast<std::size_t>(place)] += map[static_cast<std::size_t>(i)];
+        result.push_back(place);
     }
+    return result;
+}
+std::vector<double> summed_at(std::span<const double> map, const std::vector<Index>& places) {
+    require(map.size() == places.size() && !places.empty(), "summed_at: a place for each number");
+    std::vector<double> result(static_cast<std::size_t>(std::ranges::max(places) + 1));
+    for (std::size_t i = 0; i < map.size(); ++i)
+        result[static_cast<std::size_t>(places[i])] += map[i];
     return result;
 }
 

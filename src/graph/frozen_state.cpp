@@ -10,11 +10,7 @@ FrozenNetwork<T>::State::State(Backend<T>& backend, const Graph& g, const Freeze
     : on(&backend), graph(&g), weights(backend), options(o), reaches_(g.nodes.size()) {
     for (const GraphValue& value : g.values)
         sizes.push_back(volume(value.shape));
-    last_use.assign(g.values.size(), -1);
-    for (std::size_t n = 0; n < g.nodes.size(); ++n)
-        for (const int input : g.nodes[n].inputs)
-            last_use[at(input)] = static_cast<int>(n);
-    last_use[at(g.output)] = static_cast<int>(g.nodes.size());
+    last_use = last_uses(g);
     peak_ = 2 * live_numbers(g);
 }
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <set>
 
+#include "graph/memory.hpp"
+
 namespace descrambler {
 
 std::string_view operator_name(const Operator& op) {
@@ -74,17 +76,13 @@ Graph graph_of(const Network& network) {
 
 Index live_numbers(const Graph& graph) {
     const auto at = [](int value) { return static_cast<std::size_t>(value); };
-    std::vector<std::size_t> last_use(graph.values.size(), 0);
-    for (std::size_t n = 0; n < graph.nodes.size(); ++n)
-        for (const int input : graph.nodes[n].inputs)
-            last_use[at(input)] = n;
-    last_use[at(graph.output)] = graph.nodes.size();
+    const std::vector<int> last_use = last_uses(graph);
     Index live = graph.inputs(), most = live;
     for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
         live += volume(graph.values[at(graph.nodes[n].output)].shape);
         most = std::max(most, live);
         for (const int value : std::set<int>(graph.nodes[n].inputs.begin(), graph.nodes[n].inputs.end()))
-            if (last_use[at(value)] == n)
+            if (last_use[at(value)] == static_cast<int>(n))
                 live -= volume(graph.values[at(value)].shape);
     }
     return most;

@@ -7,8 +7,19 @@
 
 #include "descrambler/backend.hpp"
 #include "descrambler/error.hpp"
+#include "descrambler/graph.hpp"
 
 namespace descrambler {
+
+// The node after which a value is not needed, by value: -1 where none uses it, behind the last one for the output.
+inline std::vector<int> last_uses(const Graph& graph) {
+    std::vector<int> result(graph.values.size(), -1);
+    for (std::size_t n = 0; n < graph.nodes.size(); ++n)
+        for (const int input : graph.nodes[n].inputs)
+            result[static_cast<std::size_t>(input)] = static_cast<int>(n);
+    result[static_cast<std::size_t>(graph.output)] = static_cast<int>(graph.nodes.size());
+    return result;
+}
 
 // Probes that fit into `memory` bytes beside `before`, at most 16. Throws InputError where not one fits.
 inline Index probes_that_fit(Index memory, Index before, Index bytes_of_probe) {

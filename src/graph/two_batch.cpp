@@ -13,11 +13,7 @@ void run_beside(Backend<T>& on, Backend<double>& exact, const Graph& graph, std:
                 const FreezeOptions& options, Batch<const T> V, Index offsets, TwoBatch<T>& result, Batch<T> image) {
     const auto at = [](int value) { return static_cast<std::size_t>(value); };
     const auto size = [&](int value) { return volume(graph.values[at(value)].shape); };
-    std::vector<std::size_t> last_use(graph.values.size(), 0);
-    for (std::size_t n = 0; n < graph.nodes.size(); ++n)
-        for (const int input : graph.nodes[n].inputs)
-            last_use[at(input)] = n;
-
+    const std::vector<int> last_use = last_uses(graph);
     struct Value {
         Buffer<double> primal;
         Buffer<T> probes;
@@ -59,7 +55,7 @@ void run_beside(Backend<T>& on, Backend<double>& exact, const Graph& graph, std:
         std::ranges::sort(ended);
         ended.erase(std::unique(ended.begin(), ended.end()), ended.end());
         for (const int value : ended)
-            if (last_use[at(value)] == n && value != graph.output)
+            if (last_use[at(value)] == static_cast<int>(n))
                 values[at(value)] = {};
     }
     result.peak_bytes = std::max(result.peak_bytes, peak);

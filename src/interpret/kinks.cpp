@@ -7,6 +7,7 @@
 
 #include "descrambler/error.hpp"
 #include "graph/frozen_node.hpp"
+#include "graph/memory.hpp"
 
 namespace descrambler {
 namespace {
@@ -33,10 +34,7 @@ void walk(Backend<double>& exact, const Graph& graph, std::span<const double> x,
     check_input(graph, x);
     check_input(graph, d);
     const auto size = [&](int value) { return volume(graph.values[at(value)].shape); };
-    std::vector<std::size_t> last_use(graph.values.size(), 0);
-    for (std::size_t n = 0; n < graph.nodes.size(); ++n)
-        for (const int input : graph.nodes[n].inputs)
-            last_use[at(input)] = n;
+    const std::vector<int> last_use = last_uses(graph);
     struct Value {
         Buffer<double> primal, tangent;
     };
@@ -69,7 +67,7 @@ void walk(Backend<double>& exact, const Graph& graph, std::span<const double> x,
             freeze_node(exact, weights, exact, weights, tangents, node, z, primal(node.output));
         frozen->apply(exact, dz, tangent(node.output));
         for (const int value : node.inputs)
-            if (last_use[at(value)] == n && value != graph.output)
+            if (last_use[at(value)] == static_cast<int>(n))
                 values[at(value)] = {};
     }
 }

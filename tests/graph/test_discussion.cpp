@@ -236,9 +236,9 @@ TEST(Votes, TheFirstOfTheLargest) {
 }
 
 TEST(Votes, SumsOverChannels) {
-    EXPECT_EQ(summed_over_others(std::vector<double>{1, 2, 10, 20, 100, 200}, {1, 3, 1, 2}, {2, 3}),
+    EXPECT_EQ(summed_at(std::vector<double>{1, 2, 10, 20, 100, 200}, kept_places({1, 3, 1, 2}, {2, 3})),
               (std::vector<double>{111, 222}));
-    EXPECT_EQ(summed_over_others(std::vector<double>{1, 10, 100, 2, 20, 200}, {1, 2, 3}, {1}),
+    EXPECT_EQ(summed_at(std::vector<double>{1, 10, 100, 2, 20, 200}, kept_places({1, 2, 3}, {1})),
               (std::vector<double>{111, 222}));
 }
 
