@@ -8,7 +8,7 @@ import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
 order = ["core", "mpi", "backend", "cpu", "cuda", "linalg", "io", "model", "graph", "interpret", "tasks", "train", "descramble", "analysis",
-         "predict", "report", "study", "verify", "cli", "bench"]
+         "predict", "report", "tour", "study", "verify", "cli", "bench"]
 # public headers that have no source of their stem, or one in another room
 header_room = {"array": "core", "error": "core", "progress": "core", "random": "core", "version": "core",
                "backend": "backend", "cost": "backend"}

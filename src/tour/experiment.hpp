@@ -1,0 +1,52 @@
+// The tour: the experiments of both papers on networks that can be had, each a page with pictures, numbers and controls,
+// and for every figure and table of the papers what was found here.
+// Navarrete Michelini et al. (ICCV 2019); SpecXAI. What is measured: docs/tour.md.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "descrambler/execution.hpp"
+#include "descrambler/progress.hpp"
+#include "report/article.hpp"
+
+namespace descrambler::tour {
+
+enum class Verdict { holds, in_part, does_not_hold, not_repeated };
+[[nodiscard]] std::string_view to_string(Verdict verdict);
+
+// A row of the table of findings.
+struct Finding {
+    std::string paper;    // "Tour" or "SpecXAI"
+    std::string where;    // "Fig. 5, 12"
+    std::string claim;    // the published finding
+    std::string ours;     // with the number
+    std::string control;  // the same number of the control
+    Verdict verdict;
+};
+
+struct Settings {
+    std::filesystem::path data;  // networks/, images/ as the tour expects them; empty: none
+    std::uint64_t seed = 1;
+    bool quick = false;  // fewer images, shapes and epochs: for tests; the pages say so
+    Execution execution;
+    Progress progress;
+};
+
+struct Experiment {
+    std::string id;     // "E1"
+    std::string title;
+    std::vector<std::string> needs;  // files below `data`
+    // Adds to the page and returns its findings.
+    std::function<std::vector<Finding>(const Settings&, Article&)> run;
+};
+[[nodiscard]] const std::vector<Experiment>& experiments();
+
+// One file each: experiment_squares.cpp, ...
+[[nodiscard]] Experiment classification(), adversarial(), super_resolution(), style_transfer(), spectral_digits(),
+    rotated_squares(), shapes(), restoration();
+
+}  // namespace descrambler::tour
