@@ -13,7 +13,7 @@ namespace descrambler {
 
 // A picture of the page: a PNG file beside it.
 struct Plate {
-    std::string name;         // file stem: letters, digits, - and _
+    std::string name;  // file stem: letters, digits, - and _
     Picture picture;
     std::string caption;      // plain
     std::string alternative;  // for readers who cannot see it

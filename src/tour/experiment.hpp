@@ -37,7 +37,7 @@ struct Settings {
 };
 
 struct Experiment {
-    std::string id;     // "E1"
+    std::string id;  // "E1"
     std::string title;
     std::vector<std::string> needs;  // files below `data`
     // Adds to the page and returns its findings.
