@@ -9,7 +9,7 @@ export DESCRAMBLER=$PROGRAM DESCRAMBLER_PROFILE=$here/../../slurm/site.profile.e
 
 # ---- tools ------------------------------------------------------------------------------------------------------------
 give_up() {
-    echo "FAILED: $scenario: $1"
+    echo "FAILED: $scenario: $1" | tee -a "$CLUSTER/failures"
     scontrol --oneliner show job | cut -c 1-400
     sinfo --Node
     tail -n 25 -- *.out
@@ -346,6 +346,7 @@ for scenario in "$@"; do
 done
 if [ ${#failed[@]} -gt 0 ]; then
     echo "FAILED: ${failed[*]}"
+    cat "$CLUSTER/failures"
     exit 1
 fi
 [ ${#skipped[@]} -lt $# ] || exit 77

@@ -24,7 +24,7 @@ import time
 import xml.etree.ElementTree
 import zlib
 
-growth, grace, slowest, waiting = 1.5, 60, 30, "slurm."
+growth, grace, slowest, waiting, last_lines = 1.5, 60, 30, "slurm.", 12
 recorded = pathlib.Path(__file__).resolve().parent.parent / "times.json"
 
 
@@ -51,6 +51,14 @@ def seconds_of(junit):
     """Of every test that ran."""
     return {name_of(case.get("name")): float(case.get("time")) for case in xml.etree.ElementTree.parse(junit).iter("testcase")
             if case.get("status") in ("run", "fail")}
+
+
+def tell_failed(junit):
+    """The last lines of what failed once more, at the end of the log, where it is looked for first."""
+    for case in xml.etree.ElementTree.parse(junit).iter("testcase"):
+        if case.get("status") == "fail":
+            lines = (case.findtext("system-out") or "").rstrip().splitlines()[-last_lines:]
+            print("\n".join([f"\nFAILED: {name_of(case.get('name'))}", *(f"    {line[:400]}" for line in lines)]))
 
 
 def tell(seconds):
@@ -108,6 +116,7 @@ def main():
             o.recorded.write_text(f'{{"calibration": {calibration:.3f}, "cores": {o.jobs}, "seconds": {{\n  {lines}\n}}}}\n')
     elif grown(seconds, calibration, o.recorded):
         status = status or 1
+    tell_failed(junit)
     return status
 
 

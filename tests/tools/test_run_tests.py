@@ -16,7 +16,10 @@ with tempfile.TemporaryDirectory() as name:
     ctest = folder / "ctest"
     ctest.write_text(f"""#!{sys.executable}
 import os, sys
-cases = "".join(f'<testcase name="{{n}}" time="{{t}}" status="run"/>' for n, t in (w.split("=") for w in os.environ["TESTS"].split()))
+status = "run" if os.environ["CODE"] == "0" else "fail"
+said = "".join(f"line {{i}}\\n" for i in range(20)) if status == "fail" else ""
+cases = "".join(f'<testcase name="{{n}}" time="{{t}}" status="{{status}}"><system-out>{{said}}</system-out></testcase>'
+                for n, t in (w.split("=") for w in os.environ["TESTS"].split()))
 open(sys.argv[sys.argv.index("--output-junit") + 1], "w").write(f"<testsuite>{{cases}}</testsuite>")
 sys.exit(int(os.environ["CODE"]))
 """)
@@ -42,7 +45,7 @@ sys.exit(int(os.environ["CODE"]))
     expect("some of the tests, as recorded", 0, "b=400")
     expect("some of the tests, grown", 1, "b=670")
     expect("a few new tests", 0, "d=50")
-    expect("a test has failed", 8, "a=600 b=400 slurm.c=1000", ctest_code=8)
+    expect("a test has failed", 8, "a=600 b=400 slurm.c=1000", ctest_code=8, says="FAILED: slurm.c\n    line 8\n")
     expect("recorded anew", 0, "a=1700 b=400 slurm.c=1000", more=["--record"])
     expect("then it is as recorded", 0, "a=1700 b=400 slurm.c=1000", says="+0 %")
 sys.exit(1 if failed else 0)
