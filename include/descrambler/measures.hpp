@@ -2,6 +2,7 @@
 // and how oriented they are, how far they reach, and whether a filter is the same everywhere.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -46,8 +47,12 @@ struct MapMeasures {
 struct PixelPlace {
     Index row = 0, column = 0;
 };
-[[nodiscard]] double adaptivity(const Matrix<double>& columns, const ImageShape& shape,
-                                std::span<const PixelPlace> centres, Index reach);
+struct Adaptivity {
+    double overall = 0;
+    std::vector<double> each;  // [count] of one column: ||column - mean|| / ||column||
+};
+[[nodiscard]] Adaptivity adaptivity(const Matrix<double>& columns, const ImageShape& shape,
+                                    std::span<const PixelPlace> centres, Index reach);
 
 // Of numbers >= 0, as the far energy that every input pixel sends: share of the largest hundredth of them (at least one), and
 // the Gini coefficient, 0 alike and (n - 1) / n all in one.
@@ -55,5 +60,23 @@ struct Concentration {
     double top_hundredth = 0, gini = 0;
 };
 [[nodiscard]] Concentration concentration(std::vector<double> numbers);
+
+// Horizontal neighbours of a map [pixels] of this width.
+struct NeighbourSigns {
+    double opposite = 0;     // share of those, both not 0, that have opposite signs
+    double correlation = 0;  // of all: sum of products about the mean over the sum of squares
+};
+[[nodiscard]] NeighbourSigns neighbour_signs(std::span<const double> pixels, Index width);
+
+// -sum p log p over log(classes), p the shares of counts >= 0: 0 all in one, 1 alike in all; 0 for one class or no counts.
+[[nodiscard]] double normalised_entropy(std::span<const Index> counts);
+
+// A control of pictures: the same permutation of the pixels in every channel. place[i]: the pixel of number i of x.
+[[nodiscard]] std::vector<double> shuffled_pixels(Backend<double>& on, std::span<const double> x,
+                                                  std::span<const Index> place, std::uint64_t seed);
+
+// <a, b> / (|a| |b|); centred: of both about their means, the normalised cross-correlation. 0 where one has no length.
+[[nodiscard]] double cosine(std::span<const double> a, std::span<const double> b);
+[[nodiscard]] double cross_correlation(std::span<const double> a, std::span<const double> b);
 
 }  // namespace descrambler

@@ -23,25 +23,6 @@ double largest(std::span<const double> numbers) {
     return result;
 }
 
-// Of horizontal neighbours, both not 0: how many have opposite signs, and the correlation of all.
-void measure_signs(std::span<const double> pixels, Index width, DiscussionAnswers& a) {
-    double pairs = 0, opposite = 0, mean = 0, product = 0, square = 0;
-    for (const double pixel : pixels)
-        mean += pixel / static_cast<double>(pixels.size());
-    for (std::size_t i = 0; i < pixels.size(); ++i) {
-        square += (pixels[i] - mean) * (pixels[i] - mean);
-        if ((static_cast<Index>(i) + 1) % width == 0)
-            continue;
-        product += (pixels[i] - mean) * (pixels[i + 1] - mean);
-        if (pixels[i] == 0 || pixels[i + 1] == 0)
-            continue;
-        ++pairs;
-        opposite += (pixels[i] > 0) != (pixels[i + 1] > 0) ? 1 : 0;
-    }
-    a.opposite.push_back(pairs > 0 ? opposite / pairs : 0);
-    a.lag.push_back(square > 0 ? product / square : 0);
-}
-
 class Asked {
 public:
     Asked(const InterpretOptions& o, const InterpretInput& input)
@@ -64,7 +45,9 @@ public:
                 sizes += std::abs(part);
             const double y = frozen.output()[static_cast<std::size_t>(a.index[static_cast<std::size_t>(k)])];
             a.error.push_back(sizes > 0 ? std::abs(sum - y) / sizes : 0);
-            measure_signs(pixels(a.found.maps.column(k)), a.width, a);
+            const NeighbourSigns signs = neighbour_signs(pixels(a.found.maps.column(k)), a.width);
+            a.opposite.push_back(signs.opposite);
+            a.lag.push_back(signs.correlation);
         }
     }
     [[nodiscard]] VoteCount vote(const Discussion& discussion, const DiscussionAnswers& a, Index outputs) const {
@@ -84,25 +67,9 @@ public:
             result.entropy /= std::log(static_cast<double>(a.labels.size()));
         return result;
     }
-    // The same permutation of the pixels in every channel.
     [[nodiscard]] std::vector<double> shuffled(const std::vector<double>& x0, Backend<double>& on,
                                                std::uint64_t seed) const {
-        const Index pixel_count = *std::ranges::max_element(pixel_) + 1;
-        const Buffer<double> keys = on.allocate(pixel_count);
-        on.random_uniform(seed, 0, 0, keys.view(pixel_count, 1));
-        std::vector<double> key(static_cast<std::size_t>(pixel_count));
-        on.download(keys.view(pixel_count, 1), key.data());
-        std::vector<Index> order(key.size());
-        std::iota(order.begin(), order.end(), 0);
-        std::ranges::stable_sort(order, {}, [&](Index i) { return key[static_cast<std::size_t>(i)]; });
-        std::vector<double> result(x0.size());
-        std::vector<std::vector<std::size_t>> numbers(key.size());  // of a pixel, channel after channel
-        for (std::size_t i = 0; i < pixel_.size(); ++i)
-            numbers[static_cast<std::size_t>(pixel_[i])].push_back(i);
-        for (std::size_t p = 0; p < order.size(); ++p)
-            for (std::size_t c = 0; c < numbers[p].size(); ++c)
-                result[numbers[p][c]] = x0[numbers[static_cast<std::size_t>(order[p])][c]];
-        return result;
+        return shuffled_pixels(on, x0, pixel_, seed);
     }
 
 private:

@@ -5,6 +5,8 @@
 #include <complex>
 #include <numeric>
 
+#include "descrambler/statistics.hpp"
+
 namespace descrambler {
 namespace {
 
@@ -119,8 +121,8 @@ double energy_within(std::span<const double> map, const ImageShape& shape, doubl
     return all > 0 ? inside / all : 0;
 }
 
-double adaptivity(const Matrix<double>& columns, const ImageShape& shape, std::span<const PixelPlace> centres,
-                  Index reach) {
+Adaptivity adaptivity(const Matrix<double>& columns, const ImageShape& shape, std::span<const PixelPlace> centres,
+                      Index reach) {
     require(columns.rows() == shape.size() && columns.cols() == std::ssize(centres) && columns.cols() > 0,
             "adaptivity: a centre for each column");
     const Index side = 2 * reach + 1, size = shape.channels * side * side;
@@ -136,17 +138,23 @@ double adaptivity(const Matrix<double>& columns, const ImageShape& shape, std::s
                 for (Index j = -reach; j <= reach; ++j)
                     patches(to++, k) = columns(shape.at(c, centre.row + i, centre.column + j), k);
     }
-    double off = 0, all = 0;
+    std::vector<double> off(centres.size()), all(centres.size());
     for (Index i = 0; i < size; ++i) {
         double mean = 0;
         for (Index k = 0; k < patches.cols(); ++k)
             mean += patches(i, k) / static_cast<double>(patches.cols());
-        for (Index k = 0; k < patches.cols(); ++k) {
-            off += (patches(i, k) - mean) * (patches(i, k) - mean);
-            all += patches(i, k) * patches(i, k);
+        for (std::size_t k = 0; k < centres.size(); ++k) {
+            const double value = patches(i, static_cast<Index>(k));
+            off[k] += (value - mean) * (value - mean);
+            all[k] += value * value;
         }
     }
-    return all > 0 ? std::sqrt(off / all) : 0;
+    const auto share = [](double part, double whole) { return whole > 0 ? std::sqrt(part / whole) : 0; };
+    Adaptivity result;
+    for (std::size_t k = 0; k < centres.size(); ++k)
+        result.each.push_back(share(off[k], all[k]));
+    result.overall = share(std::accumulate(off.begin(), off.end(), 0.0), std::accumulate(all.begin(), all.end(), 0.0));
+    return result;
 }
 
 Concentration concentration(std::vector<double> numbers) {
@@ -161,6 +169,76 @@ Concentration concentration(std::vector<double> numbers) {
     for (std::size_t i = 0; i < numbers.size(); ++i)
         result.gini += (2 * static_cast<double>(i + 1) - n - 1) * numbers[i] / (n * total);
     return result;
+}
+
+NeighbourSigns neighbour_signs(std::span<const double> pixels, Index width) {
+    double pairs = 0, opposite = 0, mean = 0, product = 0, square = 0;
+    for (const double pixel : pixels)
+        mean += pixel / static_cast<double>(pixels.size());
+    for (std::size_t i = 0; i < pixels.size(); ++i) {
+        square += (pixels[i] - mean) * (pixels[i] - mean);
+        if ((static_cast<Index>(i) + 1) % width == 0)
+            continue;
+        product += (pixels[i] - mean) * (pixels[i + 1] - mean);
+        if (pixels[i] == 0 || pixels[i + 1] == 0)
+            continue;
+        ++pairs;
+        opposite += (pixels[i] > 0) != (pixels[i + 1] > 0) ? 1 : 0;
+    }
+    return {pairs > 0 ? opposite / pairs : 0, square > 0 ? product / square : 0};
+}
+
+double normalised_entropy(std::span<const Index> counts) {
+    double all = 0, sum = 0;
+    for (const Index count : counts)
+        all += static_cast<double>(count);
+    for (const Index count : counts)
+        if (count > 0)
+            sum -= static_cast<double>(count) / all * std::log(static_cast<double>(count) / all);
+    return counts.size() > 1 ? sum / std::log(static_cast<double>(counts.size())) : 0;
+}
+
+std::vector<double> shuffled_pixels(Backend<double>& on, std::span<const double> x, std::span<const Index> place,
+                                    std::uint64_t seed) {
+    require(x.size() == place.size() && !x.empty(), "shuffled_pixels: a place for every number");
+    const Index count = *std::ranges::max_element(place) + 1;
+    const Buffer<double> keys = on.allocate(count);
+    on.random_uniform(seed, 0, 0, keys.view(count, 1));
+    std::vector<double> key(static_cast<std::size_t>(count));
+    on.download(keys.view(count, 1), key.data());
+    std::vector<Index> order(key.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::ranges::stable_sort(order, {}, [&](Index i) { return key[static_cast<std::size_t>(i)]; });
+    std::vector<double> result(x.size());
+    std::vector<std::vector<std::size_t>> numbers(key.size());  // of a pixel, channel after channel
+    for (std::size_t i = 0; i < place.size(); ++i)
+        numbers[static_cast<std::size_t>(place[i])].push_back(i);
+    for (std::size_t p = 0; p < order.size(); ++p)
+        for (std::size_t c = 0; c < numbers[p].size(); ++c)
+            result[numbers[p][c]] = x[numbers[static_cast<std::size_t>(order[p])][c]];
+    return result;
+}
+
+namespace {
+
+double cosine_about(std::span<const double> a, double mean_a, std::span<const double> b, double mean_b) {
+    require(a.size() == b.size(), "cosine: vectors of one size");
+    double ab = 0, aa = 0, bb = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        ab += (a[i] - mean_a) * (b[i] - mean_b);
+        aa += (a[i] - mean_a) * (a[i] - mean_a);
+        bb += (b[i] - mean_b) * (b[i] - mean_b);
+    }
+    return aa > 0 && bb > 0 ? ab / (std::sqrt(aa) * std::sqrt(bb)) : 0;
+}
+
+}  // namespace
+
+double cosine(std::span<const double> a, std::span<const double> b) {
+    return cosine_about(a, 0, b, 0);
+}
+double cross_correlation(std::span<const double> a, std::span<const double> b) {
+    return cosine_about(a, a.empty() ? 0 : mean_of(a), b, b.empty() ? 0 : mean_of(b));
 }
 
 }  // namespace descrambler

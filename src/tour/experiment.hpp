@@ -17,6 +17,8 @@ namespace descrambler::tour {
 
 enum class Verdict { holds, in_part, does_not_hold, not_repeated };
 [[nodiscard]] std::string_view to_string(Verdict verdict);
+// holds where both do, in part where one does
+[[nodiscard]] Verdict verdict_of(bool first, bool second);
 
 // A row of the table of findings.
 struct Finding {
@@ -28,8 +30,16 @@ struct Finding {
     Verdict verdict;
 };
 
+// A network of the user in place of that of the tour, x0 = (raw - mean) / scale, raw from 0 to 255.
+struct GivenNetwork {
+    std::filesystem::path file;
+    std::vector<double> mean{0}, scale{255};
+    std::vector<std::filesystem::path> pictures;  // empty: those of the tour
+};
+
 struct Settings {
-    std::filesystem::path data;  // networks/, images/ as the tour expects them; empty: none
+    std::filesystem::path data;  // onnx/ and images/ of the tour; empty: none
+    std::optional<GivenNetwork> network;
     std::uint64_t seed = 1;
     bool quick = false;  // fewer images, shapes and epochs: for tests; the pages say so
     Execution execution;

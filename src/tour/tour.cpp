@@ -1,6 +1,148 @@
 #include "tour/tour.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "descrambler/error.hpp"
+#include "descrambler/files.hpp"
+#include "descrambler/version.hpp"
+#include "report/gnuplot.hpp"
+#include "tour/catalogue.hpp"
+
 namespace descrambler::tour {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string result;
+    for (const std::string& word : words)
+        result += (result.empty() ? "" : ", ") + word;
+    return result;
+}
+
+Json json_of(const Outcome& outcome, const Settings& settings) {
+    Json findings = Json::array();
+    for (const Finding& f : outcome.findings)
+        findings.push_back({{"paper", f.paper},
+                            {"where", f.where},
+                            {"finding", f.claim},
+                            {"ours", f.ours},
+                            {"control", f.control},
+                            {"verdict", to_string(f.verdict)}});
+    return {{"title", outcome.title},     {"seed", settings.seed},
+            {"quick", settings.quick},    {"network", settings.network ? settings.network->file.string() : ""},
+            {"seconds", outcome.seconds}, {"findings", findings}};
+}
+
+// What earlier runs have left, {} where there is nothing. Throws InputError for a file of something else.
+Json earlier(const fs::path& file) {
+    if (!fs::exists(file))
+        return Json::object();
+    const Json all = Json::parse(read_file(file), nullptr, false);
+    const auto fits = [](const Json& one) {
+        if (!one.is_object() || !one.contains("findings") || !one["findings"].is_array() || !one.contains("title") ||
+            !one["title"].is_string() || !one.contains("quick") || !one["quick"].is_boolean())
+            return false;
+        return std::ranges::all_of(one["findings"], [](const Json& f) {
+            return std::ranges::all_of(
+                std::vector{"paper", "where", "finding", "ours", "control", "verdict"},
+                [&](const char* key) { return f.is_object() && f.contains(key) && f[key].is_string(); });
+        });
+    };
+    if (!all.is_object() || !all.contains("experiments") || !all["experiments"].is_object() ||
+        !std::ranges::all_of(all["experiments"], fits))
+        throw InputError(file.string() + ": expected the findings of a tour");
+    return all["experiments"];
+}
+
+// Rows of the table: what was found, in the order of the papers, then what no experiment looks at.
+void add_findings(Article& page, const Json& all) {
+    std::vector<std::vector<std::string>> rows;
+    const auto add_found = [&](const auto& belongs) {
+        for (const auto& [id, one] : all.items())
+            for (const Json& f : one["findings"])
+                if (belongs(f))
+                    rows.push_back({f["paper"].get<std::string>() + ", " + f["where"].get<std::string>(),
+                                    f["finding"].get<std::string>(), f["ours"].get<std::string>(),
+                                    f["control"].get<std::string>(), f["verdict"].get<std::string>(), id});
+    };
+    const auto same = [](const Json& f, const Entry& entry) {
+        return f["paper"] == entry.paper && f["where"] == entry.where;
+    };
+    for (const Entry& entry : catalogue()) {
+        const std::size_t before = rows.size();
+        add_found([&](const Json& f) { return same(f, entry); });
+        if (rows.size() == before || entry.experiment.empty())
+            rows.push_back({entry.paper + ", " + entry.where, entry.what,
+                            entry.experiment.empty() ? entry.instead : "not run: descrambler tour " + entry.experiment,
+                            "", entry.experiment.empty() ? "not repeated" : "not run", entry.experiment});
+        else if (!entry.instead.empty())
+            rows.back()[2] += "; " + entry.instead;
+    }
+    add_found([&](const Json& f) {
+        return std::ranges::none_of(catalogue(), [&](const Entry& entry) { return same(f, entry); });
+    });
+    page.table({"Paper", "Published finding", "Ours", "Control", "Verdict", "Page"}, rows, "", {1, 2, 3, 4, 5});
+}
+
+void write_index(const Json& all, const fs::path& out) {
+    Article page("A tour of what networks compute",
+                 "Linear interpreters and spectral interpreters on networks that can be had, each finding beside its "
+                 "control. descrambler " +
+                     version());
+    page.section("findings", "Findings");
+    page.paragraph(
+        "Every figure and table of both papers: Navarrete Michelini et al., A Tour of Convolutional Networks Guided by "
+        "Linear Interpreters (ICCV 2019), and SpecXAI. The published weights are not to be had, so the numbers are "
+        "those "
+        "of other networks, and a verdict says whether the finding shows on them by the rule that its page states. "
+        "Weights of your own as ONNX take their place: descrambler tour E1 --network FILE.onnx --mean .. --scale ..");
+    add_findings(page, all);
+    page.section("pages", "Pages");
+    for (const auto& [id, one] : all.items())
+        page.link(id + ".html", id + ": " + one["title"].get<std::string>() +
+                                    (one["quick"].get<bool>() ? " (quick: too small for verdicts)" : ""));
+    page.write(out, "index");
+}
+
+Json in_order(const Json& all) {
+    Json result = Json::object();
+    for (const Experiment& experiment : experiments())
+        if (all.contains(experiment.id))
+            result[experiment.id] = all[experiment.id];
+    return result;
+}
+
+Outcome run_one(const Experiment& experiment, const Settings& settings, const fs::path& out) {
+    Outcome outcome{experiment.id, experiment.title, {}, 0, ""};
+    for (const std::string& file : experiment.needs)
+        if (!settings.network && (settings.data.empty() || !fs::exists(settings.data / file)))
+            outcome.skipped = "needs " + file + " in --data" +
+                              (settings.data.empty() ? "" : ", which " + settings.data.string() + " does not have");
+    if (!outcome.skipped.empty())
+        return outcome;
+    const auto start = std::chrono::steady_clock::now();
+    Article page(experiment.id + ". " + experiment.title,
+                 settings.quick ? "A quick run, too small for its numbers to mean anything." : "");
+    if (settings.network)
+        page.paragraph("Network: " + settings.network->file.string() + ", given in place of that of the tour.");
+    outcome.findings = experiment.run(settings, page);
+    page.section("findings", "Findings");
+    std::vector<std::vector<std::string>> rows;
+    for (const Finding& f : outcome.findings)
+        rows.push_back({f.paper + ", " + f.where, f.claim, f.ours, f.control, std::string(to_string(f.verdict))});
+    page.table({"Paper", "Published finding", "Ours", "Control", "Verdict"}, rows, "", {1, 2, 3, 4});
+    page.link("index.html", "All findings");
+    page.write(out, experiment.id);
+    outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return outcome;
+}
+
+}  // namespace
 
 std::string_view to_string(Verdict verdict) {
     switch (verdict) {
@@ -16,9 +158,55 @@ std::string_view to_string(Verdict verdict) {
     return "not repeated";
 }
 
+Verdict verdict_of(bool first, bool second) {
+    return first && second ? Verdict::holds : first || second ? Verdict::in_part : Verdict::does_not_hold;
+}
+
 const std::vector<Experiment>& experiments() {
-    static const std::vector<Experiment> all = {};
+    static const std::vector<Experiment> all = {classification(), adversarial()};
     return all;
+}
+
+std::vector<const Experiment*> chosen(const std::vector<std::string>& names) {
+    std::vector<const Experiment*> result;
+    std::vector<std::string> known;
+    for (const Experiment& experiment : experiments()) {
+        known.push_back(experiment.id);
+        if (names.empty() || std::ranges::find(names, experiment.id) != names.end())
+            result.push_back(&experiment);
+    }
+    for (const std::string& name : names)
+        if (std::ranges::find(known, name) == known.end())
+            throw InputError("tour: no experiment \"" + name + "\", expected of " + joined(known));
+    return result;
+}
+
+std::vector<Outcome> run(std::span<const Experiment* const> experiments, const Settings& settings,
+                         const fs::path& out) {
+    const fs::path file = out / "findings.json";
+    Json all = earlier(file);
+    std::vector<Outcome> outcomes;
+    for (const Experiment* const experiment : experiments) {
+        settings.progress(experiment->id, static_cast<double>(outcomes.size()),
+                          static_cast<double>(experiments.size()));
+        if (settings.progress.stop && settings.progress.stop())
+            throw Stopped("stopped after " + std::to_string(outcomes.size()) + " experiments");
+        try {
+            outcomes.push_back(run_one(*experiment, settings, out));
+        } catch (const InputError& error) {
+            throw InputError(experiment->id + ": " + error.what());
+        }
+        if (!outcomes.back().skipped.empty())
+            continue;
+        all[experiment->id] = json_of(outcomes.back(), settings);
+        all = in_order(all);
+        write_file(file, Json{{"version", version()}, {"experiments", all}}.dump(2, ' ', false,
+                                                                                 Json::error_handler_t::replace) +
+                             "\n");
+        write_index(all, out);
+    }
+    write_index(all, out);
+    return outcomes;
 }
 
 }  // namespace descrambler::tour

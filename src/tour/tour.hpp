@@ -17,9 +17,10 @@ struct Outcome {
     double seconds = 0;
     std::string skipped;  // why it was not run; empty: it was
 };
-// Each experiment writes OUT/ID.html and OUT/ID/; at the end OUT/index.html and OUT/findings.json hold what this and
-// earlier runs have found. An experiment whose files are not in `data` is skipped with the reason, one that fails is
-// named, and the others go on. Throws Error where a file cannot be written and Stopped between experiments.
+// Each experiment writes OUT/ID.html and OUT/ID/; OUT/index.html and OUT/findings.json, written after each, hold what this
+// and earlier runs have found. One whose files are not in `data` is skipped, which its outcome says. Throws InputError for
+// a findings.json of something else and as the experiments do, Error where a file cannot be written, Stopped between
+// experiments.
 [[nodiscard]] std::vector<Outcome> run(std::span<const Experiment* const> experiments, const Settings& settings,
                                        const std::filesystem::path& out);
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -87,9 +88,14 @@ TEST(MeasuresOfPlaces, OneFilterEverywhereOrAnother) {
         for (Index k = 0; k < 2; ++k)
             same(6 + i, k) = columns(i, k);
     const std::vector<PixelPlace> inner{{1, 2}, {1, 4}};
-    EXPECT_EQ(adaptivity(same, tall, inner, 1), 0);
+    EXPECT_EQ(adaptivity(same, tall, inner, 1).overall, 0);
     same(6 + 2, 0) = -2;  // 2 and -2 where one filter has 2: off by 8 of 10
-    EXPECT_DOUBLE_EQ(adaptivity(same, tall, inner, 1), std::sqrt(8. / 10));
+    const Adaptivity found = adaptivity(same, tall, inner, 1);
+    EXPECT_DOUBLE_EQ(found.overall, std::sqrt(8. / 10));
+    EXPECT_DOUBLE_EQ(found.each[0], std::sqrt(4. / 5));
+    same(6 + 2, 0) = 0;  // the mean is 1 there: 1 of 1 and 4
+    EXPECT_DOUBLE_EQ(adaptivity(same, tall, inner, 1).each[0], 1);
+    EXPECT_DOUBLE_EQ(adaptivity(same, tall, inner, 1).each[1], std::sqrt(1. / 5));
 }
 
 TEST(MeasuresOfPlaces, Concentrations) {
@@ -100,6 +106,49 @@ TEST(MeasuresOfPlaces, Concentrations) {
     EXPECT_DOUBLE_EQ(concentration(one).top_hundredth, 1);
     EXPECT_DOUBLE_EQ(concentration(one).gini, 199. / 200);
     EXPECT_EQ(concentration(std::vector<double>(3)).gini, 0);
+}
+
+TEST(MeasuresOfSigns, Neighbours) {
+    const std::vector<double> stripes{1, -1, 1, 2, -2, 2};  // two lines: the end of one is no neighbour of the next
+    EXPECT_EQ(neighbour_signs(stripes, 3).opposite, 1);
+    EXPECT_EQ(neighbour_signs(std::vector<double>{1, 2, 0, -3}, 4).opposite, 0);  // what is 0 has no sign
+    const std::vector<double> ramp{0, 1, 2, 3};                                   // about 1.5: .75 - .25 + .75 of 5
+    EXPECT_DOUBLE_EQ(neighbour_signs(ramp, 4).correlation, 1.25 / 5);
+}
+
+TEST(MeasuresOfSigns, Entropy) {
+    EXPECT_EQ(normalised_entropy(std::vector<Index>{5, 0, 0}), 0);
+    EXPECT_DOUBLE_EQ(normalised_entropy(std::vector<Index>{5, 5, 5, 5}), 1);
+    EXPECT_DOUBLE_EQ(normalised_entropy(std::vector<Index>{5, 5, 0, 0}), .5);
+    EXPECT_EQ(normalised_entropy(std::vector<Index>{7}), 0);
+}
+
+TEST(MeasuresOfSigns, Correlations) {
+    const std::vector<double> a{3, 4}, b{4, -3}, c{7, 8};
+    EXPECT_EQ(cosine(a, b), 0);
+    EXPECT_DOUBLE_EQ(cosine(a, c), 53 / (5 * std::sqrt(113)));
+    EXPECT_DOUBLE_EQ(cross_correlation(a, c), 1);  // the same about their means
+    EXPECT_EQ(cosine(a, std::vector<double>(2)), 0);
+}
+
+TEST(MeasuresOfSigns, ShuffledPixelsKeepTheirColours) {
+    const std::unique_ptr<Backend<double>> on = make_cpu_backend<double>(1);
+    std::vector<double> x;
+    std::vector<Index> place;
+    for (int c = 0; c < 3; ++c)
+        for (Index p = 0; p < 20; ++p) {
+            x.push_back(static_cast<double>(100 * c + p));
+            place.push_back(p);
+        }
+    const std::vector<double> moved = shuffled_pixels(*on, x, place, 5);
+    EXPECT_NE(moved, x);
+    EXPECT_EQ(moved, shuffled_pixels(*on, x, place, 5));
+    EXPECT_NE(moved, shuffled_pixels(*on, x, place, 6));
+    std::vector<double> sorted(moved.begin(), moved.begin() + 20);
+    std::ranges::sort(sorted);
+    EXPECT_TRUE(std::ranges::equal(sorted, std::span(x).first(20)));
+    for (std::size_t p = 0; p < 20; ++p)
+        EXPECT_EQ(moved[p + 20] - moved[p], 100);
 }
 
 }  // namespace
