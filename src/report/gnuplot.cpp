@@ -231,6 +231,7 @@ std::string finish_svg(std::string svg, const Drawing& drawing) {
     svg = replace_all(std::move(svg), "url(#", "url(#" + prefix);
     svg = replace_all(std::move(svg), "preserveAspectRatio='none'",
                       "preserveAspectRatio='none' style='image-rendering:pixelated'");
+    svg = replace_all(std::move(svg), "]]>", "]]&gt;");  // of a label: gnuplot writes no CDATA
     svg = replace_all(std::move(svg), "font-family=\"Arial\"", "font-family=\"Arial, Helvetica, sans-serif\"");
     bool first = true;
     for (std::size_t at = svg.find("<title>"); at != std::string::npos; at = svg.find("<title>", at + 1)) {

@@ -113,10 +113,10 @@ std::string value_table(const std::string& left, const std::string& right, const
 
 // ---- figures -------------------------------------------------------------------------------------------------------
 
-std::string inline_svg(const DrawnFigure& drawn) {
-    const std::size_t start = drawn.svg.find("<svg");
-    std::string svg = drawn.svg.substr(start == std::string::npos ? 0 : start);
-    svg.insert(4, " role=\"img\" aria-label=\"" + text(drawn.figure.alternative) + "\"");
+std::string inline_svg(const std::string& file, const std::string& alternative) {
+    const std::size_t start = file.find("<svg");
+    std::string svg = file.substr(start == std::string::npos ? 0 : start);
+    svg.insert(4, " role=\"img\" aria-label=\"" + text(alternative) + "\"");
     return svg;
 }
 
@@ -141,7 +141,7 @@ std::string figures_of(const std::string& section, const std::vector<DrawnFigure
         }
         const std::string caption = "<b>Figure " + std::to_string(count) + ". " + text(f.drawing.title) + ".</b> " +
                                     text(f.caption) + " <span class=\"data\">Data: " + names + "</span>";
-        out += element("figure", inline_svg(drawn) + element("figcaption", caption),
+        out += element("figure", inline_svg(drawn.svg, f.alternative) + element("figcaption", caption),
                        "id=\"figure-" + text(f.drawing.name) + "\"") +
                absent;
     }
@@ -373,13 +373,16 @@ std::string links_to(std::span<const Section> contents) {
     return element("nav", element("ul", links), "aria-label=\"Contents\"");
 }
 
-std::string document(const Summary& summary, const std::string& body) {
-    const std::string title =
-        summary.title.empty() ? "Descrambler study, " + summary.networks + " networks" : summary.title;
+std::string document(const std::string& title, const std::string& body, const std::string& further_style) {
     return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n<meta name=\"viewport\" "
            "content=\"width=device-width, initial-scale=1\" />\n<title>" +
-           text(title) + "</title>\n<style>" + style_sheet + "</style>\n</head>\n<body>\n" + body +
+           text(title) + "</title>\n<style>" + style_sheet + further_style + "</style>\n</head>\n<body>\n" + body +
            "</body>\n</html>\n";
+}
+
+std::string document(const Summary& summary, const std::string& body) {
+    return document(summary.title.empty() ? "Descrambler study, " + summary.networks + " networks" : summary.title,
+                    body);
 }
 
 }  // namespace page

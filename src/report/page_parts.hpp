@@ -21,6 +21,8 @@ namespace page {
 using Row = std::vector<std::string>;  // cells, already marked up
 [[nodiscard]] std::string table(const Row& head, const std::vector<Row>& rows);
 [[nodiscard]] std::string value_table(const std::string& left, const std::string& right, const Values& values);
+// A drawing as it stands in the page; `alternative` is plain, for readers who cannot see it.
+[[nodiscard]] std::string inline_svg(const std::string& file, const std::string& alternative);
 [[nodiscard]] std::string figures_of(const std::string& section, const std::vector<DrawnFigure>& figures);
 
 // How many findings hold, and which, or that verdicts are withheld; not_reproduced heads those that do not.
@@ -36,6 +38,9 @@ using Row = std::vector<std::string>;  // cells, already marked up
 using Section = std::pair<const char*, const char*>;
 [[nodiscard]] std::string section_heading(const Section& section);
 [[nodiscard]] std::string links_to(std::span<const Section> contents);
+// The whole file; the title is plain. further_style: rules behind those that all pages share.
+[[nodiscard]] std::string document(const std::string& title, const std::string& body,
+                                   const std::string& further_style = "");
 [[nodiscard]] std::string document(const Summary& summary, const std::string& body);
 
 // ---- sections of files of their own --------------------------------------------------------------------------------
