@@ -58,7 +58,7 @@ Scene scene_of(const Settings& settings, Index scale) {
     const Evaluator evaluator(shrink.graph, settings.execution.threads);
     Matrix<double> x(shrink.graph.inputs(), 1);
     std::ranges::copy(shrink.x0_of(scene.large), x.values().begin());
-    const Matrix<double> y = evaluator.run(x);
+    const Matrix<double> y = evaluator.run(x.view());
     scene.small = picture_of(y.values(), *shrink.output, 0, 1);
     for (double& value : scene.small.values)  // as a file has it
         value = std::clamp(std::round(value), 0.0, 255.0);
@@ -158,7 +158,7 @@ double psnr(const Settings& settings, const Magnifier& of, const Scene& scene) {
     const Evaluator evaluator(subject.graph, settings.execution.threads);
     Matrix<double> x(subject.graph.inputs(), 1);
     std::ranges::copy(subject.x0_of(scene.small), x.values().begin());
-    const Matrix<double> y = evaluator.run(x);
+    const Matrix<double> y = evaluator.run(x.view());
     const Picture truth = with_channels(scene.large, subject.input.channels);
     const Picture made = picture_of(y.values(), *subject.output, 0, 255);
     const Index off = (truth.height - made.height) / 2, border = std::max<Index>(8, off);

@@ -163,7 +163,7 @@ Verdict verdict_of(bool first, bool second) {
 }
 
 const std::vector<Experiment>& experiments() {
-    static const std::vector<Experiment> all = {classification(), adversarial()};
+    static const std::vector<Experiment> all = {classification(), adversarial(), super_resolution(), restoration()};
     return all;
 }
 

@@ -247,7 +247,7 @@ gram() {
 
 # Every row of an operator, told to stop on the way: parts, requeue, the same bytes as one process gives.
 operator() {
-    python3 "$here/../tools/onnx_net.py" . 40
+    python3 "$here/../tools/onnx_net.py" . 40 64  # seconds of work: it is not over before one process stands still
     pause_at 'out.h5.parts/*.part'
     request=(net.onnx --input x.npy --all rows)
     DESCRAMBLER=$here/paused submit "${four_ranks[@]}" slurm/interpret.sbatch "${request[0]}" out.h5 "${request[@]:1}" >/dev/null

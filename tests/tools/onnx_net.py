@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""onnx_net.py FOLDER SIDE: writes net.onnx, four convolutions with ReLU from an image of one channel, SIDE x SIDE, to one of twice
-the size, with weights that look random, and x.npy, an input. In plain Python: tests have no package for it."""
+"""onnx_net.py FOLDER SIDE [CHANNELS]: writes net.onnx, four convolutions with ReLU from an image of one channel, SIDE x SIDE, to one
+of twice the size, with weights that look random and CHANNELS (4) between them, and x.npy, an input. In plain Python: tests have no
+package for it."""
 import pathlib
 import struct
 import sys
@@ -44,10 +45,11 @@ def noise(count, seed):
     return values
 
 
-def write(folder, side, channels=4, kernel=5):
+def write(folder, side, hidden=4, kernel=5):
     graph, before, width = b"", "x", 1
     pads = field(5, field(1, "pads") + field(20, 7) + b"".join(field(8, kernel // 2) for _ in range(4)))
     for layer in range(4):
+        channels = hidden if layer < 3 else 4
         count = channels * width * kernel**2
         weights = [w / (width * kernel**2) ** 0.5 for w in noise(count, layer + 1)]
         graph += tensor(f"w{layer}", [channels, width, kernel, kernel], weights)
@@ -67,4 +69,4 @@ def write(folder, side, channels=4, kernel=5):
 
 
 if __name__ == "__main__":
-    write(sys.argv[1], int(sys.argv[2]))
+    write(sys.argv[1], *(int(number) for number in sys.argv[2:]))
