@@ -15,7 +15,7 @@
 
 namespace descrambler::tour {
 
-enum class Verdict { holds, in_part, does_not_hold, not_repeated };
+enum class Verdict { holds, in_part, does_not_hold, not_repeated, withheld };  // withheld: a quick run
 [[nodiscard]] std::string_view to_string(Verdict verdict);
 // holds where both do, in part where one does
 [[nodiscard]] Verdict verdict_of(bool first, bool second);

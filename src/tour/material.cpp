@@ -53,7 +53,7 @@ void bind_picture(const OnnxModel& model, const Opening& opening, ImportOptions&
 const std::vector<std::string> shipped_photographs = {
     "astronaut.png", "brick.png",  "camera.png", "cell.png",         "chelsea.png", "china.jpg",
     "coffee.png",    "coins.png",  "flower.jpg", "grass.png",        "gravel.png",  "hubble_deep_field.jpg",
-    "ihc.png",       "retina.jpg", "rocket.jpg", "clock_motion.png",   "text.png"};
+    "ihc.png",       "retina.jpg", "rocket.jpg", "clock_motion.png", "text.png"};
 
 std::vector<double> Subject::raw_of(const Picture& picture) const {
     if (picture.height != input.height || picture.width != input.width)
@@ -104,7 +104,8 @@ Subject subject_of(const OnnxModel& model, const std::string& name, const Openin
     const Shape& shape = result.graph.values[static_cast<std::size_t>(result.graph.input)].shape;
     const std::optional<ImageShape> image = image_of(shape);
     if (!image || !few(image->channels))
-        throw InputError(name + ": input " + descrambler::to_string(shape) + ", expected one picture of 1 or 3 channels");
+        throw InputError(name + ": input " + descrambler::to_string(shape) +
+                         ", expected one picture of 1 or 3 channels");
     result.input = *image;
     if (const auto output = image_of(result.graph.output_shape);
         output && output->height * image->width == output->width * image->height && output->height > 1)

@@ -25,7 +25,8 @@ Picture signed_picture(std::span<const double> map, const ImageShape& shape, dou
         for (Index j = 0; j < shape.width; ++j)
             for (Index c = 0; c < picture.channels; ++c)
                 picture.values.push_back(
-                    std::clamp(128 + 127 * map[static_cast<std::size_t>(shape.at(c, i, j))] / range, 0.0, 255.0));
+                    std::clamp(128 + 127 * map[static_cast<std::size_t>(shape.at(c, i, j))] / std::max(range, 1e-300),
+                               0.0, 255.0));
     return picture;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "descrambler/error.hpp"
@@ -89,6 +90,20 @@ void add_findings(Article& page, const Json& all) {
     page.table({"Paper", "Published finding", "Ours", "Control", "Verdict", "Page"}, rows, "", {1, 2, 3, 4, 5});
 }
 
+// "12 findings hold, 3 in part, 4 do not; 5 could not be repeated."
+std::string counted(const Json& all) {
+    std::map<std::string, int> count;
+    for (const Json& one : all)
+        for (const Json& f : one["findings"])
+            ++count[f["verdict"].get<std::string>()];
+    const auto of = [&](Verdict verdict) { return std::to_string(count[std::string(to_string(verdict))]); };
+    std::string words = of(Verdict::holds) + " findings hold, " + of(Verdict::in_part) + " hold in part, " +
+                        of(Verdict::does_not_hold) + " do not, " + of(Verdict::not_repeated) + " could not be repeated";
+    if (count["withheld"] > 0)
+        words += "; " + of(Verdict::withheld) + " verdicts are withheld, of quick runs";
+    return words + ".";
+}
+
 void write_index(const Json& all, const fs::path& out) {
     Article page("A tour of what networks compute",
                  "Linear interpreters and spectral interpreters on networks that can be had, each finding beside its "
@@ -101,11 +116,12 @@ void write_index(const Json& all, const fs::path& out) {
         "those "
         "of other networks, and a verdict says whether the finding shows on them by the rule that its page states. "
         "Weights of your own as ONNX take their place: descrambler tour E1 --network FILE.onnx --mean .. --scale ..");
+    page.paragraph(counted(all));
     add_findings(page, all);
     page.section("pages", "Pages");
     for (const auto& [id, one] : all.items())
         page.link(id + ".html", id + ": " + one["title"].get<std::string>() +
-                                    (one["quick"].get<bool>() ? " (quick: too small for verdicts)" : ""));
+                                    (one["quick"].get<bool>() ? " (quick: verdicts withheld)" : ""));
     page.write(out, "index");
 }
 
@@ -126,11 +142,15 @@ Outcome run_one(const Experiment& experiment, const Settings& settings, const fs
     if (!outcome.skipped.empty())
         return outcome;
     const auto start = std::chrono::steady_clock::now();
-    Article page(experiment.id + ". " + experiment.title,
-                 settings.quick ? "A quick run, too small for its numbers to mean anything." : "");
+    Article page(
+        experiment.id + ". " + experiment.title,
+        settings.quick ? "A quick run: too small for its numbers to mean anything, so verdicts are withheld." : "");
     if (settings.network)
         page.paragraph("Network: " + settings.network->file.string() + ", given in place of that of the tour.");
     outcome.findings = experiment.run(settings, page);
+    for (Finding& finding : outcome.findings)
+        if (settings.quick && finding.verdict != Verdict::not_repeated)
+            finding.verdict = Verdict::withheld;
     page.section("findings", "Findings");
     std::vector<std::vector<std::string>> rows;
     for (const Finding& f : outcome.findings)
@@ -153,9 +173,11 @@ std::string_view to_string(Verdict verdict) {
         case Verdict::does_not_hold:
             return "does not hold";
         case Verdict::not_repeated:
+            return "not repeated";
+        case Verdict::withheld:
             break;
     }
-    return "not repeated";
+    return "withheld";
 }
 
 Verdict verdict_of(bool first, bool second) {
