@@ -85,7 +85,8 @@ public:
     void set_memory(Index bytes);
 
 private:
-    friend class Discussion;  // discussion.hpp
+    friend class Discussion;     // discussion.hpp
+    friend class BackwardRules;  // backward_rules.hpp
     struct State;
     std::unique_ptr<State> state_;
 };

@@ -18,5 +18,7 @@ struct GraphCut {
 // "output" is the node that makes the output, unless another has this name. Throws InputError "NODE: ...": no such node
 // (with those that there are), the input, or a node that is missed by a way from the input to the output, which is named.
 [[nodiscard]] GraphCut cut_graph(const Graph& graph, const std::string& node);
+// The place in graph.nodes of the node that has this name, found and refused in the same way.
+[[nodiscard]] std::size_t find_node(const Graph& graph, const std::string& node);
 
 }  // namespace descrambler

@@ -217,21 +217,21 @@ void FrozenNetwork<T>::State::step_forward(Block& block, std::size_t n, Columns 
 }
 
 template <class T>
-void FrozenNetwork<T>::State::run_backward(Block& block, const Visit& visit) const {
+void FrozenNetwork<T>::State::run_backward(Block& block, const Visit& visit, const Instead& instead) const {
     for (std::size_t n = nodes.size(); n-- > 0;) {
         const GraphNode& node = graph->nodes[n];
         if (block.values[at(node.output)].size() == 0 && size(node.output) > 0)
             continue;
         if (visit)
             visit(n, block.first, view(block, node.output));
-        step_backward(block, n, !visit);
+        step_backward(block, n, !visit && !instead, instead);
         if (node.output != graph->input)
             release(block, node.output);
     }
 }
 
 template <class T>
-void FrozenNetwork<T>::State::step_backward(Block& block, std::size_t n, bool may_mask) const {
+void FrozenNetwork<T>::State::step_backward(Block& block, std::size_t n, bool may_mask, const Instead& instead) const {
     const GraphNode& node = graph->nodes[n];
     // a value that enters twice gets both, one after the other
     std::vector<Target<T>> targets;
@@ -245,8 +245,10 @@ void FrozenNetwork<T>::State::step_backward(Block& block, std::size_t n, bool ma
         targets.push_back({view(block, moves ? node.output : value), fresh ? T{0} : T{1}});
     }
     const Batch<const T> y = view(block, node.output);
-    if (const int mask = mask_before_[n];
-        mask >= 0 && may_mask && whole(block, node) && whole(block, graph->nodes[at(mask)])) {
+    if (instead && instead(n, block.first, y, targets)) {
+        // done
+    } else if (const int mask = mask_before_[n];
+               mask >= 0 && may_mask && whole(block, node) && whole(block, graph->nodes[at(mask)])) {
         nodes[n]->adjoint_masked(*on, y, targets[0], nodes[at(mask)]->mask());
         block.values[at(graph->nodes[at(mask)].inputs.front())] = std::move(block.values[at(node.inputs.front())]);
     } else if (whole(block, node)) {
@@ -307,13 +309,13 @@ Matrix<T> FrozenNetwork<T>::State::forward_offsets(std::span<const Index> wanted
 }
 
 template <class T>
-Matrix<T> FrozenNetwork<T>::State::backward(const Matrix<T>& U, const Visit& visit) const {
+Matrix<T> FrozenNetwork<T>::State::backward(const Matrix<T>& U, const Visit& visit, const Instead& instead) const {
     Matrix<T> result(size(graph->input), U.cols());
     in_blocks(U.cols(), [&](Index first, Index count) {
         Block block = block_of(first, count);
         allocate(block, graph->output);
         on->upload(U.data() + first * U.rows(), view(block, graph->output));
-        run_backward(block, visit);
+        run_backward(block, visit, instead);
         if (block.values[at(graph->input)].size() > 0)
             on->download(view(block, graph->input), result.data() + first * result.rows());
         release(block, graph->input);
@@ -397,7 +399,7 @@ Matrix<T> FrozenNetwork<T>::State::rows(std::span<const Index> outputs) const {
             *graph, [&](std::size_t n) -> const std::vector<Reach>& { return reach(n); }, places);
         Block block = block_of(first, count, &plan);
         begin(block, graph->output, places);
-        run_backward(block, nullptr);
+        run_backward(block, nullptr, nullptr);
         end(block, graph->input, result);
         release(block, graph->input);
     }

@@ -15,6 +15,9 @@ template <class T>
 struct FrozenNetwork<T>::State {
     // What is told of a node on the way back: the gradient of its output for the probes first, first + 1, ...
     using Visit = std::function<void(std::size_t node, Index first, Batch<const T> gradient)>;
+    // Takes the place of the adjoint of a node where it says so: y of its output, for the probes first, first + 1, ..., goes
+    // to its inputs x. The last of x may be y itself.
+    using Instead = std::function<bool(std::size_t node, Index first, Batch<const T> y, std::span<const Target<T>> x)>;
 
     Backend<T>* on;
     const Graph* graph;
@@ -32,7 +35,7 @@ struct FrozenNetwork<T>::State {
     [[nodiscard]] Matrix<T> forward(const Matrix<T>& V, Index offsets) const;
     // Zeros, with the offset of one node in each column: [outputs, nodes].
     [[nodiscard]] Matrix<T> forward_offsets(std::span<const Index> nodes) const;
-    [[nodiscard]] Matrix<T> backward(const Matrix<T>& U, const Visit& visit) const;
+    [[nodiscard]] Matrix<T> backward(const Matrix<T>& U, const Visit& visit, const Instead& instead = nullptr) const;
     // Unit vectors, through windows where the values are on the host.
     [[nodiscard]] Matrix<T> columns(std::span<const Index> inputs) const;
     [[nodiscard]] Matrix<T> rows(std::span<const Index> outputs) const;
@@ -67,8 +70,8 @@ private:
         Index first = 0, count = 0;
     };
     void step_forward(Block& block, std::size_t node, Columns shifted) const;
-    void run_backward(Block& block, const Visit& visit) const;
-    void step_backward(Block& block, std::size_t node, bool may_mask) const;
+    void run_backward(Block& block, const Visit& visit, const Instead& instead) const;
+    void step_backward(Block& block, std::size_t node, bool may_mask, const Instead& instead) const;
     void begin(Block& block, int value, std::span<const Index> places) const;
     void end(const Block& block, int value, Matrix<T>& result) const;
 

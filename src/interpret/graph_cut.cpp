@@ -20,26 +20,6 @@ std::string some_of(const std::vector<std::string>& names, const std::string& be
     return names.size() > most ? text + between + "... (" + std::to_string(names.size()) + " in all)" : text;
 }
 
-std::size_t find_node(const Graph& graph, const std::string& name) {
-    const auto by_value = [&](int value) { return graph.values[at(value)].name == name; };
-    for (std::size_t n = graph.nodes.size(); n-- > 0;)
-        if (by_value(graph.nodes[n].output))
-            return n;
-    for (std::size_t n = graph.nodes.size(); n-- > 0;)
-        if (graph.nodes[n].name == name)
-            return n;
-    if (by_value(graph.input))
-        throw InputError(name + ": the input itself, expected a node behind it");
-    std::vector<std::string> names;
-    for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
-        if (name == "output" && graph.nodes[n].output == graph.output)
-            return n;
-        if (names.empty() || names.back() != graph.nodes[n].name)
-            names.push_back(graph.nodes[n].name);
-    }
-    throw InputError(name + ": no node of this name, expected one of " + some_of(names, ", "));
-}
-
 // Nodes that `value` needs, nothing beyond `from`.
 std::vector<bool> needed(const Graph& graph, int value, int from) {
     std::vector<bool> wanted(graph.values.size()), nodes(graph.nodes.size());
@@ -88,6 +68,26 @@ Graph part(const Graph& graph, const std::vector<bool>& nodes, int input, int ou
 }
 
 }  // namespace
+
+std::size_t find_node(const Graph& graph, const std::string& name) {
+    const auto by_value = [&](int value) { return graph.values[at(value)].name == name; };
+    for (std::size_t n = graph.nodes.size(); n-- > 0;)
+        if (by_value(graph.nodes[n].output))
+            return n;
+    for (std::size_t n = graph.nodes.size(); n-- > 0;)
+        if (graph.nodes[n].name == name)
+            return n;
+    if (by_value(graph.input))
+        throw InputError(name + ": the input itself, expected a node behind it");
+    std::vector<std::string> names;
+    for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+        if (name == "output" && graph.nodes[n].output == graph.output)
+            return n;
+        if (names.empty() || names.back() != graph.nodes[n].name)
+            names.push_back(graph.nodes[n].name);
+    }
+    throw InputError(name + ": no node of this name, expected one of " + some_of(names, ", "));
+}
 
 GraphCut cut_graph(const Graph& graph, const std::string& name) {
     const std::size_t place = find_node(graph, name);
