@@ -21,13 +21,13 @@ public:
         last = name;
     }
     std::string constant(Shape shape, float value = 0) {
-        const std::string name = "w" + std::to_string(model_.graph.constants.size());
+        const std::string name = std::string("w") + std::to_string(model_.graph.constants.size());
         const auto count = static_cast<std::size_t>(volume(shape));
         model_.graph.constants[name] = tensor(std::move(shape), std::vector<float>(count, value));
         return name;
     }
     void reflect(std::int64_t by) {
-        const std::string name = "pads" + std::to_string(model_.graph.constants.size());
+        const std::string name = std::string("pads") + std::to_string(model_.graph.constants.size());
         model_.graph.constants[name] = tensor({8}, std::vector<std::int64_t>{0, 0, by, by, 0, 0, by, by});
         node("Pad", {name}, {{"mode", std::string("reflect")}});
     }

@@ -192,12 +192,12 @@ double psnr(const Settings& settings, const Magnifier& of, const Scene& scene) {
 void add_pictures(Article& page, std::vector<Reading>& readings) {
     page.section("pictures", "Rows, columns and singular vectors");
     page.paragraph(
-        "Of each network: the column of F of a pixel in the middle (what this pixel of the input does to the output), "
-        "the "
-        "row of the pixel over it, and the leading singular vectors, inputs and the outputs that they cause. Grey is "
-        "0; "
-        "each picture has its own range.");
-    for (const Reading& r : readings) {
+        "Of each network: columns of F (what a pixel of the input does to the output) and rows (what a pixel of the "
+        "output "
+        "is made of), where the picture has its strongest edge and where it is most even; the residual; and the "
+        "leading "
+        "singular vectors, inputs and the outputs that they cause. Grey is 0; each picture has its own range.");
+    for (Reading& r : readings) {
         std::vector<Plate> plates;
         const auto add = [&](const std::string& name, std::span<const double> map, const ImageShape& shape,
                              const std::string& caption) {
