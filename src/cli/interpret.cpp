@@ -297,15 +297,17 @@ void check(const InterpretOptions& o) {
     if (o.input.empty())
         for (const char* option :
              {"--rows", "--columns", "--svd", "--contributions", "--discussion", "--votes", "--split", "--adversarial",
-              "--measures", "--residual", "--two-batch", "--out", "--pictures"})
+              "--baselines", "--deconvolution", "--measures", "--residual", "--two-batch", "--out", "--pictures"})
             if (o.command->count(option) > 0)
                 throw InputError(std::string(option) + ": expected --input, --explain alone needs none");
-    if (o.two_batch && (!o.rows.empty() || !o.contributions.empty() || o.svd > 0 || o.discussion.wanted()))
+    if (o.two_batch &&
+        (!o.rows.empty() || !o.contributions.empty() || o.svd > 0 || o.discussion.wanted() || o.baselines.wanted()))
         throw InputError(
-            "--two-batch: expected no --rows, --contributions, --svd, --discussion and --votes, which need "
-            "the way back and a record");
+            "--two-batch: expected no --rows, --contributions, --svd, --discussion, --votes, --baselines and "
+            "--deconvolution, which need the way back and a record");
     o.discussion.check(*o.command);
     o.attack.check(*o.command);
+    o.baselines.check(*o.command);
     if (o.origin != "input" && o.origin != "raw")
         throw InputError("--origin: expected input or raw, found \"" + o.origin + "\"");
     std::vector<std::string> read{o.net, o.input.starts_with('@') ? o.input.substr(1) : o.input};
@@ -398,6 +400,8 @@ InterpretAnswers interpreted(const InterpretOptions& o, const Execution& executi
             a.region = region_answers(o, execution, input, a.x0);
         if (o.attack.epsilon)
             a.attack = attacked(o, input, execution.backend<double>(), seed);
+        if (o.baselines.wanted())
+            a.baselines = compared(o, input, execution, shifted_input(input), seed);
         return a;
     });
 }
@@ -434,6 +438,7 @@ void group_options(CLI::App& command) {
          {"--explain", "--residual", "--rows", "--columns", "--svd", "--contributions", "--measures"}},
         {"Discussions, votes, attacks",
          {"--discussion", "--discussion-rule", "--votes", "--adversarial", "--target", "--clip"}},
+        {"Baselines", {"--baselines", "--methods", "--grad-cam-node", "--deconvolution"}},
         {"Spectral split",
          {"--split", "--split-output", "--split-top", "--split-full", "--prune-threshold", "--prune-quantile",
           "--split-set", "--kink", "--bias-images"}},
@@ -465,6 +470,7 @@ Command add_interpret(CLI::App& app, const Process& process) {
                         "outputs to be split into parts, node by node, with receptive fields");
     o->discussion.add_to(*command);
     o->attack.add_to(*command);
+    o->baselines.add_to(*command);
     o->split.add_to(*command);
     command->add_flag("--measures", o->measures,
                       "numbers for all that has the shape of an image: where its energy lies, how fine it is, how far "

@@ -10,6 +10,7 @@
 #include "cli/commands.hpp"
 #include "cli/graph_inputs.hpp"
 #include "cli/interpret_adversarial.hpp"
+#include "cli/interpret_baselines.hpp"
 #include "cli/interpret_discussion.hpp"
 #include "cli/interpret_region.hpp"
 #include "cli/interpret_split.hpp"
@@ -28,6 +29,7 @@ struct InterpretOptions {
     GraphOptions given;
     DiscussionOptions discussion;
     AttackOptions attack;
+    BaselineOptions baselines;
     std::string output_name, mean, scale, layout, origin = "input";
     std::string all, viewer, walk;  // interpret_tour.hpp
     Index svd = 0;
@@ -83,6 +85,7 @@ struct InterpretAnswers {
     std::vector<std::vector<ReceptiveField>> fields;  // of the parts
     std::optional<DiscussionAnswers> discussion;
     std::optional<AttackAnswers> attack;
+    std::optional<BaselineAnswers> baselines;
     std::optional<SplitAnswers> split;
     std::vector<MeasuredMap> measures;
     std::optional<RegionAnswers> region;

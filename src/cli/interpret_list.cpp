@@ -97,6 +97,13 @@ Told tell(const InterpretOptions& o, const InterpretAnswers& a, Collected& all) 
         add("rank_of_largest",
             static_cast<double>(a.discussion->votes->rank(a.discussion->first, a.discussion->labels)));
     }
+    if (a.baselines) {
+        for (const BaselineMap& one : a.baselines->maps) {
+            add("conservation_error_" + one.name, one.conservation);
+            add("deletion_area_" + one.name, one.deletion.area);
+        }
+        add("deletion_area_random", a.baselines->random.area);
+    }
     if (a.attack) {
         add("attack_succeeded", a.attack->succeeded(o.attack) ? 1 : 0);
         add("random_signs_changed_label", a.attack->control.label != a.attack->before.label ? 1 : 0);
@@ -192,7 +199,7 @@ void print_list(const InterpretOptions& o, const Collected& all) {
 
 void run_list(const InterpretOptions& o) {
     for (const char* option : {"--pictures", "--explain", "--rows", "--columns", "--svd", "--discussion", "--measures",
-                               "--split", "--two-batch"})
+                               "--split", "--two-batch", "--deconvolution"})
         if (o.command->get_option_no_throw(option) != nullptr && o.command->count(option) > 0)
             throw InputError(std::string(option) + ": expected one input, not a list");
     const std::string list = o.input.substr(1);

@@ -198,6 +198,20 @@ void draw_discussions(const InterpretInput& input, const InterpretAnswers& a, co
     }
 }
 
+// A map for each method, and what --deconvolution brings back.
+template <class Draw>
+void draw_baselines(const InterpretAnswers& a, const std::optional<ImageShape>& image, const Draw& draw) {
+    if (!a.baselines)
+        return;
+    for (Index k = 0; k < a.baselines->deconvolved.cols(); ++k) {
+        const std::string number = std::to_string(a.baselines->index[static_cast<std::size_t>(k)]);
+        draw("deconvolution_" + number, "deconvolution of output " + number, a.baselines->deconvolved.column(k), image);
+    }
+    for (const BaselineMap& one : a.baselines->maps)
+        draw("baseline_" + one.name, "output " + std::to_string(*a.baselines->output) + " by " + one.name, one.map,
+             image);
+}
+
 // Of each node of --split its vectors, contracted, beside their plain channel means, and of --bias-images each image.
 static void draw_splits(Folder& folder, const InterpretInput& input, const InterpretAnswers& a,
                         const std::optional<ImageShape>& of_input, const std::optional<ImageShape>& of_output) {
@@ -266,6 +280,7 @@ void write_pictures(const InterpretOptions& o, const InterpretInput& input, cons
         draw("right_" + number, "right singular vector " + number + sigma, a.svd->V.column(k), of_input);
     }
     draw_discussions(input, a, of_input, draw);
+    draw_baselines(a, of_input, draw);
     if (a.attack)
         folder.draw("adversarial", "the changed input", a.attack->raw, of_input, natural(a.attack->raw));
     draw_splits(folder, input, a, of_input, of_output);

@@ -92,6 +92,8 @@ void write_result(const InterpretOptions& o, const InterpretInput& input, const 
         write(root, *a.discussion, o.discussion.rule);
     if (a.attack)
         write(root, *a.attack, o.attack);
+    if (a.baselines)
+        write(root, *a.baselines);
     if (a.split)
         write_split(root, *a.split);
     if (a.region)
@@ -152,6 +154,8 @@ Json json_of(const InterpretOptions& o, const InterpretInput& input, const Inter
         json.update(json_of(*a.discussion, a.y));
     if (a.attack)
         json.update(json_of(*a.attack, o.attack));
+    if (a.baselines)
+        json.update(json_of(*a.baselines, a.y));
     if (a.split)
         json["splits"] = split_json(*a.split);
     if (o.measures)
@@ -211,6 +215,8 @@ void print(const InterpretOptions& o, const InterpretInput& input, const Interpr
         print(*a.discussion, a.y);
     if (a.attack)
         print(*a.attack, o.attack);
+    if (a.baselines)
+        print(*a.baselines, a.y);
     if (a.split)
         print_split(*a.split);
     if (o.measures)

@@ -248,8 +248,8 @@ void check_tour(const InterpretOptions& o) {
                          " ranks");
     if (!asked)
         return;
-    for (const char* const other :
-         {"--rows", "--columns", "--contributions", "--svd", "--residual", "--explain", "--two-batch", "--pictures"})
+    for (const char* const other : {"--rows", "--columns", "--contributions", "--svd", "--residual", "--explain",
+                                    "--two-batch", "--pictures", "--baselines", "--deconvolution"})
         if (o.command->count(other) > 0)
             throw InputError(option + ": expected no " + other + " beside it");
     if (!o.all.empty() && o.out.empty())

@@ -9,8 +9,8 @@
 #include <numeric>
 
 #include "data.hpp"
-#include "descrambler/agreement.hpp"
 #include "descrambler/backward_rules.hpp"
+#include "descrambler/deletion.hpp"
 #include "descrambler/error.hpp"
 #include "descrambler/lime.hpp"
 #include "descrambler/onnx.hpp"
@@ -354,19 +354,10 @@ TEST_F(BaselinesTest, LimeRecoversAPlantedFunction) {
         EXPECT_LT(std::abs(held.weights[s]), 1e-3);
 }
 
-// ---- agreement -------------------------------------------------------------------------------------------------------
-
-TEST(Agreement, SpearmanWithTies) {
-    const std::vector<double> a{1, 2, 2, 3}, b{10, 30, 20, 40};
-    EXPECT_DOUBLE_EQ(spearman(a, b), 4.5 / std::sqrt(4.5 * 5));
-    EXPECT_DOUBLE_EQ(spearman(b, b), 1);
-    EXPECT_DOUBLE_EQ(spearman(b, std::vector<double>{4, 2, 3, 1}), -1);
-    EXPECT_EQ(spearman(a, std::vector<double>(4, 7)), 0);
-    EXPECT_THROW((void)spearman(a, std::vector<double>{1}), std::invalid_argument);
-}
+// ---- deletion --------------------------------------------------------------------------------------------------------
 
 // y = the sum of 20 pixels of 1 and 2 alternately in two channels; those of 2 go first, a pixel a step.
-TEST(Agreement, DeletionCurveByHand) {
+TEST(Deletion, CurveByHand) {
     const Graph graph = Chain({1, 2, 4, 5}).dense(1, std::vector<double>(40, 1)).graph;
     const PixelPlaces places = pixel_places({1, 2, 4, 5}, {2, 3});
     std::vector<double> x;
@@ -385,7 +376,7 @@ TEST(Agreement, DeletionCurveByHand) {
     EXPECT_NE(random_pixels(5, 1), random_pixels(5, 2));
 }
 
-TEST(Agreement, PixelsAndChannels) {
+TEST(Deletion, PixelsAndChannels) {
     const PixelPlaces last = pixel_places({1, 1, 2, 3}, {1, 2});
     EXPECT_EQ(last.pixel, (std::vector<Index>{0, 0, 0, 1, 1, 1}));
     EXPECT_EQ(last.channel, (std::vector<Index>{0, 1, 2, 0, 1, 2}));

@@ -1,4 +1,4 @@
-#include "descrambler/agreement.hpp"
+#include "descrambler/deletion.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -15,32 +15,7 @@ namespace {
 
 constexpr Index steps = 10;
 
-// Ranks from 0, less their mean.
-std::vector<double> centred_ranks(std::span<const double> numbers) {
-    std::vector<std::size_t> order(numbers.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::ranges::stable_sort(order, {}, [&](std::size_t i) { return numbers[i]; });
-    std::vector<double> rank(numbers.size());
-    const double middle = (static_cast<double>(numbers.size()) - 1) / 2;
-    for (std::size_t first = 0, end = 0; first < order.size(); first = end) {
-        for (end = first + 1; end < order.size() && numbers[order[end]] == numbers[order[first]];)
-            ++end;
-        for (std::size_t k = first; k < end; ++k)
-            rank[order[k]] = static_cast<double>(first + end - 1) / 2 - middle;
-    }
-    return rank;
-}
-
 }  // namespace
-
-double spearman(std::span<const double> a, std::span<const double> b) {
-    require(a.size() == b.size(), "spearman: samples of one size");
-    const std::vector<double> x = centred_ranks(a), y = centred_ranks(b);
-    const double product = std::inner_product(x.begin(), x.end(), y.begin(), 0.),
-                 squares = std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.)) *
-                           std::sqrt(std::inner_product(y.begin(), y.end(), y.begin(), 0.));
-    return squares > 0 ? std::clamp(product / squares, -1., 1.) : 0;
-}
 
 DeletionCurve deletion_curve(const Evaluator& network, std::span<const double> x, std::span<const double> filler,
                              const PixelPlaces& places, std::span<const double> pixels, Index output) {

@@ -1,4 +1,4 @@
-// How far maps agree, and whether they find what an output hangs on.
+// Whether a map finds what an output hangs on.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,6 @@
 #include "descrambler/evaluator.hpp"
 
 namespace descrambler {
-
-// Correlation of the ranks of two samples of one size; numbers that are alike share the mean of their ranks. 0 where one
-// sample is constant or has fewer than two numbers.
-[[nodiscard]] double spearman(std::span<const double> a, std::span<const double> b);
 
 struct DeletionCurve {
     std::vector<double> share;  // of the pixels that are gone: 0, .05, ... .5
