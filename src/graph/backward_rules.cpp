@@ -156,7 +156,7 @@ public:
         for (const GraphNode& node : state_.graph->nodes)
             if (!has_rule(node))
                 throw InputError("the network: node \"" + node.name + "\" (" + node.onnx +
-                                 "): no rule of relevance (LRP)");
+                                 "): no rule of relevance (LRP) for " + std::string(operator_name(node.op)));
         values_ = values_of(state_, state_.graph->nodes.size());
     }
     [[nodiscard]] Relevances of(const Matrix<double>& start) const {

@@ -4,6 +4,7 @@
 
 #include "descrambler/matrix.hpp"
 #include "graph/frozen_node.hpp"
+#include "graph/memory.hpp"
 
 namespace descrambler {
 namespace {
@@ -19,6 +20,25 @@ bool is_uniform(const Operator& op) {
     const Pointwise* const unit = std::get_if<Pointwise>(&op);
     return unit != nullptr && unit->slope.empty();
 }
+// y of a switch, most of the numbers of many networks, without the record that freezing makes; the same bits. False: the
+// node is none.
+bool switched(const Operator& op, Batch<const double> x, Batch<double> y) {
+    const auto& unit = std::get<Pointwise>(op);
+    const auto fill = [&](const auto& value) { std::transform(x.data, x.data + x.size(), y.data, value); };
+    const double a = unit.a, b = unit.b;
+    if (unit.function == Function::relu)
+        fill([](double number) { return number > 0 ? number : 0 * number; });
+    else if (unit.function == Function::leaky_relu)
+        fill([a](double number) { return number > 0 ? number : a * number; });
+    else if (unit.function == Function::clip)
+        fill([a, b](double number) {
+            const double inside = number + 0;  // of -0: 0
+            return inside > a && inside < b ? inside : inside <= a ? std::min(a, b) : b;
+        });
+    else
+        return false;
+    return true;
+}
 std::size_t at(int i) {
     return static_cast<std::size_t>(i);
 }
@@ -32,8 +52,10 @@ struct Evaluator::State {
     Weights<double> weights{*on};
     std::vector<Frozen<double>> maps;     // of affine nodes
     std::vector<std::vector<int>> ended;  // values that no node after this one takes
+    Index most = 0;                       // numbers of one column that live at once
 
-    State(const Graph& g, int count) : graph(g), threads(count), maps(g.nodes.size()), ended(g.nodes.size()) {
+    State(const Graph& g, int count)
+        : graph(g), threads(count), maps(g.nodes.size()), ended(g.nodes.size()), most(live_numbers(g)) {
         std::vector<bool> taken(g.values.size());
         taken[at(g.output)] = true;
         for (std::size_t n = g.nodes.size(); n-- > 0;)
@@ -83,7 +105,8 @@ struct Evaluator::State {
         Weights<double> none(here);  // affine nodes alone have weights
         if (is_uniform(graph.nodes[n].op)) {
             const auto flat = [](auto view) { return decltype(view)(view.data, view.size(), 1); };
-            (void)freeze_at(here, none, n, changed(flat), flat(y));
+            if (!switched(graph.nodes[n].op, flat(x[0]), flat(y)))
+                (void)freeze_at(here, none, n, changed(flat), flat(y));
             return;
         }
         for (Index k = 0; k < y.cols; ++k)
@@ -93,18 +116,26 @@ struct Evaluator::State {
     template <class MakeNode>
     void run(Backend<double>& here, Batch<const double> X, Batch<double> Y, const MakeNode& make_node) const {
         std::vector<Buffer<double>> values(graph.values.size());
+        SpareBuffers<double> spare;
+        Index live = 0;
+        const auto allocate = [&](int value) {
+            values[at(value)] = spare.take(here, size(value) * X.cols, live, most * X.cols);
+            live += values[at(value)].size();
+        };
         const auto view = [&](int value) { return values[at(value)].view(size(value), X.cols); };
-        values[at(graph.input)] = here.allocate(X.size());
+        allocate(graph.input);
         here.upload(X.data, view(graph.input));
         for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
             const GraphNode& node = graph.nodes[n];
-            values[at(node.output)] = here.allocate(size(node.output) * X.cols);
+            allocate(node.output);
             Inputs x;
             for (const int value : node.inputs)
                 x.push_back(view(value));
             make_node(n, x, view(node.output));
-            for (const int value : ended[n])
-                values[at(value)] = {};
+            for (const int value : ended[n]) {
+                live -= values[at(value)].size();
+                spare.give(std::move(values[at(value)]));
+            }
         }
         here.download(view(graph.output), Y.data);
     }

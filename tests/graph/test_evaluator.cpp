@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cstdint>
+
 #include "data.hpp"
 #include "descrambler/frozen.hpp"
 #include "graph/scope.hpp"
@@ -35,6 +38,25 @@ Graph graph() {
     return import_onnx(
         parse_onnx(onnx::model(nodes + onnx::input("x", {1, 1, 5, 5}) + onnx::output("y", {1, 7})), "net.onnx", "."),
         {});
+}
+
+TEST(Evaluator, SwitchesHaveTheBitsOfFreezing) {
+    const auto on = make_cpu_backend<double>(1);
+    const std::vector<double> x{-3, -1, -.25, -0., 0, 1e-320, .25, 1, 6, 7};
+    for (const Pointwise& op : {Pointwise{Function::relu, 0, 0, {}}, Pointwise{Function::leaky_relu, .1, 0, {}},
+                                Pointwise{Function::clip, 0, 6, {}}, Pointwise{Function::clip, -1, 1, {}},
+                                Pointwise{Function::clip, 2, 1, {}}}) {
+        Graph net;
+        net.values = {{"x", {1, 10}}, {"y", {1, 10}}};
+        net.nodes.push_back({"y", "", op, {0}, 1, -1});
+        net.output = 1;
+        net.output_shape = {1, 10};
+        const FrozenNetwork<double> frozen(*on, net, x, {});
+        const Matrix<double> y = Evaluator(net, 1).run({x.data(), 10, 1});
+        for (std::size_t i = 0; i < x.size(); ++i)
+            EXPECT_EQ(std::bit_cast<std::uint64_t>(y.values()[i]), std::bit_cast<std::uint64_t>(frozen.output()[i]))
+                << op.a << " to " << op.b << " at " << x[i];
+    }
 }
 
 TEST(Evaluator, AColumnHasTheBitsOfTheNetworkAtThatInput) {

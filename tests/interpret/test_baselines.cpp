@@ -250,7 +250,7 @@ TEST_F(BaselinesTest, RelevancePassesGatesAndRefusesWhatHasNoRule) {
         (void)BackwardRules(frozen(softmax.graph, {1, 2, 3})).relevance(first);
         FAIL() << "softmax has no rule";
     } catch (const InputError& error) {
-        EXPECT_STREQ(error.what(), "the network: node \"n1\" (Softmax): no rule of relevance (LRP)");
+        EXPECT_STREQ(error.what(), "the network: node \"n1\" (Softmax): no rule of relevance (LRP) for Softmax");
     }
 }
 
