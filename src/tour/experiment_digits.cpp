@@ -3,14 +3,15 @@
 #include <cmath>
 #include <numeric>
 
-#include "descrambler/agreement.hpp"
 #include "descrambler/backward_rules.hpp"
 #include "descrambler/baselines.hpp"
+#include "descrambler/deletion.hpp"
 #include "descrambler/discussion.hpp"
 #include "descrambler/graph_cut.hpp"
 #include "descrambler/lime.hpp"
 #include "descrambler/random.hpp"
 #include "descrambler/segments.hpp"
+#include "descrambler/spectrum.hpp"
 #include "descrambler/statistics.hpp"
 #include "descrambler/symbolic.hpp"
 #include "tour/digits.hpp"
@@ -294,6 +295,12 @@ struct Method {
     std::vector<double> error;             // of conservation or completeness; empty: none is promised
 };
 
+std::vector<double> sizes_of(std::vector<double> map) {
+    for (double& number : map)
+        number = std::abs(number);
+    return map;
+}
+
 void add_baselines_of(const Settings& settings, const Graph& graph, std::span<const double> x,
                       std::vector<Method>& methods, std::vector<Plate>& plates, Index digit) {
     Backend<double>& on = settings.execution.backend<double>();
@@ -314,7 +321,7 @@ void add_baselines_of(const Settings& settings, const Graph& graph, std::span<co
         if (ours.empty())
             ours = map;
         method.areas.push_back(deletion_curve(evaluator, x, filler, places, map, j).area / y);
-        method.agreement.push_back(spearman(map, ours));
+        method.agreement.push_back(spearman(sizes_of(map), sizes_of(ours)));
         if (error)
             method.error.push_back(*error);
         if (digit == 0)
@@ -339,7 +346,7 @@ void add_baselines_of(const Settings& settings, const Graph& graph, std::span<co
     const IntegratedGradients integrated = integrated_gradients(on, graph, x, zero, j, 64, settings.execution.threads);
     add("integrated gradients", integrated.map, integrated.error / std::abs(y));
     const BackwardRules rules(frozen);
-    const Matrix<double> relevance = rules.relevance(label);
+    const Matrix<double> relevance = rules.relevance(label).maps;
     add("LRP", of_column(relevance), conservation_error(relevance.column(0), y));
     Matrix<double> unit(frozen.outputs(), 1);
     unit(j, 0) = 1;

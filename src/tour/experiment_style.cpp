@@ -289,7 +289,7 @@ void add_norm_findings(const Settings& settings, const Picture& photograph, cons
     findings.push_back({"Tour", "Fig. 14, 15", "the residual is larger than in super-resolution",
                         "|r| / |y| " + mean_and_deviation(shares) + " (deviations kept)",
                         "edsr8 " + text(edsr.shares[0]),
-                        verdict_of(mean_of(shares) >= 2, mean_of(shares) > 3 * edsr.shares[0])});
+                        verdict_of(mean_of(shares) > edsr.shares[0], mean_of(shares) > 3 * edsr.shares[0])});
     findings.push_back(
         {"Tour", "Fig. 14, 15", "singular vectors are less sparse than in super-resolution",
          "participation of outputs " + mean_and_deviation(sparse), "edsr8 " + text(edsr.outputs.participation),

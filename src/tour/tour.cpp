@@ -185,8 +185,8 @@ Verdict verdict_of(bool first, bool second) {
 }
 
 const std::vector<Experiment>& experiments() {
-    static const std::vector<Experiment> all = {classification(), adversarial(), super_resolution(), style_transfer(),
-                                                restoration()};
+    static const std::vector<Experiment> all = {classification(), adversarial(),     super_resolution(),
+                                                style_transfer(), spectral_digits(), restoration()};
     return all;
 }
 
