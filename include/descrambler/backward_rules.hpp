@@ -28,8 +28,8 @@ public:
     // without a rectifier it is F^T U bit for bit. [inputs, K]. Zeiler, Fergus, Visualizing and Understanding
     // Convolutional Networks (ECCV 2014).
     [[nodiscard]] Matrix<double> deconvolution(const Matrix<double>& U) const;
-    // Layer-wise relevance of outputs (indices are checked by the caller), from R_j = y_j. With a the
-    // values at x0 and z_j = sum_i a_i w_ij, without the bias:
+    // Layer-wise relevance of outputs (indices are checked by the caller), from R_j = y_j. With a the values at x0 and
+    // z_j = sum_i a_i w_ij, without the bias:
     //   dense layers, sums, means      R_i = sum_j a_i w_ij R_j / (z_j + epsilon max|z| sign z_j)
     //   convolutions                   R_i = sum_j (a_i w_ij)^+ R_j / sum_k (a_k w_kj)^+   (alpha 1, beta 0)
     //   pooling by the largest, moves  to where the number came from

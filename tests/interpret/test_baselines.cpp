@@ -106,7 +106,9 @@ TEST_F(BaselinesTest, AgreeOnALinearNetwork) {
     const std::vector<double> w{1, -2, .5, 3}, x{2, 1, -4, .25}, parts{2, -2, -2, .75};
     const Graph graph = Chain({1, 4}).dense(1, w).graph;
     const FrozenNetwork<double> network = frozen(graph, x);
-    EXPECT_EQ(vector_of(BackwardRules(network).deconvolution(Matrix<double>(1, 1))), std::vector<double>(4));
+    Matrix<double> unit(1, 1);
+    unit(0, 0) = 1;
+    EXPECT_EQ(vector_of(BackwardRules(network).deconvolution(unit)), w);
     const IntegratedGradients path = integrated_gradients(*on, graph, x, std::vector<double>(4), 0);
     const Matrix<double> relevance = BackwardRules(network).relevance(first).maps;
     for (std::size_t i = 0; i < 4; ++i) {
