@@ -53,8 +53,12 @@ Evolution evolve(const Settings& settings, const Graph& graph, const Digits& dig
     for (Index k = 0; k < count; ++k) {
         settings.progress("E5: digits", static_cast<double>(k), static_cast<double>(count));
         std::vector<double> tenth;
-        for (const GraphCut& at : cuts) {
-            const RightSpectrum spectrum = leading(on, at.before, digits.x.column(k), 10);
+        for (std::size_t i = 0; i < cuts.size(); ++i) {
+            if (i == 0 && k > 0) {  // a convolution alone: the same for every digit
+                tenth.push_back(result.tenth.front().front());
+                continue;
+            }
+            const RightSpectrum spectrum = leading(on, cuts[i].before, digits.x.column(k), 10);
             tenth.push_back(spectrum.s.size() < 10 ? 0 : spectrum.s[9] / spectrum.s[0]);
         }
         result.monotone += std::ranges::is_sorted(tenth, std::greater<>()) ? 1 : 0;
