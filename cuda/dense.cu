@@ -354,8 +354,9 @@ template <class T>
 void layer_forward(Context& on, const Parameters<T>& p, Index offset, const Layer& layer, Batch<const T> x,
                    Batch<T> y) {
     const T* const w = p.w.data + offset;
+    const Batch<const T> b(w + layer.outputs * layer.inputs, layer.outputs, 1, p.w.batch, p.w.stride);
     launch_forward<T>(on, layer.activation, {w, layer.outputs, layer.inputs, p.w.batch, p.w.stride},
-                      {w + layer.outputs * layer.inputs, layer.outputs, 1, p.w.batch, p.w.stride}, p.members, x, y);
+                      layer.bias ? b : Batch<const T>(), p.members, x, y);
 }
 
 template <class T>
@@ -373,8 +374,9 @@ void layer_step(Context& on, const Parameters<T>& p, Index offset, const Layer& 
         launch(on, weight_step_kernel<Shape, T>, grid_of_tiles<Shape>(layer.outputs, layer.inputs, dz.batch),
                product_threads, Shape::shared_bytes, p, offset, dz, x);
     });
-    launch(on, bias_step_kernel<T>, grid_of_rows(dz.rows, dz.batch), threads, threads * sizeof(T), p,
-           offset + layer.outputs * layer.inputs, dz);
+    if (layer.bias)
+        launch(on, bias_step_kernel<T>, grid_of_rows(dz.rows, dz.batch), threads, threads * sizeof(T), p,
+               offset + layer.outputs * layer.inputs, dz);
 }
 
 template void dense_forward<float>(Context&, Activation, Batch<const float>, Batch<const float>, Batch<const float>,

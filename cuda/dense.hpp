@@ -37,7 +37,7 @@ void layer_forward(Context& on, const Parameters<T>& p, Index offset, const Laye
 template <class T>
 void layer_slope(Context& on, const Parameters<T>& p, Index offset, const Layer& layer, Batch<const T> dz,
                  Activation below, Batch<const T> y, Batch<T> dx);
-// dW = dz x^T and db = row sums of dz go straight into the moments and the parameters
+// dW = dz x^T and db = row sums of dz, of a layer with bias, go straight into the moments and the parameters
 template <class T>
 void layer_step(Context& on, const Parameters<T>& p, Index offset, const Layer& layer, Batch<const T> dz,
                 Batch<const T> x);

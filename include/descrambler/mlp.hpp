@@ -27,9 +27,10 @@ struct Network {
 [[nodiscard]] std::string_view to_string(Activation f);
 [[nodiscard]] Activation activation_from(std::string_view name);  // throws InputError with the known names
 
+// Every layer with a bias, which is 0 in one that has none.
 [[nodiscard]] std::vector<Layer> shape_of(const Network& network);
 // All parameters in one array [P], layer after layer: weight [out, in] column-major, then bias [out] (0 where the layer
-// has none: training always has biases). parameter_count gives P; unpack reads P numbers.
+// has none). parameter_count gives P; unpack reads P numbers and leaves the bias of a Layer without one empty.
 [[nodiscard]] Index parameter_count(const std::vector<Layer>& layers);
 template <class T>
 [[nodiscard]] std::vector<T> pack(const Network& network);
@@ -44,7 +45,8 @@ struct InitialWeights {
     double first_scale = 1;  // factor of the weights of layer 1 (not of its biases)
     bool operator==(const InitialWeights&) const = default;
 };
-// [P], layer after layer from stream::initialise + member: weights column by column, then biases where they are drawn.
+// [P], layer after layer from stream::initialise + member: weights column by column, then biases where they are drawn
+// (0 in a layer without, whose numbers are not drawn).
 template <class T>
 [[nodiscard]] std::vector<T> initial_parameters(const std::vector<Layer>& layers, std::uint64_t seed,
                                                 std::uint64_t member, const InitialWeights& weights = {});

@@ -86,7 +86,8 @@ private:
     void forward(const T* w, Index first, Index columns) {
         for (std::size_t k = 0; k < plan_.layers.size(); ++k) {
             const Layer& layer = plan_.layers[k];
-            const Batch<const T> W(w, layer.outputs, layer.inputs), b(w + W.size(), layer.outputs, 1);
+            const Batch<const T> W(w, layer.outputs, layer.inputs);
+            const Batch<const T> b = layer.bias ? Batch<const T>(w + W.size(), layer.outputs, 1) : Batch<const T>();
             const Batch<T> y = activation_[k].view().columns(0, columns);
             dense_forward<T>(layer.activation, W, b, layer_input(k, first, columns), y, 1);
             if (layer.renorm)
@@ -127,8 +128,9 @@ private:
             if (layer.renorm)
                 renorm_backward<T>(y, std::as_const(normalised_[k]).view().columns(0, columns), dy, dy, 1);
             T* g = gradient_.data() + offset;
+            const Batch<T> db = layer.bias ? Batch<T>(g + W.size(), layer.outputs, 1) : Batch<T>();
             dense_backward<T>(layer.activation, W, layer_input(k, first, columns), y, dy,
-                              {g, layer.outputs, layer.inputs}, {g + W.size(), layer.outputs, 1},
+                              {g, layer.outputs, layer.inputs}, db,
                               k == 0 ? Batch<T>() : slope_[k - 1].view().columns(0, columns), 1);
         }
     }

@@ -68,8 +68,9 @@ Network unpack(const std::vector<Layer>& layers, const T* parameters) {
         DenseLayer dense{Matrix<double>(layer.outputs, layer.inputs), {}, layer.activation, layer.renorm};
         for (double& w : dense.weight.values())
             w = static_cast<double>(*parameters++);
-        for (Index i = 0; i < layer.outputs; ++i)
-            dense.bias.push_back(static_cast<double>(*parameters++));
+        if (layer.bias)
+            dense.bias.assign(parameters, parameters + layer.outputs);
+        parameters += layer.outputs;
         network.layers.push_back(std::move(dense));
     }
     return network;
@@ -90,7 +91,7 @@ std::vector<T> initial_parameters(const std::vector<Layer>& layers, std::uint64_
         for (Index i = 0; i < layer.outputs * layer.inputs; ++i)
             parameters.push_back(static_cast<T>(scale * (bound * (2 * random.uniform() - 1))));
         for (Index i = 0; i < layer.outputs; ++i)
-            parameters.push_back(fan_in ? static_cast<T>(bound * (2 * random.uniform() - 1)) : T{0});
+            parameters.push_back(fan_in && layer.bias ? static_cast<T>(bound * (2 * random.uniform() - 1)) : T{0});
     }
     return parameters;
 }

@@ -36,7 +36,8 @@ std::string member_fingerprint(const TrainingRecipe& recipe, const MemberPlan& p
     Fields fields = data_fields(own.data);
     fields.insert(fields.begin(), task_field(own.data));
     for (Field& field : training_fields(own))
-        fields.push_back(std::move(field));
+        if (field.name != "network.bias" || !own.bias)  // members from before it was a field go on
+            fields.push_back(std::move(field));
     std::string analysis = "\n[analysis]\nlibrary = 2\nvalidation = 2\n";
     for (const Field& field : study_fields(own.data))
         analysis += field.key() + " = 0\n";

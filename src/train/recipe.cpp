@@ -15,6 +15,7 @@ Fields training_fields(TrainingRecipe& r) {
         activation({"network.activation", "", "of the hidden layers"}, r.activation),
         activation({"network.output_activation", "", "of the last layer"}, r.output_activation),
         flag_field({"network.renorm", "", "outputs divided by their mean"}, r.renorm),
+        flag_field({"network.bias", "", "all layers have a bias; false: none has"}, r.bias),
         either_field({"network.initialisation", "", "range of the first weights"}, r.initial.kind,
                      Initialisation::glorot, "glorot", Initialisation::fan_in, "fan_in"),
         real_field({"network.first_weight_scale", "", "factor on the first weights of layer 1"}, r.initial.first_scale,
@@ -44,10 +45,10 @@ std::vector<Layer> network_layers(const TrainingRecipe& recipe) {
     std::vector<Layer> layers;
     Index inputs = input_count(recipe.data);
     for (const Index width : recipe.hidden) {
-        layers.push_back({inputs, width, recipe.activation, false});
+        layers.push_back({inputs, width, recipe.activation, false, recipe.bias});
         inputs = width;
     }
-    layers.push_back({inputs, output_count(recipe.data), recipe.output_activation, recipe.renorm});
+    layers.push_back({inputs, output_count(recipe.data), recipe.output_activation, recipe.renorm, recipe.bias});
     return layers;
 }
 

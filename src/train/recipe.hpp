@@ -20,6 +20,7 @@ struct TrainingRecipe {
     Activation activation = Activation::tanh;
     Activation output_activation = Activation::logistic;
     bool renorm = false;
+    bool bias = true;        // of all layers
     InitialWeights initial;  // initialisation, first_weight_scale
 
     // [training]

@@ -34,6 +34,13 @@ State<T> start(const std::vector<Layer>& layers, Index members) {
                    {}};
     for (T& w : state.w)
         w *= T(0.3);
+    Index end = 0;
+    for (Index i = 0; i < members; ++i)
+        for (const Layer& layer : layers) {
+            end += layer.outputs * (layer.inputs + 1);
+            if (!layer.bias)
+                std::fill_n(state.w.begin() + end - layer.outputs, layer.outputs, T{0});
+        }
     return state;
 }
 
@@ -131,6 +138,22 @@ TYPED_TEST(Train, FiveStepsMatchCpu) {
             const State<T> from = start<T>(layers, 3);
             expect_close(train(*device<T>(), plan, members, from, 0, 5), train(*this->cpu, plan, members, from, 0, 5));
         }
+}
+
+TYPED_TEST(Train, LayersWithoutBiasMatchCpu) {
+    using T = TypeParam;
+    std::vector<Layer> layers = deep;
+    layers[0].bias = layers[1].bias = layers[4].bias = false;
+    const auto members = members_of(3);
+    const Smooth<T> source(layers);
+    const TrainPlan<T> plan = plan_of<T>(layers, Loss::mse, source);
+    const State<T> from = start<T>(layers, 3), found = train(*device<T>(), plan, members, from, 0, 5);
+    expect_close(found, train(*this->cpu, plan, members, from, 0, 5));
+    const Index first = layers[0].inputs * layers[0].outputs, size = parameters(layers);
+    for (Index i = 0; i < 3; ++i)
+        for (Index j = 0; j < layers[0].outputs; ++j)
+            for (const std::vector<T>* values : {&found.w, &found.m, &found.v})
+                EXPECT_EQ((*values)[static_cast<std::size_t>(i * size + first + j)], T{0});
 }
 
 TYPED_TEST(Train, DeerTracesMatchCpu) {

@@ -29,6 +29,29 @@ TEST(Mlp, PackingRoundTrips) {
     EXPECT_EQ(shape_of(again), layers);
 }
 
+TEST(Mlp, ALayerWithoutBiasKeepsThePlaceOfOne) {
+    std::vector<Layer> without = layers;
+    without[0].bias = without[1].bias = false;
+    const InitialWeights fan_in{Initialisation::fan_in, 1};
+    const std::vector<double> parameters = initial_parameters<double>(without, 1, 0, fan_in);
+    ASSERT_EQ(std::ssize(parameters), parameter_count(layers));
+    for (std::size_t i = 0; i < 5; ++i)
+        EXPECT_EQ(parameters[35 + i], 0);
+    EXPECT_NE(initial_parameters<double>(layers, 1, 0, fan_in)[35], 0);
+    const Network made = unpack(without, parameters.data());
+    EXPECT_TRUE(made.layers[0].bias.empty() && made.layers[1].bias.empty());
+    EXPECT_EQ(pack<double>(made), parameters);
+
+    const test::Scratch folder("without_bias");
+    Ensemble ensemble;
+    ensemble.networks = {made};
+    ensemble.precision = "f64";
+    write_ensemble((folder / "net.h5").string(), ensemble);
+    const Network found = read_ensemble((folder / "net.h5").string()).networks.front();
+    EXPECT_TRUE(found.layers[0].bias.empty() && found.layers[1].bias.empty());
+    EXPECT_EQ(pack<double>(found), parameters);
+}
+
 TEST(Mlp, InitialWeightsAreGlorotAndDifferByMember) {
     const Network first = network(0), second = network(1);
     EXPECT_NE(first.layers[0].weight, second.layers[0].weight);

@@ -89,9 +89,9 @@ public:
 
 // Adam's first moment after its first step is a tenth of the gradient: of every parameter it must match the finite
 // difference of the loss.
-void expect_gradient(Loss loss_kind) {
+void expect_gradient(Loss loss_kind, bool bias = true) {
     const auto on = make_cpu_backend<double>(1);
-    const std::vector<Layer> layers{{6, 5, Activation::tanh, false}, {5, 4, Activation::softplus, true}};
+    const std::vector<Layer> layers{{6, 5, Activation::tanh, false, bias}, {5, 4, Activation::softplus, true, bias}};
     const Index count = parameter_count(layers);
     TrainPlan<double> plan;
     plan.layers = layers;
@@ -124,6 +124,30 @@ TEST(Train, GradientOfTheWholeStepMatchesFiniteDifferences) {
 
 TEST(Train, GradientOfTheRootMeanSquareMatchesFiniteDifferences) {
     expect_gradient(Loss::rmse);
+}
+
+// The loss does not see the place of a bias that is not there.
+TEST(Train, GradientWithoutBiasesMatchesFiniteDifferences) {
+    expect_gradient(Loss::mse, false);
+}
+
+TEST(Train, BiasesThatAreNotThereStayAtZero) {
+    TrainingRecipe config = small_config();
+    config.bias = false;
+    config.initial.kind = Initialisation::fan_in;
+    config.iterations = config.control_iterations = 150;
+    const std::vector<MemberState> members = trained(config, 2);
+    expect_same(trained(config, 1), members);
+    for (const MemberState& member : members) {
+        EXPECT_LT(member.loss.back(), member.loss.front()) << member.name;
+        const Network network = network_of(config, member);
+        const Index before = network.layers[0].weight.size();
+        for (const auto* values : {&member.parameters, &member.first_moment, &member.second_moment})
+            for (Index i = 0; i < 12; ++i)
+                EXPECT_EQ((*values)[static_cast<std::size_t>(before + i)], 0) << member.name;
+        EXPECT_NE(member.parameters[static_cast<std::size_t>(before + 12)], 0);  // the next weight
+        EXPECT_TRUE(network.layers[0].bias.empty() && network.layers[1].bias.empty());
+    }
 }
 
 TrainingRecipe small_relaxometry() {
@@ -253,6 +277,9 @@ TEST_F(CheckpointTest, TasksAndTheirKeysBelongToTheFingerprint) {
     EXPECT_TRUE(differs([](TrainingRecipe& c) { c.loss = Loss::mse; }));
     EXPECT_TRUE(differs([](TrainingRecipe& c) { c.initial.first_scale = 1; }));
     EXPECT_TRUE(differs([](TrainingRecipe& c) { c.initial.kind = Initialisation::glorot; }));
+    EXPECT_TRUE(differs([](TrainingRecipe& c) { c.bias = false; }));
+    EXPECT_EQ(member_fingerprint(before, plan).find("bias"),
+              std::string::npos);  // that of members before it was a field
     EXPECT_FALSE(differs([](TrainingRecipe& c) { c.untrained = 77; }));
 }
 

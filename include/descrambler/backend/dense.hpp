@@ -10,11 +10,13 @@ namespace descrambler {
 
 enum class Activation { identity, tanh, logistic, softplus, relu };
 
-// One fully connected layer: y = f(W x + b), then y / mean(y) sample by sample if renorm.
+// One fully connected layer: y = f(W x + b), then y / mean(y) sample by sample if renorm. Without a bias b keeps its
+// place among the parameters, is 0 there, and training leaves it at 0.
 struct Layer {
     Index inputs = 0, outputs = 0;
     Activation activation = Activation::identity;
     bool renorm = false;
+    bool bias = true;
     bool operator==(const Layer&) const = default;
 };
 
