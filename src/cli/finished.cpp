@@ -94,8 +94,8 @@ bool finished_before(const std::string& out, const std::string& request, const C
 }  // namespace
 
 std::string asked(const CLI::App& command) {
-    static const std::vector<std::string> silent{"help",  "out",     "threads",  "json",   "quiet",
-                                                 "force", "explain", "pictures", "viewer", "walk"};
+    static const std::vector<std::string> silent{"help",    "out",      "threads", "json",   "quiet", "force",
+                                                 "explain", "pictures", "report",  "viewer", "walk"};
     std::string text = "command = " + command.get_name() + "\n";
     for (const CLI::Option* option : command.get_options()) {
         const std::string name = option->get_single_name();

@@ -11,7 +11,7 @@
 namespace descrambler::cli {
 
 // The options of a command other than their defaults, "name = value" a line, without those that change no bit of the
-// result: threads, json, quiet, force, explain, out, pictures, viewer, walk. Files are named by their whole paths, however they were typed.
+// result: threads, json, quiet, force, explain, out, pictures, report, viewer, walk. Files are named by their whole paths, however they were typed.
 [[nodiscard]] std::string asked(const CLI::App& command);
 // The content of the files that --criterion and --stencil name, a line each. One that is not there is left to whoever
 // uses it.

@@ -289,15 +289,16 @@ void check(const InterpretOptions& o) {
                                      {"--scale", &o.scale},
                                      {"--out", &o.out},
                                      {"--pictures", &o.pictures},
+                                     {"--report", &o.report},
                                      {"--layout", &o.layout}})
         if (o.command->count(name) > 0 && text->empty())
             throw InputError(std::string(name) + ": expected a value, found nothing");
     if (o.command->count("--svd") > 0 && o.svd < 1)
         throw InputError("--svd " + std::to_string(o.svd) + ": expected 1 or more");
     if (o.input.empty())
-        for (const char* option :
-             {"--rows", "--columns", "--svd", "--contributions", "--discussion", "--votes", "--split", "--adversarial",
-              "--baselines", "--deconvolution", "--measures", "--residual", "--two-batch", "--out", "--pictures"})
+        for (const char* option : {"--rows", "--columns", "--svd", "--contributions", "--discussion", "--votes",
+                                   "--split", "--adversarial", "--baselines", "--deconvolution", "--measures",
+                                   "--residual", "--two-batch", "--out", "--pictures", "--report"})
             if (o.command->count(option) > 0)
                 throw InputError(std::string(option) + ": expected --input, --explain alone needs none");
     if (o.two_batch &&
@@ -319,7 +320,7 @@ void check(const InterpretOptions& o) {
     o.region.check(o);
     if (!o.out.empty())
         check_output_apart(o.out, read);
-    check_pictures_apart(o, read);
+    check_folders_apart(o, read);
     (void)o.freezing();
 }
 
@@ -329,7 +330,7 @@ InterpretInput open_checked(const InterpretOptions& o) {
     InterpretInput input = open_interpreted(o);
     if (!o.out.empty())
         check_output_apart(o.out, input.external);
-    check_pictures_apart(o, input.external);
+    check_folders_apart(o, input.external);
     check_numbers(o, input);
     return input;
 }
@@ -354,14 +355,17 @@ void run(InterpretOptions o) {
     const std::string asked_for = asked(*o.command);
     check_remake(o.out, asked_for, o.common);
     check_pictures(o, asked_for);
+    check_report(o, asked_for);
     const Execution execution = o.common.execution();
     InterpretAnswers a = interpreted(o, execution, input);
-    if (o.measures)
+    if (o.measures || !o.report.empty())
         a.measures = measured_maps(o, input, a, execution.backend<double>());
     if (!o.out.empty())
         write_result(o, input, a, asked_for);
     if (!o.pictures.empty())
         write_pictures(o, input, a, asked_for);
+    if (!o.report.empty())
+        write_report_page(o, input, a, asked_for);
     if (o.common.json)
         std::printf("%s\n", json_of(o, input, a).dump(2, ' ', false, Json::error_handler_t::replace).c_str());
     else if (!o.common.quiet)
@@ -445,7 +449,7 @@ void group_options(CLI::App& command) {
         {"All rows or columns", {"--all", "--viewer", "--walk"}},
         {"How the network is frozen",
          {"--freeze", "--norm", "--softmax", "--two-batch", "--assume-opset", "--random-weights", "--network"}},
-        {"Results", {"--out", "--pictures", "--json", "--quiet", "--force"}}};
+        {"Results", {"--out", "--pictures", "--report", "--json", "--quiet", "--force"}}};
     for (const auto& [heading, names] : groups)
         for (const char* name : names)
             command.get_option(name)->group(heading);
@@ -499,6 +503,8 @@ Command add_interpret(CLI::App& app, const Process& process) {
     command->add_option("--network", o->network, "one network of an ensemble, from 0 (default: the first)");
     command->add_option("--out", o->out, "result (HDF5)");
     command->add_option("--pictures", o->pictures, "folder for pictures (PNG) of all that has the shape of an image");
+    command->add_option("--report", o->report,
+                        "folder for a page (HTML) to read: what was asked, what the numbers mean, maps and tables");
     add_tour_options(*command, *o);
     o->common.process = process;
     o->common.add_to(*command);

@@ -25,7 +25,7 @@ namespace descrambler::cli {
 
 struct InterpretOptions {
     Common common;
-    std::string net, input, out, pictures, rows, columns, contributions, freeze = "frozen", norm = "std";
+    std::string net, input, out, pictures, report, rows, columns, contributions, freeze = "frozen", norm = "std";
     GraphOptions given;
     DiscussionOptions discussion;
     AttackOptions attack;
@@ -119,12 +119,16 @@ void print(const InterpretOptions& o, const InterpretInput& input, const Interpr
 void write_result(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a,
                   const std::string& asked_for);
 
-// Throws InputError where --pictures is the folder of a file that is read, or of --out.
-void check_pictures_apart(const InterpretOptions& o, const std::vector<std::string>& read);
+// Throws InputError where --pictures or --report is the folder of a file that is read, or of --out, or both are one.
+void check_folders_apart(const InterpretOptions& o, const std::vector<std::string>& read);
 // Throws InputError where --pictures names no folder, or one with the pictures of another request and no --force.
 void check_pictures(const InterpretOptions& o, const std::string& asked_for);
 void write_pictures(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a,
                     const std::string& asked_for);
+// interpret_report.cpp: the same of --report, a page; its folder is neither that of the pictures.
+void check_report(const InterpretOptions& o, const std::string& asked_for);
+void write_report_page(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a,
+                       const std::string& asked_for);
 // 0 to 1, 0 to 255 or any other range as it is meant; of 1 or 3 channels.
 [[nodiscard]] Picture natural_picture(std::span<const double> values, const ImageShape& image);
 

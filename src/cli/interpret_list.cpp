@@ -198,8 +198,8 @@ void print_list(const InterpretOptions& o, const Collected& all) {
 }  // namespace
 
 void run_list(const InterpretOptions& o) {
-    for (const char* option : {"--pictures", "--explain", "--rows", "--columns", "--svd", "--discussion", "--measures",
-                               "--split", "--two-batch", "--deconvolution"})
+    for (const char* option : {"--pictures", "--report", "--explain", "--rows", "--columns", "--svd", "--discussion",
+                               "--measures", "--split", "--two-batch", "--deconvolution"})
         if (o.command->get_option_no_throw(option) != nullptr && o.command->count(option) > 0)
             throw InputError(std::string(option) + ": expected one input, not a list");
     const std::string list = o.input.substr(1);

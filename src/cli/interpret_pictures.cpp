@@ -124,20 +124,23 @@ Picture natural_picture(std::span<const double> values, const ImageShape& image)
     return drawn(values, image, natural(values), tiles);
 }
 
-void check_pictures_apart(const InterpretOptions& o, const std::vector<std::string>& read) {
-    if (o.pictures.empty())
-        return;
+void check_folders_apart(const InterpretOptions& o, const std::vector<std::string>& read) {
     std::vector<std::string> others = read;
     if (!o.out.empty())
         others.push_back(o.out);
-    for (const std::string& file : others) {
-        const fs::path folder = fs::absolute(file).parent_path();
+    const auto in_full = [](const fs::path& folder) {
+        return fs::absolute(folder / fs::path()).lexically_normal().parent_path();
+    };
+    const auto same = [&](const fs::path& a, const fs::path& b) {
         std::error_code ignored;
-        if (!file.empty() &&
-            (fs::equivalent(folder, o.pictures, ignored) ||
-             folder.lexically_normal() == fs::absolute(o.pictures / fs::path()).lexically_normal().parent_path()))
-            throw InputError("--pictures " + o.pictures + ": expected another folder than that of " + file);
-    }
+        return fs::equivalent(a, b, ignored) || in_full(a) == in_full(b);
+    };
+    for (const auto& [option, folder] : {std::pair{"--pictures ", o.pictures}, {"--report ", o.report}})
+        for (const std::string& file : others)
+            if (!folder.empty() && !file.empty() && same(fs::absolute(file).parent_path(), folder))
+                throw InputError(option + folder + ": expected another folder than that of " + file);
+    if (!o.pictures.empty() && !o.report.empty() && same(o.pictures, o.report))
+        throw InputError("--report " + o.report + ": expected another folder than that of --pictures");
 }
 
 // Those of an earlier request that its index names.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <numeric>
 
 #include "cli/interpret.hpp"
@@ -227,6 +228,8 @@ void print(const InterpretOptions& o, const InterpretInput& input, const Interpr
         std::printf("  written to %s\n", o.out.c_str());
     if (!o.pictures.empty())
         std::printf("  pictures in %s\n", o.pictures.c_str());
+    if (!o.report.empty())
+        std::printf("  report in %s\n", (std::filesystem::path(o.report) / "index.html").c_str());
 }
 
 }  // namespace descrambler::cli

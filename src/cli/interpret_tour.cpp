@@ -248,8 +248,10 @@ void check_tour(const InterpretOptions& o) {
                          " ranks");
     if (!asked)
         return;
-    for (const char* const other : {"--rows", "--columns", "--contributions", "--svd", "--residual", "--explain",
-                                    "--two-batch", "--pictures", "--baselines", "--deconvolution"})
+    for (const char* const other :
+         {"--rows", "--columns", "--contributions", "--svd", "--residual", "--explain", "--two-batch", "--pictures",
+          "--report", "--baselines", "--deconvolution", "--discussion", "--votes", "--split", "--adversarial",
+          "--measures", "--kink", "--bias-images"})
         if (o.command->count(other) > 0)
             throw InputError(option + ": expected no " + other + " beside it");
     if (!o.all.empty() && o.out.empty())

@@ -116,6 +116,34 @@ void remove_files_of(const std::filesystem::path& page, const std::filesystem::p
         std::filesystem::remove(file, ignored);
 }
 
+// How many bytes the character of UTF-8 that begins at `at` has; 0 where none does.
+std::size_t character_at(const std::string& words, std::size_t at) {
+    const auto byte = [&](std::size_t i) { return i < words.size() ? static_cast<unsigned char>(words[i]) : 0U; };
+    const unsigned first = byte(at);
+    const std::size_t length = first < 0x80   ? 1
+                               : first < 0xC2 ? 0
+                               : first < 0xE0 ? 2
+                               : first < 0xF0 ? 3
+                               : first < 0xF5 ? 4
+                                              : 0;
+    for (std::size_t i = 1; i < length; ++i)
+        if ((byte(at + i) & 0xC0) != 0x80)
+            return 0;
+    const bool too_long = (first == 0xE0 && byte(at + 1) < 0xA0) || (first == 0xF0 && byte(at + 1) < 0x90);
+    const bool no_character = (first == 0xED && byte(at + 1) > 0x9F) || (first == 0xF4 && byte(at + 1) > 0x8F);
+    return too_long || no_character ? 0 : length;
+}
+// Names of files and nodes may have any bytes; a page may not.
+std::string in_utf8(const std::string& words) {
+    std::string out;
+    for (std::size_t at = 0; at < words.size();) {
+        const std::size_t length = character_at(words, at);
+        out += length > 0 ? words.substr(at, length) : std::string("\uFFFD");
+        at += std::max<std::size_t>(length, 1);
+    }
+    return out;
+}
+
 // Files under temporary names, all of them in their places at once or none.
 class Staged {
 public:
@@ -247,7 +275,7 @@ void Article::write(const std::filesystem::path& folder, const std::string& stem
         write_file(staged.add(beside / name), content);
     for (const auto& [name, picture] : files.pictures)
         write_png(staged.add(beside / name), *picture);
-    write_file(staged.add(file), page::document(title_, body, further_style));
+    write_file(staged.add(file), in_utf8(page::document(title_, body, further_style)));
     remove_files_of(file, beside);
     staged.commit();
     of_page.remove();

@@ -208,7 +208,8 @@ void add_curve(Plot& plot, const Curve& curve, const std::string& block) {
         plot.add("$" + block + " using 1:3:4 with filledcurves fc rgb '" + curve.colour +
                  "' fs transparent solid 0.2 noborder notitle");
     if (line && curve.dash != 0)
-        plot.add("$" + block + " using 1:2 with lines" + line_style(curve) + " notitle");
+        plot.add("$" + block + " using 1:2 with " + (curve.impulses ? "impulses" : "lines") + line_style(curve) +
+                 " notitle");
     if (line && curve.marker != 0)
         plot.add("$" + block + " using 1:2 with points" + point_style(curve) + " notitle");
 }

@@ -20,6 +20,7 @@ struct Curve {
     int marker = 0;  // gnuplot's point type; 0: none
     double marker_size = 0.5;
     double scale = 1, offset = 0;  // drawn at offset + scale y; the table keeps y
+    bool impulses = false;         // from 0 up or down in place of a line
     Index most_points = 0;         // 0: all; otherwise at most so many, evenly chosen (the table keeps all)
 };
 

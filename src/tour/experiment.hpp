@@ -52,6 +52,9 @@ struct Experiment {
     std::vector<std::string> needs;  // files below `data`
     // Adds to the page and returns its findings.
     std::function<std::vector<Finding>(const Settings&, Article&)> run;
+    // The one of `needs` that a network of the user takes the place of, "beside": it is read beside the others; empty: the
+    // experiment takes none.
+    std::string replaced = {};
 };
 [[nodiscard]] const std::vector<Experiment>& experiments();
 

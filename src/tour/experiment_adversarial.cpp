@@ -193,7 +193,7 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
 }  // namespace
 
 Experiment adversarial() {
-    return {"E2", "Adversarial examples", {"onnx/" + file, "images"}, run};
+    return {"E2", "Adversarial examples", {"onnx/" + file, "images"}, run, "onnx/" + file};
 }
 
 }  // namespace descrambler::tour

@@ -391,7 +391,7 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
 }  // namespace
 
 Experiment classification() {
-    return {"E1", "A classifier read by linear interpreters", {"onnx/" + file, "images"}, run};
+    return {"E1", "A classifier read by linear interpreters", {"onnx/" + file, "images"}, run, "onnx/" + file};
 }
 
 }  // namespace descrambler::tour

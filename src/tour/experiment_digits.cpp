@@ -503,7 +503,8 @@ Experiment spectral_digits() {
     return {"E5",
             "Spectral splits of classifiers",
             {"onnx/" + digits_file, "onnx/" + photograph_file, "images/digits.csv.gz", "images/chelsea.png"},
-            run};
+            run,
+            "onnx/" + photograph_file};
 }
 
 }  // namespace descrambler::tour

@@ -19,7 +19,9 @@ constexpr Index style_count = 26;
 const std::vector<Index> styles = {19, 0, 7, 13};
 constexpr double far_radius = 12;  // pixels
 
-Opening opening_of(Index style, Index side, std::optional<std::uint64_t> random = {}) {
+Opening opening_of(const Settings& settings, Index style, Index side, std::optional<std::uint64_t> random = {}) {
+    if (settings.network)
+        return {side, side, {0}, {255}, {}, random};
     std::vector<float> weights(style_count);
     weights[static_cast<std::size_t>(style)] = 1;
     return {side, side, {0}, {255}, {{"style_weights", tensor({style_count}, std::move(weights))}}, random};
@@ -298,7 +300,7 @@ void add_norm_findings(const Settings& settings, const Picture& photograph, cons
                         "colour " + mean_and_deviation(chroma), "edsr8 " + text(edsr.chroma),
                         verdict_of(mean_of(chroma) > edsr.chroma, mean_of(chroma) > .5)});
     const Index side = settings.quick ? 64 : 192;
-    const Subject wide = open_subject(settings, file, opening_of(styles.front(), side));
+    const Subject wide = open_subject(settings, file, opening_of(settings, styles.front(), side));
     const Picture picture = resampled(photograph, side, side);
     const double kept = support(settings, wide, picture, NormRule::mean_std),
                  moving = support(settings, wide, picture, NormRule::std);
@@ -341,13 +343,11 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
     const std::size_t count = settings.quick || settings.network ? 1 : styles.size();
     for (std::size_t i = 0; i < count; ++i) {
         settings.progress("E4: styles", static_cast<double>(i), static_cast<double>(count + 2));
-        const Subject subject = open_subject(
-            settings, file, settings.network ? Opening{side, side, {}, {}, {}, {}} : opening_of(styles[i], side));
+        const Subject subject = open_subject(settings, file, opening_of(settings, styles[i], side));
         readings.push_back(read(settings, subject, settings.network ? "given" : "style_" + std::to_string(styles[i]),
                                 photograph, elsewhere));
     }
-    const Subject untrained =
-        open_subject(settings.data / "onnx" / file, opening_of(styles.front(), side, settings.seed));
+    const Subject untrained = open_subject(settings, file, opening_of(settings, styles.front(), side, settings.seed));
     const Reading random = read(settings, untrained, "random_weights", photograph, elsewhere);
     const Reading edsr = read_edsr(settings, read_picture(settings.data / "images/chelsea.png"));
     page.paragraph("A network of style transfer at a photograph of " + std::to_string(side) + " x " +
@@ -374,8 +374,11 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
 }  // namespace
 
 Experiment style_transfer() {
-    return {
-        "E4", "Style transfer", {"onnx/" + file, "onnx/edsr8_x4.onnx", "images/chelsea.png", "images/coffee.png"}, run};
+    return {"E4",
+            "Style transfer",
+            {"onnx/" + file, "onnx/edsr8_x4.onnx", "images/chelsea.png", "images/coffee.png"},
+            run,
+            "onnx/" + file};
 }
 
 }  // namespace descrambler::tour

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "descrambler/error.hpp"
 #include "descrambler/evaluator.hpp"
 #include "descrambler/lanczos.hpp"
 #include "descrambler/power_svd.hpp"
@@ -42,8 +43,6 @@ Subject open_magnifier(const Settings& settings, const Magnifier& of, Index side
     const Opening opening{side, side, {0}, {255}, {}, random};
     if (of.file.empty())
         return subject_of(cubic_resize(of.channels, static_cast<double>(of.scale)), of.name, opening);
-    if (settings.network && of.name == "given")
-        return open_subject(settings, of.file, opening);
     return open_subject(settings.data / "onnx" / of.file, opening);
 }
 
@@ -162,6 +161,18 @@ Reading read(const Settings& settings, const Magnifier& of, Subject subject, con
     result.near_row = mean_of(near_row);
     result.subject = std::move(subject);
     return result;
+}
+
+// A network of the user, at the same picture.
+Reading read_given(const Settings& settings, const Picture& small, const Picture& elsewhere, int wanted) {
+    Subject subject = open_subject(settings, "", {24, 24, {0}, {255}, {}, std::nullopt});
+    if (!subject.output || subject.output->height < subject.input.height || small.height < subject.input.height)
+        throw InputError(subject.name + ": input " + std::to_string(subject.input.height) + " x " +
+                         std::to_string(subject.input.width) +
+                         ", expected a network that enlarges pictures of at most 60 x 60 pixels");
+    const Magnifier of{"given", "", std::max<Index>(1, subject.output->height / subject.input.height),
+                       subject.input.height, subject.input.channels};
+    return read(settings, of, std::move(subject), small, elsewhere, wanted);
 }
 
 double psnr(const Settings& settings, const Magnifier& of, const Scene& scene) {
@@ -418,6 +429,8 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
                           static_cast<double>(magnifiers.size() + 1));
         readings.push_back(read(settings, of, open_magnifier(settings, of, of.side), small(of), elsewhere, wanted));
     }
+    if (settings.network)
+        readings.push_back(read_given(settings, by_four.small, elsewhere, wanted));
     const Magnifier& last = magnifiers.back();
     const Reading random =
         read(settings, last,
@@ -472,7 +485,7 @@ Experiment super_resolution() {
     for (const Magnifier& of : magnifiers)
         if (!of.file.empty())
             needs.push_back("onnx/" + of.file);
-    return {"E3", "Super-resolution", needs, run};
+    return {"E3", "Super-resolution", needs, run, "beside"};
 }
 
 }  // namespace descrambler::tour

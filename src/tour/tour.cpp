@@ -135,8 +135,12 @@ Json in_order(const Json& all) {
 
 Outcome run_one(const Experiment& experiment, const Settings& settings, const fs::path& out) {
     Outcome outcome{experiment.id, experiment.title, {}, 0, ""};
+    if (settings.network && experiment.replaced.empty())
+        outcome.skipped = "takes no --network";
     for (const std::string& file : experiment.needs)
-        if (!settings.network && (settings.data.empty() || !fs::exists(settings.data / file)))
+        if (!(settings.network &&
+              (file == experiment.replaced || (file == "images" && !settings.network->pictures.empty()))) &&
+            (settings.data.empty() || !fs::exists(settings.data / file)))
             outcome.skipped = "needs " + file + " in --data" +
                               (settings.data.empty() ? "" : ", which " + settings.data.string() + " does not have");
     if (!outcome.skipped.empty())
@@ -186,7 +190,8 @@ Verdict verdict_of(bool first, bool second) {
 
 const std::vector<Experiment>& experiments() {
     static const std::vector<Experiment> all = {classification(), adversarial(),     super_resolution(),
-                                                style_transfer(), spectral_digits(), restoration()};
+                                                style_transfer(), spectral_digits(), rotated_squares(),
+                                                shapes(),         restoration()};
     return all;
 }
 

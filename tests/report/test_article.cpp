@@ -125,6 +125,15 @@ TEST(Article, WordsAreNeverMarkup) {
     EXPECT_TRUE(contains(page, "href=\"javascript%3Aalert%28%221%22%29//../x%20y\""));
 }
 
+TEST(Article, BytesThatAreNoCharactersDoNotReachThePage) {
+    const Scratch scratch("article_bytes");
+    Article article("ä\xC3(", "\xFF\xC0\xAF\xED\xA0\x80 € 𝛼 \xF0\x9D");
+    article.write(scratch.path(), "page");
+    const std::string page = read_file(scratch / "page.html");
+    EXPECT_TRUE(contains(page, "<h1>ä\uFFFD(</h1>"));
+    EXPECT_TRUE(contains(page, ">\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD € 𝛼 \uFFFD\uFFFD</p>"));
+}
+
 TEST(Article, NamesAreCheckedWhereTheyAreGiven) {
     Article article("t", "s");
     for (const char* name : {"", "a b", "../a", "a.png", "ä"}) {
