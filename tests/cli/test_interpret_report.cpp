@@ -122,7 +122,7 @@ TEST_F(InterpretReportTest, AFolderOfAnotherRequestIsRefused) {
     expect_refusal(asked({"--all", "rows", "--out", out, "--report", folder / "r"}),
                    "--all: expected no --report beside it");
     write_file(folder / "list", x + "\n");
-    expect_refusal({"interpret", net, "--input", "@" + (folder / "list").string(), "--report", folder / "r"},
+    expect_refusal({"interpret", net, "--input", std::string("@") + (folder / "list").string(), "--report", folder / "r"},
                    "--report: expected one input, not a list");
     EXPECT_FALSE(std::filesystem::exists(folder / "r"));
 }

@@ -4,9 +4,11 @@
 #include <algorithm>
 
 #include "data.hpp"
+#include "descrambler/measures.hpp"
 #include "tour/experiment.hpp"
 #include "tour/solid_networks.hpp"
 #include "tour/splits.hpp"
+#include "tour/words.hpp"
 
 namespace descrambler::tour {
 namespace {
