@@ -213,7 +213,7 @@ void write_report_page(const InterpretOptions& o, const InterpretInput& input, c
     report_svd(page, r);
     report_contributions(page, r);
     report_discussions(page, r);
-    // Sections of other maps over the input stand here, beside the discussion.
+    report_baselines(page, r);
     report_attack(page, r);
     report_splits(page, r);
     report_region(page, r);

@@ -51,6 +51,8 @@ void report_svd(Article& page, const Reported& r);
 void report_discussions(Article& page, const Reported& r);
 void report_attack(Article& page, const Reported& r);
 
+void report_baselines(Article& page, const Reported& r);  // interpret_report_baselines.cpp
+
 // ---- interpret_report_parts.cpp --------------------------------------------------------------------------------------
 
 void report_contributions(Article& page, const Reported& r);

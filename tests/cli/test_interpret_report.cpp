@@ -113,7 +113,8 @@ TEST_F(InterpretReportTest, AFolderOfAnotherRequestIsRefused) {
                    "--report " + (folder / "in").string() + ": expected another folder than that of ");
     expect_refusal(asked({"--report", folder / "both", "--pictures", (folder / "both").string() + "/"}),
                    "expected another folder than that of --pictures");
-    expect_refusal(asked({"--report", folder / "r", "--out", folder / "r" / "out.h5"}), "expected another folder");
+    std::filesystem::create_directory(folder / "made");
+    expect_refusal(asked({"--report", folder / "made", "--out", folder / "made/out.h5"}), "expected another folder");
     expect_refusal(asked({"--report", ""}), "--report: expected a value");
     expect_refusal({"interpret", net, "--explain", "--report", report}, "--report: expected --input");
     for (const std::string other : {"--viewer", "--walk"})
@@ -122,8 +123,9 @@ TEST_F(InterpretReportTest, AFolderOfAnotherRequestIsRefused) {
     expect_refusal(asked({"--all", "rows", "--out", out, "--report", folder / "r"}),
                    "--all: expected no --report beside it");
     write_file(folder / "list", x + "\n");
-    expect_refusal({"interpret", net, "--input", std::string("@") + (folder / "list").string(), "--report", folder / "r"},
-                   "--report: expected one input, not a list");
+    expect_refusal(
+        {"interpret", net, "--input", std::string("@") + (folder / "list").string(), "--report", folder / "r"},
+        "--report: expected one input, not a list");
     EXPECT_FALSE(std::filesystem::exists(folder / "r"));
 }
 
