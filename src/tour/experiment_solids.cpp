@@ -299,6 +299,10 @@ void write_layers(const All& all, Article& article) {
             plates.push_back(
                 signed_plate("layer-" + std::to_string(i), projection(all.cars[i].top[0][0], n, 1), n, n, nodes[i]));
     article.plates(std::move(plates), "The first vector of car 0 at each layer, from the side.");
+    article.paragraph(
+        "Rules: the spectrum narrows where s10 / s1 falls at each layer; one vector works almost alone where its "
+        "share before the last layer is at least 0.9; symmetry stays where it is at least 0.8 at all three "
+        "layers; in part for some of the three.");
 }
 
 void write_groups(const All& all, Article& article) {
@@ -327,6 +331,9 @@ void write_groups(const All& all, Article& article) {
     panel.image = std::move(image);
     drawing.panels.push_back(std::move(panel));
     article.drawing(std::move(drawing), "Bright blocks along the diagonal are groups.");
+    article.paragraph(
+        "Rule: subgroups where there are two groups of two solids or more and their silhouette is at least "
+        "0.5; in part for one of the two.");
 }
 
 void write_biases(const All& all, Article& article) {
@@ -345,7 +352,10 @@ void write_biases(const All& all, Article& article) {
                         shown(sum ? all.fresh_biases.sum : all.fresh_biases.rough[i])});
     }
     article.plates(std::move(plates), "At car 0, summed along the line of sight from the side.");
-    article.table({"", "norm at car 0", "roughness", "roughness, untrained"}, rows);
+    article.table(
+        {"", "norm at car 0", "roughness", "roughness, untrained"}, rows,
+        "Rule: the sum has structure where it is less rough than each part; in part where it is less rough than "
+        "their mean. Roughness: means over solids.");
 }
 
 // ---- findings ------------------------------------------------------------------------------------------------------
@@ -434,15 +444,25 @@ std::vector<Finding> run(const Settings& settings, Article& article) {
     write_vectors(
         all.training.cars, all.cars[0], "Cars: vectors of the first layer",
         "The answer frozen at a car and split behind the first layer: the three vectors with the largest terms, "
-        "once terms of other sign are cancelled. They are maps over the voxels, summed here along the line of sight.",
+        "once terms of other sign are cancelled. They are maps over the voxels, summed here along the line of sight. "
+        "Rules: three vectors carry the drag where they make half of it; they keep the symmetry of cars where the "
+        "cosine between the first and its mirror image is at least 0.8 and above that of the untrained network; in "
+        "part for "
+        "one of the two. Where the regressor explains less than half of the target nothing is said, here and for "
+        "turbines.",
         article);
     write_groups(all, article);
     write_layers(all, article);
     write_vectors(
         all.training.turbines, all.turbines, "Turbines: vectors of the first layer",
-        "The same for the peak stress, which one blade decides. A third of a turn leaves a turbine as it is (its "
-        "symmetry on the voxels: " +
-            shown(all.turbine_turn) + "), but not its first vector (" + shown(all.turbines.turn) + ").",
+        "The same for the peak stress, which one blade decides. A third of a turn leaves a turbine as it is; the "
+        "symmetry "
+        "on the voxels, the cosine with what is turned, is " +
+            shown(all.turbine_turn) + " for the turbines and " + shown(all.turbines.turn) +
+            " for their first vectors. Rule: the first vector is not symmetric where that is below one half and below "
+            "that "
+            "of the turbines; one blade has half of its energy or more; the next two vectors lie mostly on other "
+            "blades for more solids than by chance, 4/9; in part for some of the three.",
         article);
     write_biases(all, article);
     return {drag_vectors(all), subgroups(all), narrowing(all), blades(all), smooth_sum(all)};

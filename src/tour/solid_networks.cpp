@@ -61,12 +61,13 @@ Matrix<float> first_columns(const Matrix<float>& A, Index count) {
     return part;
 }
 
-DenseJob autoencoder_job(const SolidNetworks& of, const Matrix<float>& train, const Settings& settings,
-                         std::uint64_t member) {
+DenseJob autoencoder_job(const SolidNetworks& of, const Matrix<float>& centred, const Matrix<float>& train,
+                         const Settings& settings, std::uint64_t member) {
     const Index inputs = train.rows();
     DenseJob job;
     job.name = of.name;
-    job.inputs = job.targets = &train;
+    job.inputs = &centred;
+    job.targets = &train;
     job.layers = relu_layers(std::array{inputs, of.sizes.hidden, of.sizes.latent, of.sizes.hidden, inputs}, true);
     job.layers[1].activation = Activation::identity;
     job.initial.kind = Initialisation::fan_in;
@@ -97,41 +98,56 @@ DenseJob regressor_job(const SolidNetworks& of, const Matrix<float>& latent, con
     return job;
 }
 
-// Latent numbers of all solids, each over its standard deviation: the regressor's first weights are of one size then.
-struct Latent {
-    Matrix<float> train;        // [latent, training]
-    std::vector<double> scale;  // [latent]
+// Columns with the mean taken off, over their deviation where that is asked: units of the first layer that see them are
+// on for some samples and off for others, where those that see positive numbers alone soon die.
+struct Standard {
+    Matrix<float> columns;
+    std::vector<double> mean, scale;  // [rows]
 };
-Latent latent_of(Backend<double>& on, const SolidNetworks& of) {
+Standard standardised(Matrix<float> columns, bool scaled) {
+    const auto rows = static_cast<std::size_t>(columns.rows());
+    const auto count = static_cast<double>(columns.cols());
+    Standard result{std::move(columns), std::vector<double>(rows), std::vector<double>(rows, scaled ? 0.0 : 1.0)};
+    for (Index k = 0; k < result.columns.cols(); ++k)
+        for (std::size_t i = 0; i < rows; ++i)
+            result.mean[i] += static_cast<double>(result.columns.column(k)[i]) / count;
+    for (Index k = 0; k < result.columns.cols() && scaled; ++k)
+        for (std::size_t i = 0; i < rows; ++i)
+            result.scale[i] += std::pow(static_cast<double>(result.columns.column(k)[i]) - result.mean[i], 2) / count;
+    if (scaled)
+        for (double& scale : result.scale)
+            scale = scale > 0 ? std::sqrt(scale) : 1;
+    for (Index k = 0; k < result.columns.cols(); ++k)
+        for (std::size_t i = 0; i < rows; ++i)
+            result.columns.column(k)[i] = static_cast<float>(
+                (static_cast<double>(result.columns.column(k)[i]) - result.mean[i]) / result.scale[i]);
+    return result;
+}
+
+// The network of what is not standardised: W x / scale + b - W mean / scale.
+Network of_plain(Network network, const Standard& of) {
+    DenseLayer& first = network.layers.front();
+    for (Index j = 0; j < first.weight.cols(); ++j) {
+        const auto at = static_cast<std::size_t>(j);
+        for (Index i = 0; i < first.weight.rows(); ++i) {
+            first.weight(i, j) /= of.scale[at];
+            first.bias[static_cast<std::size_t>(i)] -= first.weight(i, j) * of.mean[at];
+        }
+    }
+    return network;
+}
+
+Standard latent_of(Backend<double>& on, const SolidNetworks& of) {
     const Network encoder = head_of(of.autoencoder.network, 2);
     const Index train = of.sizes.shapes - of.sizes.held_out;
-    Latent latent{Matrix<float>(of.sizes.latent, train), {}};
+    Matrix<float> latent(of.sizes.latent, train);
     for (Index first = 0; first < train; first += block) {
         const Index count = std::min(block, train - first);
         const Matrix<double> part = forward(on, encoder, columns(of.voxels, first, count));
-        std::ranges::transform(part.values(), latent.train.data() + first * of.sizes.latent,
+        std::ranges::transform(part.values(), latent.data() + first * of.sizes.latent,
                                [](double x) { return static_cast<float>(x); });
     }
-    for (Index i = 0; i < of.sizes.latent; ++i) {
-        double mean = 0, square = 0;
-        for (Index k = 0; k < train; ++k)
-            mean += static_cast<double>(latent.train(i, k)) / static_cast<double>(train);
-        for (Index k = 0; k < train; ++k)
-            square += std::pow(static_cast<double>(latent.train(i, k)) - mean, 2) / static_cast<double>(train);
-        latent.scale.push_back(square > 0 ? std::sqrt(square) : 1);
-        for (Index k = 0; k < train; ++k)
-            latent.train(i, k) /= static_cast<float>(latent.scale.back());
-    }
-    return latent;
-}
-
-// The scale goes into the first weights.
-Network unscaled(Network regressor, const std::vector<double>& scale) {
-    Matrix<double>& W = regressor.layers.front().weight;
-    for (Index j = 0; j < W.cols(); ++j)
-        for (double& w : W.column(j))
-            w /= scale[static_cast<std::size_t>(j)];
-    return regressor;
+    return standardised(std::move(latent), true);
 }
 
 double explained(Backend<double>& on, const SolidNetworks& of, const Network& answer) {
@@ -200,35 +216,39 @@ SolidTraining train_on_solids(const Settings& settings) {
     const std::clock_t processor = std::clock();
     const Index train = all.cars.sizes.shapes - all.cars.sizes.held_out;
     std::array<Matrix<float>, 2> solids, targets;
+    std::array<Standard, 2> centred;
     std::vector<DenseJob> jobs;
     for (std::size_t i = 0; i < 2; ++i) {
         solids[i] = first_columns(kinds[i]->voxels, train);
         targets[i] = Matrix<float>(1, train);
         std::transform(kinds[i]->targets.begin(), kinds[i]->targets.begin() + train, targets[i].data(),
                        [](double x) { return static_cast<float>(x); });
-        jobs.push_back(autoencoder_job(*kinds[i], solids[i], settings, i));
-        kinds[i]->fresh_autoencoder = untrained(jobs.back());
+        centred[i] = standardised(solids[i], false);
+        jobs.push_back(autoencoder_job(*kinds[i], centred[i].columns, solids[i], settings, i));
+        kinds[i]->fresh_autoencoder = of_plain(untrained(jobs.back()), centred[i]);
     }
     std::vector<TrainedDense> trained = train_dense(jobs, settings.execution, settings.progress);
-    for (std::size_t i = 0; i < 2; ++i)
+    for (std::size_t i = 0; i < 2; ++i) {
         kinds[i]->autoencoder = std::move(trained[i]);
+        kinds[i]->autoencoder.network = of_plain(std::move(kinds[i]->autoencoder.network), centred[i]);
+    }
 
     Backend<double>& on = settings.execution.backend<double>();
-    const std::array<Latent, 2> latent{latent_of(on, all.cars), latent_of(on, all.turbines)};
+    const std::array<Standard, 2> latent{latent_of(on, all.cars), latent_of(on, all.turbines)};
     jobs.clear();
     for (std::size_t i = 0; i < 2; ++i)
         for (const bool shuffled : {false, true})
-            jobs.push_back(regressor_job(*kinds[i], latent[i].train, targets[i], settings, shuffled));
+            jobs.push_back(regressor_job(*kinds[i], latent[i].columns, targets[i], settings, shuffled));
     trained = train_dense(jobs, settings.execution, settings.progress);
     all.processor_seconds = static_cast<double>(std::clock() - processor) / CLOCKS_PER_SEC;
     all.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     for (std::size_t i = 0; i < 2; ++i) {
         SolidNetworks& of = *kinds[i];
         const Network encoder = head_of(of.autoencoder.network, 2);
-        of.answer = chained(encoder, unscaled(trained[2 * i].network, latent[i].scale));
-        of.fresh = chained(head_of(of.fresh_autoencoder, 2), untrained(jobs[2 * i]));
+        of.answer = chained(encoder, of_plain(trained[2 * i].network, latent[i]));
+        of.fresh = chained(head_of(of.fresh_autoencoder, 2), of_plain(untrained(jobs[2 * i]), latent[i]));
         of.explained = explained(on, of, of.answer);
-        of.shuffled = explained(on, of, chained(encoder, unscaled(trained[2 * i + 1].network, latent[i].scale)));
+        of.shuffled = explained(on, of, chained(encoder, of_plain(trained[2 * i + 1].network, latent[i])));
         measure_autoencoder(on, of);
     }
     return all;
