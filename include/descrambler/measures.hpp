@@ -40,6 +40,10 @@ struct MapMeasures {
 [[nodiscard]] double energy_within(std::span<const double> map, const ImageShape& shape, double row, double column,
                                    double radius);
 
+// The smallest distance from there within which this share of the energy lies, 0 < share <= 1; 0 for a map of zeros.
+[[nodiscard]] double energy_radius(std::span<const double> map, const ImageShape& shape, double row, double column,
+                                   double share);
+
 // How much filters change from place to place: ||columns - their mean|| / ||columns||, each shifted so that the pixel it
 // came from lies in one place, over the square of `reach` pixels around it; 0: one filter everywhere. columns [numbers of
 // `shape`, count], centre k is the pixel (row, column) of column k. Throws std::invalid_argument where a square leaves the

@@ -2,6 +2,7 @@
 // the command hand to each other.
 #pragma once
 
+#include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -75,6 +76,13 @@ struct Share {  // of the residual, for one origin of the input
 struct MeasuredMap {
     std::string what;
     MapMeasures measures;
+    // Of a row or a column of a network from images to images: the pixel that it belongs to, in pixels of the map, and the
+    // distances from there within which 50, 90 and 99 % of its energy lie.
+    struct Place {
+        double row = 0, column = 0;
+        std::array<double, 3> radius{};
+    };
+    std::optional<Place> place = {};
 };
 struct InterpretAnswers {
     std::vector<double> x0, y, r;  // y = F x0 + r; x0, F and r for the origin that is asked for

@@ -5,6 +5,24 @@
 
 namespace descrambler::cli {
 
+namespace {
+
+// Where a pixel of one image lies in another that shows the same, larger or smaller.
+MeasuredMap::Place place_in(const ImageShape& map, const ImageShape& of, Index number, std::span<const double> values) {
+    const Index pixel = of.channels_last ? number / of.channels : number % (of.height * of.width);
+    const auto along = [](Index at, Index from, Index to) {
+        return (static_cast<double>(at) + .5) * static_cast<double>(to) / static_cast<double>(from) - .5;
+    };
+    MeasuredMap::Place place{
+        along(pixel / of.width, of.height, map.height), along(pixel % of.width, of.width, map.width), {}};
+    constexpr std::array<double, 3> shares{.5, .9, .99};
+    for (std::size_t k = 0; k < shares.size(); ++k)
+        place.radius[k] = energy_radius(values, map, place.row, place.column, shares[k]);
+    return place;
+}
+
+}  // namespace
+
 std::vector<MeasuredMap> measured_maps(const InterpretOptions& o, const InterpretInput& input,
                                        const InterpretAnswers& a, Backend<double>& on) {
     std::vector<MeasuredMap> result;
@@ -14,11 +32,33 @@ std::vector<MeasuredMap> measured_maps(const InterpretOptions& o, const Interpre
         if (shape && shape->height > 1 && shape->width > 1)
             result.push_back({what, measure(on, map, *shape)});
     };
+    // of networks from images to images
+    const bool both = of_input && of_output && of_input->size() == input.graph.inputs() &&
+                      of_output->size() == input.graph.outputs() && of_output->height > 1 && of_output->width > 1 &&
+                      of_output->height * of_input->width == of_output->width * of_input->height;
+    const auto add_placed = [&](const std::string& what, std::span<const double> map, const ImageShape& shape,
+                                const ImageShape& of, Index number) {
+        add(what, map, shape);
+        if (!result.empty() && result.back().what == what)
+            result.back().place = place_in(shape, of, number, map);
+    };
     add("r", a.r, of_output);
-    for (Index k = 0; k < a.rows.cols(); ++k)
-        add("row " + std::to_string(a.row_index[static_cast<std::size_t>(k)]), a.rows.column(k), of_input);
-    for (Index k = 0; k < a.columns.cols(); ++k)
-        add("column " + std::to_string(a.column_index[static_cast<std::size_t>(k)]), a.columns.column(k), of_output);
+    for (Index k = 0; k < a.rows.cols(); ++k) {
+        const Index number = a.row_index[static_cast<std::size_t>(k)];
+        const std::string what = std::string("row ") + std::to_string(number);
+        if (both)
+            add_placed(what, a.rows.column(k), *of_input, *of_output, number);
+        else
+            add(what, a.rows.column(k), of_input);
+    }
+    for (Index k = 0; k < a.columns.cols(); ++k) {
+        const Index number = a.column_index[static_cast<std::size_t>(k)];
+        const std::string what = std::string("column ") + std::to_string(number);
+        if (both)
+            add_placed(what, a.columns.column(k), *of_output, *of_input, number);
+        else
+            add(what, a.columns.column(k), of_output);
+    }
     for (Index k = 0; a.svd && k < std::ssize(a.svd->s); ++k) {
         add("left " + std::to_string(k), a.svd->U.column(k), of_output);
         add("right " + std::to_string(k), a.svd->V.column(k), of_input);
@@ -31,7 +71,7 @@ std::vector<MeasuredMap> measured_maps(const InterpretOptions& o, const Interpre
 
 Json measures_json(const std::vector<MeasuredMap>& maps) {
     Json json = Json::array();
-    for (const auto& [what, m] : maps)
+    for (const auto& [what, m, place] : maps) {
         json.push_back({{"of", what},
                         {"participation", m.participation},
                         {"frequency", m.frequency},
@@ -40,6 +80,13 @@ Json measures_json(const std::vector<MeasuredMap>& maps) {
                         {"constant", m.constant},
                         {"nonzero", m.nonzero},
                         {"box", {{"top", m.top}, {"left", m.left}, {"height", m.height}, {"width", m.width}}}});
+        if (place)
+            json.back()["place"] = {{"row", place->row},
+                                    {"column", place->column},
+                                    {"radius_50", place->radius[0]},
+                                    {"radius_90", place->radius[1]},
+                                    {"radius_99", place->radius[2]}};
+    }
     return json;
 }
 
@@ -48,10 +95,17 @@ void print_measures(const std::vector<MeasuredMap>& maps) {
         return std::puts("  measures: nothing here has the shape of an image"), void();
     std::printf("  %-20s %13s %9s %9s %11s %8s %8s  %s\n", "measures", "participation", "frequency", "bandwidth",
                 "orientation", "constant", "nonzero", "box");
-    for (const auto& [what, m] : maps)
+    for (const auto& [what, m, place] : maps) {
         std::printf("  %-20s %13.4g %9.3g %9.3g %11.3g %8.3g %8.3g  %td x %td at %td, %td\n", what.c_str(),
                     m.participation, m.frequency, m.bandwidth, m.orientation, m.constant, m.nonzero, m.height, m.width,
                     m.top, m.left);
+        if (place)
+            std::printf(
+                "    of the pixel at %.3g, %.3g: half of the energy within %.3g pixels, 90 %% within %.3g, 99 %% "
+                "within "
+                "%.3g\n",
+                place->row, place->column, place->radius[0], place->radius[1], place->radius[2]);
+    }
 }
 
 }  // namespace descrambler::cli

@@ -121,6 +121,25 @@ double energy_within(std::span<const double> map, const ImageShape& shape, doubl
     return all > 0 ? inside / all : 0;
 }
 
+double energy_radius(std::span<const double> map, const ImageShape& shape, double row, double column, double share) {
+    const std::vector<double> e = energies(map, shape);
+    std::vector<std::pair<double, double>> rings;  // distance, energy
+    double all = 0, inside = 0;
+    for (Index i = 0; i < shape.height; ++i)
+        for (Index j = 0; j < shape.width; ++j) {
+            const double energy = e[static_cast<std::size_t>(i * shape.width + j)];
+            all += energy;
+            rings.emplace_back(std::hypot(static_cast<double>(i) - row, static_cast<double>(j) - column), energy);
+        }
+    std::ranges::sort(rings);
+    // the last ones may round away: what is left of them is no energy
+    constexpr double rounding = 1e-14;
+    for (const auto& [distance, energy] : rings)
+        if (inside += energy; all > 0 && inside >= (share - rounding) * all)
+            return distance;
+    return 0;
+}
+
 Adaptivity adaptivity(const Matrix<double>& columns, const ImageShape& shape, std::span<const PixelPlace> centres,
                       Index reach) {
     require(columns.rows() == shape.size() && columns.cols() == std::ssize(centres) && columns.cols() > 0,

@@ -108,6 +108,17 @@ TEST(MeasuresOfPlaces, Concentrations) {
     EXPECT_EQ(concentration(std::vector<double>(3)).gini, 0);
 }
 
+TEST(MeasuresOfPlaces, RadiusOfAShareOfTheEnergy) {
+    const ImageShape shape{1, 1, 6};
+    const std::vector<double> map{3, 0, 2, 2, 0, std::sqrt(3.)};  // energies 9, 0, 4, 4, 0, 3 of 20
+    EXPECT_EQ(energy_radius(map, shape, 0, 0, .45), 0);
+    EXPECT_EQ(energy_radius(map, shape, 0, 0, .46), 2);
+    EXPECT_EQ(energy_radius(map, shape, 0, 0, .85), 3);
+    EXPECT_EQ(energy_radius(map, shape, 0, 0, 1), 5);
+    EXPECT_EQ(energy_radius(map, shape, 0, 2.5, .4), .5);
+    EXPECT_EQ(energy_radius(std::vector<double>(6), shape, 0, 0, .5), 0);
+}
+
 TEST(MeasuresOfSigns, Neighbours) {
     const std::vector<double> stripes{1, -1, 1, 2, -2, 2};  // two lines: the end of one is no neighbour of the next
     EXPECT_EQ(neighbour_signs(stripes, 3).opposite, 1);
