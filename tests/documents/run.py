@@ -48,6 +48,7 @@ for word in "$@"; do
 done
 case $1 in
 study) exec "$PROGRAM" "${words[@]}" SMALL ;;
+tour) exec "$PROGRAM" "${words[@]}" --quick ;;
 *) exec "$PROGRAM" "${words[@]}" ;;
 esac
 '''
