@@ -122,13 +122,13 @@ void run(const TourOptions& o) {
         return;
     }
     const tour::Settings settings = settings_of(o);
+    for (const tour::Experiment* const one : chosen)
+        if (const std::string why = tour::missing(*one, settings); !o.names.empty() && !why.empty())
+            throw InputError(one->id + ": " + why);
     check_folder(o);
     const std::vector<tour::Outcome> outcomes = tour::run(chosen, settings, o.out);
     end_progress();
     tell(o, outcomes);
-    for (const tour::Outcome& one : outcomes)
-        if (!one.skipped.empty() && !o.names.empty())
-            throw InputError(one.id + ": " + one.skipped);
 }
 
 }  // namespace

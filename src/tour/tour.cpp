@@ -134,15 +134,7 @@ Json in_order(const Json& all) {
 }
 
 Outcome run_one(const Experiment& experiment, const Settings& settings, const fs::path& out) {
-    Outcome outcome{experiment.id, experiment.title, {}, 0, ""};
-    if (settings.network && experiment.replaced.empty())
-        outcome.skipped = "takes no --network";
-    for (const std::string& file : experiment.needs)
-        if (!(settings.network &&
-              (file == experiment.replaced || (file == "images" && !settings.network->pictures.empty()))) &&
-            (settings.data.empty() || !fs::exists(settings.data / file)))
-            outcome.skipped = "needs " + file + " in --data" +
-                              (settings.data.empty() ? "" : ", which " + settings.data.string() + " does not have");
+    Outcome outcome{experiment.id, experiment.title, {}, 0, missing(experiment, settings)};
     if (!outcome.skipped.empty())
         return outcome;
     const auto start = std::chrono::steady_clock::now();
@@ -193,6 +185,19 @@ const std::vector<Experiment>& experiments() {
                                                 style_transfer(), spectral_digits(), rotated_squares(),
                                                 shapes(),         restoration()};
     return all;
+}
+
+std::string missing(const Experiment& experiment, const Settings& settings) {
+    if (settings.network && experiment.replaced.empty())
+        return "takes no --network";
+    for (const std::string& file : experiment.needs) {
+        const bool replaced = settings.network && (file == experiment.replaced ||
+                                                   (file == "images" && !settings.network->pictures.empty()));
+        if (!replaced && (settings.data.empty() || !fs::exists(settings.data / file)))
+            return "needs " + file + " in --data" +
+                   (settings.data.empty() ? "" : ", which " + settings.data.string() + " does not have");
+    }
+    return "";
 }
 
 std::vector<const Experiment*> chosen(const std::vector<std::string>& names) {

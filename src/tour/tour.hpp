@@ -11,6 +11,9 @@ namespace descrambler::tour {
 // known for any other.
 [[nodiscard]] std::vector<const Experiment*> chosen(const std::vector<std::string>& names);
 
+// Why an experiment cannot be run, empty where it can.
+[[nodiscard]] std::string missing(const Experiment& experiment, const Settings& settings);
+
 struct Outcome {
     std::string id, title;
     std::vector<Finding> findings;
