@@ -101,10 +101,11 @@ protected:
     // |r| / |y|: restoration lives on F x, style transfer and classifiers do not.
     static void expect_share(double share) {
         const std::string network = GetParam().network;
-        if (network == "multistyle26")
+        if (network == "multistyle26") {
             EXPECT_GE(share, 2);
-        else if (network != "efficientnet_lite0")
+        } else if (network != "efficientnet_lite0") {
             EXPECT_LE(share, .3);
+        }
     }
     // Relative to the largest number.
     static void expect_close(std::span<const double> found, const std::vector<double>& expected, double tolerance,
