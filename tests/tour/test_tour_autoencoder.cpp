@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -86,6 +87,25 @@ TEST(TrainDense, SameBitsForAnyNumberOfThreadsAndCompany) {
               pack<double>(one[1].network));
     EXPECT_NE(pack<double>(one[0].network), pack<double>(one[1].network));
     EXPECT_NE(pack<double>(one[0].network), pack<double>(one[2].network));
+}
+
+// One sample a step of two whose errors differ: a batch is not always the same, and no sample is left out.
+TEST(TrainDense, StepsDrawAllSamples) {
+    Matrix<float> samples(1, 2), targets(1, 2);
+    targets(0, 0) = 1;
+    targets(0, 1) = 2;
+    DenseJob job;
+    job.inputs = &samples;
+    job.targets = &targets;
+    job.layers = {{1, 1, Activation::identity, false, false}};
+    job.iterations = 40;
+    job.batch_size = 1;
+    const std::vector<double> loss =
+        train_dense({&job, 1}, Execution::on_cpu(1), {}).front().loss;  // inputs of 0: y = 0
+    const auto ones = std::ranges::count(loss, 1.0), fours = std::ranges::count(loss, 4.0);
+    EXPECT_EQ(ones + fours, 40);
+    EXPECT_GT(ones, 8);  // of 40 even draws 8 or fewer: chance 1e-4, and the seed is fixed
+    EXPECT_GT(fours, 8);
 }
 
 TEST(TrainDense, StopsAndSaysWhoFails) {
