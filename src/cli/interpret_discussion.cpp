@@ -224,7 +224,8 @@ void print(const DiscussionAnswers& a, const std::vector<double>& y) {
     if (!a.votes)
         return;
     std::printf(
-        "  votes of %zu pixels among %zu outputs: output %td, the largest, has %.3g of them (rank %td), chance %.3g, "
+        "  votes of %zu pixels among %zu outputs: output %td, the largest of these, has %.3g of them (rank %td), "
+        "chance %.3g, "
         "with shuffled pixels %.3g (rank %td)\n",
         a.votes->winner.size(), a.labels.size(), a.first, a.votes->share(a.first), a.votes->rank(a.first, a.labels),
         1 / static_cast<double>(a.labels.size()), a.shuffled->share(a.first), a.shuffled->rank(a.first, a.labels));

@@ -7,14 +7,39 @@ namespace descrambler::cli {
 
 namespace {
 
-// Where a pixel of one image lies in another that shows the same, larger or smaller.
-MeasuredMap::Place place_in(const ImageShape& map, const ImageShape& of, Index number, std::span<const double> values) {
+// Output pixel i of an axis looks at the pixels around zero + step i of the input: the middle of its receptive field.
+struct Axis {
+    double zero = 0, step = 1;
+};
+std::array<Axis, 2> axes_of(const InterpretOptions& o, const InterpretInput& input, const ImageShape& from,
+                            const ImageShape& to) {
+    const auto fields = receptive_fields(input.graph, o.freezing(), input.axes);
+    const std::array<double, 2> ratio{static_cast<double>(from.height) / static_cast<double>(to.height),
+                                      static_cast<double>(from.width) / static_cast<double>(to.width)};
+    std::array<Axis, 2> result;
+    for (std::size_t a = 0; a < 2; ++a) {
+        result[a] = {(ratio[a] - 1) / 2, ratio[a]};  // where fields do not tell: the images cover each other
+        for (std::size_t n = 0; n < fields.size(); ++n)
+            if (const ReceptiveField* const field = fields[n].size() == 2 ? &fields[n][a] : nullptr;
+                input.graph.nodes[n].output == input.graph.output && field != nullptr && !field->whole &&
+                field->stride >
+                    0)  // the first pixel is a whole one: what strides below 1 leave of it is a half of them
+                result[a] = {
+                    field->offset + (static_cast<double>(field->size) - 1) / 2 - std::max(0.0, (1 - field->stride) / 2),
+                    field->stride};
+    }
+    return result;
+}
+
+// of_output: the number is one of the output, the map lies on the input.
+MeasuredMap::Place place_of(const std::array<Axis, 2>& axes, const ImageShape& map, const ImageShape& of, Index number,
+                            bool of_output, std::span<const double> values) {
     const Index pixel = of.channels_last ? number / of.channels : number % (of.height * of.width);
-    const auto along = [](Index at, Index from, Index to) {
-        return (static_cast<double>(at) + .5) * static_cast<double>(to) / static_cast<double>(from) - .5;
+    const auto along = [&](Index at, const Axis& axis) {
+        return of_output ? axis.zero + axis.step * static_cast<double>(at)
+                         : (static_cast<double>(at) - axis.zero) / axis.step;
     };
-    MeasuredMap::Place place{
-        along(pixel / of.width, of.height, map.height), along(pixel % of.width, of.width, map.width), {}};
+    MeasuredMap::Place place{along(pixel / of.width, axes[0]), along(pixel % of.width, axes[1]), {}};
     constexpr std::array<double, 3> shares{.5, .9, .99};
     for (std::size_t k = 0; k < shares.size(); ++k)
         place.radius[k] = energy_radius(values, map, place.row, place.column, shares[k]);
@@ -36,18 +61,19 @@ std::vector<MeasuredMap> measured_maps(const InterpretOptions& o, const Interpre
     const bool both = of_input && of_output && of_input->size() == input.graph.inputs() &&
                       of_output->size() == input.graph.outputs() && of_output->height > 1 && of_output->width > 1 &&
                       of_output->height * of_input->width == of_output->width * of_input->height;
-    const auto add_placed = [&](const std::string& what, std::span<const double> map, const ImageShape& shape,
-                                const ImageShape& of, Index number) {
-        add(what, map, shape);
+    const std::array<Axis, 2> axes = both ? axes_of(o, input, *of_input, *of_output) : std::array<Axis, 2>{};
+    const auto add_placed = [&](const std::string& what, std::span<const double> map, Index number, bool row) {
+        add(what, map, row ? of_input : of_output);
         if (!result.empty() && result.back().what == what)
-            result.back().place = place_in(shape, of, number, map);
+            result.back().place =
+                place_of(axes, row ? *of_input : *of_output, row ? *of_output : *of_input, number, row, map);
     };
     add("r", a.r, of_output);
     for (Index k = 0; k < a.rows.cols(); ++k) {
         const Index number = a.row_index[static_cast<std::size_t>(k)];
         const std::string what = std::string("row ") + std::to_string(number);
         if (both)
-            add_placed(what, a.rows.column(k), *of_input, *of_output, number);
+            add_placed(what, a.rows.column(k), number, true);
         else
             add(what, a.rows.column(k), of_input);
     }
@@ -55,7 +81,7 @@ std::vector<MeasuredMap> measured_maps(const InterpretOptions& o, const Interpre
         const Index number = a.column_index[static_cast<std::size_t>(k)];
         const std::string what = std::string("column ") + std::to_string(number);
         if (both)
-            add_placed(what, a.columns.column(k), *of_output, *of_input, number);
+            add_placed(what, a.columns.column(k), number, false);
         else
             add(what, a.columns.column(k), of_output);
     }

@@ -65,6 +65,9 @@ void report_asked(Article& page, const Reported& r) {
                                            : "taylor: tangents at x0, F is the Jacobian"},
         {"origin", o.origin == "raw" ? "raw: F multiplies the numbers of the file"
                                      : "input: F multiplies what the network takes"},
+        {"weights", o.random_weights ? "random, of seed " + std::to_string(*o.random_weights) +
+                                           ": a control, not the network of the file"
+                                     : std::string("those of the file")},
         {"precision", o.common.precision + "; decisions are taken in double precision always"},
         {"descrambler", version() + (commit().empty() ? "" : ", commit " + commit())}};
     if (!o.mean.empty() || !o.scale.empty())
@@ -136,12 +139,14 @@ void report_numbers(Article& page, const Reported& r) {
 
 void report_rules(Article& page, const Reported& r) {
     page.section("rules", "What was frozen, and how");
-    page.paragraph(
-        "Linear nodes stay as they are. The others are replaced by what they do at x0: a switch keeps its position, a "
-        "gate "
-        "its factor, a maximum the place it chose. Another rule gives another F and another r that sum to the same y, "
-        "so the "
-        "rules belong to every number on this page.");
+    page.paragraph(std::string("Linear nodes stay as they are. The others are replaced by ") +
+                   (r.o.freeze == "frozen"
+                        ? "what they do at x0: a switch keeps its position, a gate its factor, a maximum the "
+                          "place it chose. "
+                        : "their tangents at x0, so that F is the Jacobian. ") +
+                   "Another rule gives another F and another r that sum to the same y, so the rules belong to every "
+                   "number on this "
+                   "page.");
     std::vector<std::vector<std::string>> rows;
     const Json graph = explained(r.o, r.input);
     const auto shape = [](const Json& node) {
@@ -192,7 +197,10 @@ void check_report(const InterpretOptions& o, const std::string& asked_for) {
     if (o.report.empty())
         return;
     make_folder(o.report);
-    if (o.common.force || fs::is_empty(o.report))
+    std::size_t others = 0;  // beside the pictures of a page that was not finished
+    for (const fs::directory_entry& entry : fs::directory_iterator(o.report))
+        others += entry.path().filename() == stem ? 0 : 1;
+    if (o.common.force || others == 0)
         return;
     const fs::path page = fs::path(o.report) / (std::string(stem) + ".html");
     const std::string hint = ": expected another --report, or --force";

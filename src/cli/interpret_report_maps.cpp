@@ -73,11 +73,12 @@ void add_columns(Article& page, const Reported& r, const std::string& name, cons
             vectors.push_back({titles[static_cast<std::size_t>(k)], {values.begin(), values.end()}});
     }
     if (image)
-        add_maps(page, maps, image->height, image->width, over_input ? r.x0 : r.y,
-                 image->channels > 1 ? std::string("Summed over the ") + std::to_string(image->channels) +
-                                           " channels: what a change "
-                                           "of a pixel in all of them alike would do."
-                                     : "");
+        add_maps(
+            page, maps, image->height, image->width, over_input ? r.x0 : r.y,
+            image->channels > 1
+                ? std::string("Summed over the ") + std::to_string(image->channels) +
+                      (over_input ? " channels: what a change of a pixel in all of them alike would do." : " channels.")
+                : "");
     else
         add_vectors(page, name, over_input ? "Numbers over the input" : "Numbers over the output", vectors,
                     over_input ? "number of the input" : "output", "In the order of the numbers in memory.");

@@ -10,6 +10,7 @@
 #include "cli/numbers.hpp"
 #include "descrambler/error.hpp"
 #include "descrambler/files.hpp"
+#include "descrambler/picture.hpp"
 
 namespace descrambler::cli {
 
@@ -30,9 +31,15 @@ struct TourOptions {
 std::vector<fs::path> listed(const std::string& list) {
     std::istringstream lines(read_file(list));
     std::vector<fs::path> result;
-    for (std::string line; std::getline(lines, line);)
-        if (!line.empty())
-            result.push_back(fs::path(list).parent_path() / line);
+    for (std::string line; std::getline(lines, line);) {
+        while (!line.empty() && (line.back() == '\r' || line.back() == ' '))
+            line.pop_back();
+        if (line.empty() || line.front() == '#')
+            continue;
+        if (!is_picture(line))
+            throw InputError(list + ": \"" + line.substr(0, 40) + "\", expected a picture (.png, .jpg) on each line");
+        result.push_back(fs::path(list).parent_path() / line);
+    }
     if (result.size() < 2)
         throw InputError(list + ": " + std::to_string(result.size()) + " pictures, expected 2 or more");
     for (const fs::path& file : result)
@@ -52,6 +59,10 @@ tour::Settings settings_of(const TourOptions& o) {
     } else if (!fs::is_directory(o.data)) {
         throw InputError("--data " + o.data + ": expected a folder with onnx/ and images/");
     }
+    if (o.command->count("--network") > 0 && o.network.empty())
+        throw InputError("--network: expected a file, found nothing");
+    if (!o.common.precision.empty() && o.common.precision != "f64")
+        throw InputError("--precision " + o.common.precision + ": expected f64, in which the tour computes");
     if (o.network.empty() && (o.command->count("--mean") > 0 || o.command->count("--scale") > 0 || !o.images.empty()))
         throw InputError("--mean, --scale, --images: expected --network, whose pictures they are for");
     if (!o.network.empty()) {
@@ -62,11 +73,12 @@ tour::Settings settings_of(const TourOptions& o) {
             if (number == 0)
                 throw InputError("--scale " + o.scale + ": expected numbers other than 0");
         if (!o.images.empty())
-            given.pictures = listed(o.images);
+            given.pictures = listed(o.images.starts_with('@') ? o.images.substr(1) : o.images);
         settings.network = given;
     }
     settings.seed = o.common.seed.value_or(1);
     settings.quick = o.quick;
+    settings.replace = o.common.force;
     settings.execution = o.common.execution();
     settings.progress = stoppable_progress(o.common);
     return settings;
@@ -117,8 +129,14 @@ void tell(const TourOptions& o, const std::vector<tour::Outcome>& outcomes) {
 void run(const TourOptions& o) {
     const std::vector<const tour::Experiment*> chosen = tour::chosen(o.names);
     if (o.list) {
-        for (const tour::Experiment* const one : chosen)
-            std::printf("%s  %s\n", one->id.c_str(), one->title.c_str());
+        Json json = Json::array();
+        for (const tour::Experiment* const one : chosen) {
+            json.push_back({{"experiment", one->id}, {"title", one->title}, {"needs", one->needs}});
+            if (!o.common.json)
+                std::printf("%s  %s\n", one->id.c_str(), one->title.c_str());
+        }
+        if (o.common.json)
+            std::printf("%s\n", json.dump(2).c_str());
         return;
     }
     const tour::Settings settings = settings_of(o);

@@ -39,11 +39,14 @@ struct GivenNetwork {
 
 struct Settings {
     std::filesystem::path data;  // onnx/ and images/ of the tour; empty: none
+    bool replace = false;        // experiments of another request, and findings that cannot be read
     std::optional<GivenNetwork> network;
     std::uint64_t seed = 1;
     bool quick = false;  // fewer images, shapes and epochs: for tests; the pages say so
     Execution execution;
     Progress progress;
+    // Reports, and throws Stopped where progress.stop says so.
+    void step(const std::string& stage, double done, double total) const;
 };
 
 struct Experiment {

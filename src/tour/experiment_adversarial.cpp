@@ -48,6 +48,8 @@ Answer answer_at(const Settings& settings, const Subject& subject, std::vector<d
 
 // Mean over nodes of the standard deviation over pictures.
 double scatter(const std::vector<Answer>& answers) {
+    if (answers.front().parts.empty())
+        return 1;
     std::vector<double> deviations;
     for (std::size_t i = 0; i < answers.front().parts.size(); ++i) {
         std::vector<double> values;
@@ -72,7 +74,7 @@ Attacked attack_all(const Settings& settings, const Subject& subject, const std:
     Attacked result;
     result.epsilon = epsilon;
     for (std::size_t i = 0; i < raws.size(); ++i) {
-        settings.progress("E2: " + text(epsilon) + "/255", static_cast<double>(i), static_cast<double>(raws.size()));
+        settings.step("E2: " + text(epsilon) + "/255", static_cast<double>(i), static_cast<double>(raws.size()));
         Attack attack;
         attack.epsilon = epsilon;
         attack.low = 0;
@@ -126,6 +128,8 @@ void add_pages(Article& page, const std::vector<Answer>& before, const std::vect
         "Scatter: standard deviation over pictures of each node's part of the score, mean over nodes. Labels that "
         "did not change are attacks that failed.");
     page.section("contributions", "Contributions before and after");
+    if (before.front().parts.empty())
+        return page.absent("No node has a bias or another constant: all of the score comes from the input.");
     Drawing drawing{.name = "contributions", .title = "Contributions of the nodes to the score of the label"};
     Panel panel;
     panel.x.label = "node with an offset, by depth";
@@ -139,6 +143,7 @@ void add_pages(Article& page, const std::vector<Answer>& before, const std::vect
 
 std::vector<Finding> run(const Settings& settings, Article& page) {
     const Subject subject = open_subject(settings, file, {224, 224, {127}, {128}, {}, std::nullopt});
+    check_classifier(subject);
     const auto files = photographs(settings);
     const std::size_t count = std::min<std::size_t>(settings.quick ? 2 : 18, files.size());
     const std::size_t with_votes = settings.quick ? 1 : 4;
@@ -180,7 +185,7 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
                  std::to_string(last.changed) + of + " labels changed at 2, 4, 8",
              "random signs " + std::to_string(all.front().changed_random) + ", " +
                  std::to_string(all[1].changed_random) + ", " + std::to_string(last.changed_random) + of,
-             verdict_of(some_succeed, some_fail)},
+             verdict_of(some_succeed && some_fail, some_succeed && some_fail)},
             {"Tour", "Fig. 10", "contributions become random", "scatter grows " + text(ratio) + " times",
              "random signs " + text(ratio_random) + " times", verdict_of(random, random)},
             {"Tour", "Fig. 10", "votes spread over all classes", "entropy " + text(calm) + " to " + text(spread),

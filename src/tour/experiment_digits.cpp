@@ -51,7 +51,7 @@ Evolution evolve(const Settings& settings, const Graph& graph, const Digits& dig
     for (const std::string& node : nodes)
         cuts.push_back(cut_graph(graph, node));
     for (Index k = 0; k < count; ++k) {
-        settings.progress("E5: digits", static_cast<double>(k), static_cast<double>(count));
+        settings.step("E5: digits", static_cast<double>(k), static_cast<double>(count));
         std::vector<double> tenth;
         for (std::size_t i = 0; i < cuts.size(); ++i) {
             if (i == 0 && k > 0) {  // a convolution alone: the same for every digit
@@ -165,7 +165,7 @@ Alike compare(const Settings& settings, const Graph& graph, const Digits& digits
     const GraphCut at = cut_graph(graph, "fc1");
     Matrix<double> V(digits.x.rows(), count);
     for (Index k = 0; k < count; ++k) {
-        settings.progress("E5: similarity", static_cast<double>(k), static_cast<double>(count));
+        settings.step("E5: similarity", static_cast<double>(k), static_cast<double>(count));
         std::ranges::copy(leading(on, at.before, digits.x.column(k), 1).V.column(0), V.column(k).begin());
     }
     const Matrix<double> S = similarity(on, V);
@@ -241,6 +241,7 @@ LastConvolution split_photograph(const Settings& settings, const Picture& photog
     const Subject subject =
         random ? open_subject(settings.data / "onnx" / photograph_file, {224, 224, {127}, {128}, {}, random})
                : open_subject(settings, photograph_file, {224, 224, {127}, {128}, {}, random});
+    check_classifier(subject);
     const Picture picture = resampled(photograph, subject.input.height, subject.input.width);
     const std::vector<double> x = subject.x0_of(picture);
     const GraphCut at = cut_graph(subject.graph, last_convolution(subject.graph));
@@ -374,7 +375,7 @@ void add_baselines(const Settings& settings, Article& page, const Graph& graph, 
     std::vector<Plate> plates;
     const Index count = settings.quick ? 1 : 10;
     for (Index k = 0; k < count; ++k) {
-        settings.progress("E5: baselines", static_cast<double>(k), static_cast<double>(count));
+        settings.step("E5: baselines", static_cast<double>(k), static_cast<double>(count));
         add_baselines_of(settings, graph, digits.x.column(k), methods, plates, k);
     }
     page.plates(std::move(plates), "The first digit. Grey is 0; each map has its own range.");
@@ -461,7 +462,7 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
                                    late.effective_terms < early.effective_terms)});
 
     page.section("photograph", "The last convolution of a larger network");
-    const Picture photograph = read_picture(settings.data / "images/chelsea.png");
+    const Picture photograph = photograph_of(settings, 0, "chelsea.png");
     const LastConvolution trained = split_photograph(settings, photograph, std::nullopt, &page),
                           random = split_photograph(settings, photograph, settings.seed, nullptr);
     findings.push_back({"SpecXAI", "Fig. 3", "at the last convolution vectors are local and few count",

@@ -337,12 +337,12 @@ Finding record_of_cyclegan(const Settings& settings) {
 
 std::vector<Finding> run(const Settings& settings, Article& page) {
     const Index side = settings.quick ? 32 : 64;
-    const Picture photograph = resampled(read_picture(settings.data / "images/chelsea.png"), side, side),
-                  elsewhere = resampled(read_picture(settings.data / "images/coffee.png"), side, side);
+    const Picture photograph = resampled(photograph_of(settings, 0, "chelsea.png"), side, side),
+                  elsewhere = resampled(photograph_of(settings, 1, "coffee.png"), side, side);
     std::vector<Reading> readings;
     const std::size_t count = settings.quick || settings.network ? 1 : styles.size();
     for (std::size_t i = 0; i < count; ++i) {
-        settings.progress("E4: styles", static_cast<double>(i), static_cast<double>(count + 2));
+        settings.step("E4: styles", static_cast<double>(i), static_cast<double>(count + 2));
         const Subject subject = open_subject(settings, file, opening_of(settings, styles[i], side));
         readings.push_back(read(settings, subject, settings.network ? "given" : "style_" + std::to_string(styles[i]),
                                 photograph, elsewhere));
@@ -366,7 +366,7 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
         "on most styles.");
     std::vector<Finding> findings;
     add_row_findings(readings, random, findings);
-    add_norm_findings(settings, read_picture(settings.data / "images/chelsea.png"), readings, edsr, findings);
+    add_norm_findings(settings, photograph_of(settings, 0, "chelsea.png"), readings, edsr, findings);
     findings.push_back(record_of_cyclegan(settings));
     return findings;
 }

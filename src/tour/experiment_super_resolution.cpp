@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 #include "descrambler/error.hpp"
 #include "descrambler/evaluator.hpp"
@@ -166,7 +167,7 @@ Reading read(const Settings& settings, const Magnifier& of, Subject subject, con
 // A network of the user, at the same picture.
 Reading read_given(const Settings& settings, const Picture& small, const Picture& elsewhere, int wanted) {
     Subject subject = open_subject(settings, "", {24, 24, {0}, {255}, {}, std::nullopt});
-    if (!subject.output || subject.output->height < subject.input.height || small.height < subject.input.height)
+    if (!subject.output || subject.output->height <= subject.input.height || small.height < subject.input.height)
         throw InputError(subject.name + ": input " + std::to_string(subject.input.height) + " x " +
                          std::to_string(subject.input.width) +
                          ", expected a network that enlarges pictures of at most 60 x 60 pixels");
@@ -296,7 +297,7 @@ std::vector<double> participations(const Settings& settings, const Subject& subj
     std::vector<double> result;
     const Index side = subject.input.height;
     for (const std::string& name : places_of_interest) {
-        settings.progress("E3: " + name, static_cast<double>(result.size()), 5);
+        settings.step("E3: " + name, static_cast<double>(result.size()), 5);
         const Picture photograph = read_picture(settings.data / "images" / name);
         const Picture middle =
             cut(photograph, (photograph.height - side) / 2, (photograph.width - side) / 2, side, side);
@@ -424,13 +425,20 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
     const Scene by_four = scene_of(settings, 4), by_two = scene_of(settings, 2);
     const auto small = [&](const Magnifier& of) { return of.scale == 4 ? by_four.small : by_two.small; };
     std::vector<Reading> readings;
+    std::optional<Reading> given;  // first, so that a network that does not fit is refused at once
+    if (settings.network)
+        given = read_given(settings,
+                           settings.network->pictures.empty()
+                               ? by_four.small
+                               : resampled(read_picture(settings.network->pictures.front()), 60, 60),
+                           elsewhere, wanted);
     for (const Magnifier& of : magnifiers) {
-        settings.progress("E3: " + of.name, static_cast<double>(readings.size()),
-                          static_cast<double>(magnifiers.size() + 1));
+        settings.step("E3: " + of.name, static_cast<double>(readings.size()),
+                      static_cast<double>(magnifiers.size() + 1));
         readings.push_back(read(settings, of, open_magnifier(settings, of, of.side), small(of), elsewhere, wanted));
     }
-    if (settings.network)
-        readings.push_back(read_given(settings, by_four.small, elsewhere, wanted));
+    if (given)
+        readings.push_back(std::move(*given));
     const Magnifier& last = magnifiers.back();
     const Reading random =
         read(settings, last,

@@ -110,6 +110,11 @@ Subject subject_of(const OnnxModel& model, const std::string& name, const Openin
     if (const auto output = image_of(result.graph.output_shape);
         output && output->height * image->width == output->width * image->height && output->height > 1)
         result.output = output;
+    for (const std::vector<double>& numbers : {opening.mean, opening.scale})
+        if (numbers.size() != 1 && std::ssize(numbers) != image->channels)
+            throw InputError("--mean, --scale: " + std::to_string(numbers.size()) +
+                             " numbers, expected one, or one for each of " + std::to_string(image->channels) +
+                             " channels");
     result.mean = opening.mean;
     result.scale = opening.scale;
     result.place = kept_places(shape, image->channels_last ? std::vector<Index>{1, 2} : std::vector<Index>{2, 3});
@@ -190,6 +195,20 @@ std::vector<std::filesystem::path> photographs(const Settings& settings) {
     for (const std::string& name : shipped_photographs)
         result.push_back(settings.data / "images" / name);
     return result;
+}
+
+Picture photograph_of(const Settings& settings, std::size_t k, const std::string& name) {
+    if (settings.network && k < settings.network->pictures.size())
+        return read_picture(settings.network->pictures[k]);
+    return read_picture(settings.data / "images" / name);
+}
+
+void check_classifier(const Subject& subject) {
+    const Shape& shape = subject.graph.output_shape;
+    const Index most = shape.empty() ? 1 : *std::ranges::max_element(shape);
+    if (most < 2 || most != subject.graph.outputs())
+        throw InputError(subject.name + ": output " + descrambler::to_string(shape) +
+                         ", expected a classifier: two scores or more in one row");
 }
 
 OnnxModel cubic_resize(Index channels, double scale) {

@@ -49,6 +49,11 @@ struct Opening {
 [[nodiscard]] std::vector<std::filesystem::path> photographs(const Settings& settings);
 extern const std::vector<std::string> shipped_photographs;
 
+// Picture k of those that were given, or this one of the tour.
+[[nodiscard]] Picture photograph_of(const Settings& settings, std::size_t k, const std::string& name);
+// Throws InputError where the output is not one row of two scores or more.
+void check_classifier(const Subject& subject);
+
 // Resize by cubic convolution (a = -.75), as a network: `scale` times as large, or smaller with antialiasing.
 [[nodiscard]] OnnxModel cubic_resize(Index channels, double scale);
 

@@ -39,6 +39,11 @@ Json json_of(const Outcome& outcome, const Settings& settings) {
             {"seconds", outcome.seconds}, {"findings", findings}};
 }
 
+bool same_request(const Json& one, const Settings& settings) {
+    return one.value("seed", std::uint64_t{0}) == settings.seed && one.value("quick", false) == settings.quick &&
+           one.value("network", "") == (settings.network ? settings.network->file.string() : "");
+}
+
 // What earlier runs have left, {} where there is nothing. Throws InputError for a file of something else.
 Json earlier(const fs::path& file) {
     if (!fs::exists(file))
@@ -46,7 +51,9 @@ Json earlier(const fs::path& file) {
     const Json all = Json::parse(read_file(file), nullptr, false);
     const auto fits = [](const Json& one) {
         if (!one.is_object() || !one.contains("findings") || !one["findings"].is_array() || !one.contains("title") ||
-            !one["title"].is_string() || !one.contains("quick") || !one["quick"].is_boolean())
+            !one["title"].is_string() || !one.contains("quick") || !one["quick"].is_boolean() ||
+            !one.contains("seed") || !one["seed"].is_number_unsigned() || !one.contains("network") ||
+            !one["network"].is_string())
             return false;
         return std::ranges::all_of(one["findings"], [](const Json& f) {
             return std::ranges::all_of(
@@ -56,12 +63,12 @@ Json earlier(const fs::path& file) {
     };
     if (!all.is_object() || !all.contains("experiments") || !all["experiments"].is_object() ||
         !std::ranges::all_of(all["experiments"], fits))
-        throw InputError(file.string() + ": expected the findings of a tour");
+        throw InputError(file.string() + ": expected the findings of a tour, or --force");
     return all["experiments"];
 }
 
 // Rows of the table: what was found, in the order of the papers, then what no experiment looks at.
-void add_findings(Article& page, const Json& all) {
+std::vector<std::vector<std::string>> finding_rows(const Json& all) {
     std::vector<std::vector<std::string>> rows;
     const auto add_found = [&](const auto& belongs) {
         for (const auto& [id, one] : all.items())
@@ -87,20 +94,21 @@ void add_findings(Article& page, const Json& all) {
     add_found([&](const Json& f) {
         return std::ranges::none_of(catalogue(), [&](const Entry& entry) { return same(f, entry); });
     });
-    page.table({"Paper", "Published finding", "Ours", "Control", "Verdict", "Page"}, rows, "", {1, 2, 3, 4, 5});
+    return rows;
 }
 
 // "12 findings hold, 3 in part, 4 do not; 5 could not be repeated."
-std::string counted(const Json& all) {
+std::string counted(const std::vector<std::vector<std::string>>& rows) {
     std::map<std::string, int> count;
-    for (const Json& one : all)
-        for (const Json& f : one["findings"])
-            ++count[f["verdict"].get<std::string>()];
+    for (const std::vector<std::string>& row : rows)
+        ++count[row[4]];
     const auto of = [&](Verdict verdict) { return std::to_string(count[std::string(to_string(verdict))]); };
     std::string words = of(Verdict::holds) + " findings hold, " + of(Verdict::in_part) + " hold in part, " +
                         of(Verdict::does_not_hold) + " do not, " + of(Verdict::not_repeated) + " could not be repeated";
     if (count["withheld"] > 0)
         words += "; " + of(Verdict::withheld) + " verdicts are withheld, of quick runs";
+    if (count["not run"] > 0)
+        words += "; " + std::to_string(count["not run"]) + " entries have not been run";
     return words + ".";
 }
 
@@ -116,8 +124,9 @@ void write_index(const Json& all, const fs::path& out) {
         "those "
         "of other networks, and a verdict says whether the finding shows on them by the rule that its page states. "
         "Weights of your own as ONNX take their place: descrambler tour E1 --network FILE.onnx --mean .. --scale ..");
-    page.paragraph(counted(all));
-    add_findings(page, all);
+    const std::vector<std::vector<std::string>> rows = finding_rows(all);
+    page.paragraph(counted(rows));
+    page.table({"Paper", "Published finding", "Ours", "Control", "Verdict", "Page"}, rows, "", {1, 2, 3, 4, 5});
     page.section("pages", "Pages");
     for (const auto& [id, one] : all.items())
         page.link(id + ".html", id + ": " + one["title"].get<std::string>() +
@@ -142,7 +151,9 @@ Outcome run_one(const Experiment& experiment, const Settings& settings, const fs
         experiment.id + ". " + experiment.title,
         settings.quick ? "A quick run: too small for its numbers to mean anything, so verdicts are withheld." : "");
     if (settings.network)
-        page.paragraph("Network: " + settings.network->file.string() + ", given in place of that of the tour.");
+        page.paragraph("Network: " + settings.network->file.string() +
+                       (experiment.replaced == "beside" ? ", read beside those of the tour."
+                                                        : ", given in place of that of the tour."));
     outcome.findings = experiment.run(settings, page);
     for (Finding& finding : outcome.findings)
         if (settings.quick && finding.verdict != Verdict::not_repeated)
@@ -178,6 +189,12 @@ std::string_view to_string(Verdict verdict) {
 
 Verdict verdict_of(bool first, bool second) {
     return first && second ? Verdict::holds : first || second ? Verdict::in_part : Verdict::does_not_hold;
+}
+
+void Settings::step(const std::string& stage, double done, double total) const {
+    progress(stage, done, total);
+    if (progress.stop && progress.stop())
+        throw Stopped("stopped at " + stage);
 }
 
 const std::vector<Experiment>& experiments() {
@@ -217,13 +234,30 @@ std::vector<const Experiment*> chosen(const std::vector<std::string>& names) {
 std::vector<Outcome> run(std::span<const Experiment* const> experiments, const Settings& settings,
                          const fs::path& out) {
     const fs::path file = out / "findings.json";
-    Json all = earlier(file);
+    const auto kept = [&] {
+        try {
+            return earlier(file);
+        } catch (const InputError&) {
+            if (!settings.replace)
+                throw;
+            return Json::object();
+        }
+    };
+    const auto keep = [&](const Json& all) {
+        write_file(file, Json{{"version", version()}, {"experiments", all}}.dump(2, ' ', false,
+                                                                                 Json::error_handler_t::replace) +
+                             "\n");
+        write_index(all, out);
+    };
+    Json all = kept();
+    for (const Experiment* const experiment : experiments)
+        if (!settings.replace && all.contains(experiment->id) && !same_request(all[experiment->id], settings))
+            throw InputError(out.string() + ": holds " + experiment->id +
+                             " of another request (seed, --quick, --network): expected another --out, or --force");
+    keep(all);  // from now on the folder is known for that of a tour
     std::vector<Outcome> outcomes;
     for (const Experiment* const experiment : experiments) {
-        settings.progress(experiment->id, static_cast<double>(outcomes.size()),
-                          static_cast<double>(experiments.size()));
-        if (settings.progress.stop && settings.progress.stop())
-            throw Stopped("stopped after " + std::to_string(outcomes.size()) + " experiments");
+        settings.step(experiment->id, static_cast<double>(outcomes.size()), static_cast<double>(experiments.size()));
         try {
             outcomes.push_back(run_one(*experiment, settings, out));
         } catch (const InputError& error) {
@@ -231,14 +265,11 @@ std::vector<Outcome> run(std::span<const Experiment* const> experiments, const S
         }
         if (!outcomes.back().skipped.empty())
             continue;
+        all = kept();  // another run into the folder may have added to it
         all[experiment->id] = json_of(outcomes.back(), settings);
         all = in_order(all);
-        write_file(file, Json{{"version", version()}, {"experiments", all}}.dump(2, ' ', false,
-                                                                                 Json::error_handler_t::replace) +
-                             "\n");
-        write_index(all, out);
+        keep(all);
     }
-    write_index(all, out);
     return outcomes;
 }
 
