@@ -61,7 +61,8 @@ std::string vector_numbers(const std::vector<double>& values) {
 
 // One after the other, [numbers, count].
 void add_columns(Article& page, const Reported& r, const std::string& name, const std::vector<std::string>& titles,
-                 const Matrix<double>& columns, bool over_input) {
+                 const Matrix<double>& columns, bool over_input,
+                 const std::string& meaning = "what a change of a pixel in all of them alike would do.") {
     const auto& image = over_input ? r.of_input : r.of_output;
     std::vector<NamedMap> maps;
     std::vector<NamedVector> vectors;
@@ -73,12 +74,10 @@ void add_columns(Article& page, const Reported& r, const std::string& name, cons
             vectors.push_back({titles[static_cast<std::size_t>(k)], {values.begin(), values.end()}});
     }
     if (image)
-        add_maps(
-            page, maps, image->height, image->width, over_input ? r.x0 : r.y,
-            image->channels > 1
-                ? std::string("Summed over the ") + std::to_string(image->channels) +
-                      (over_input ? " channels: what a change of a pixel in all of them alike would do." : " channels.")
-                : "");
+        add_maps(page, maps, image->height, image->width, over_input ? r.x0 : r.y,
+                 image->channels > 1 ? std::string("Summed over the ") + std::to_string(image->channels) +
+                                           (over_input ? " channels: " + meaning : " channels.")
+                                     : "");
     else
         add_vectors(page, name, over_input ? "Numbers over the input" : "Numbers over the output", vectors,
                     over_input ? "number of the input" : "output", "In the order of the numbers in memory.");
@@ -330,7 +329,8 @@ void report_discussions(Article& page, const Reported& r) {
             "neighbour to the right has the other sign, and their correlation; 0.5 and 0 for noise. No live path: "
             "part of y from biases that no open path leads to, shared out by all paths; no path: of it what is "
             "spread evenly. Factor: what a map of the paper's rules was multiplied by.");
-        add_columns(page, r, "discussion", titles_of("discussion of output", d.index), d.found.maps, true);
+        add_columns(page, r, "discussion", titles_of("discussion of output", d.index), d.found.maps, true,
+                    "the part of y that a pixel has.");
         add_measures(page, r, {"discussion "});
     }
     if (d.votes)

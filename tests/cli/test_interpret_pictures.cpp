@@ -207,6 +207,29 @@ TEST_F(InterpretPicturesTest, MeasuresOfMaps) {
     EXPECT_NE(run({"interpret", net, "--input", picture, "--measures"}).out.find("participation"), std::string::npos);
 }
 
+// A filter of 5 x 5 that is its middle alone, without padding: pixel (i, j) of the output is pixel (i + 2, j + 2) of the input.
+TEST_F(InterpretPicturesTest, MeasuresKnowThePlaceOfAFilterInACroppedPicture) {
+    using namespace onnx;
+    std::vector<float> middle(25);
+    middle[12] = 1;
+    write_file(net, model(node("Conv", {"x", "w"}, {"y"}) + initialiser(tensor("w", {1, 1, 5, 5}, middle)) +
+                          input("x", {1, 1, 9, 9}) + output("y", {1, 1, 5, 5})));
+    Matrix<double> numbers(9, 9);
+    for (Index i = 0; i < 81; ++i)
+        numbers.values()[static_cast<std::size_t>(i)] = static_cast<double>(i);
+    write_npy(folder / "x.npy", numbers);
+    const Json json =
+        json_of({folder / "x.npy", "--rows", "7", "--columns", "30", "--measures"});  // (1, 2) of y, (3, 3) of x
+    const Json row = json["measures"][1]["place"], column = json["measures"][2]["place"];
+    EXPECT_EQ(row["row"], 3);
+    EXPECT_EQ(row["column"], 4);
+    EXPECT_EQ(row["radius_99"], 0);
+    EXPECT_EQ(column["row"], 1);
+    EXPECT_EQ(column["column"], 1);
+    EXPECT_EQ(column["radius_99"], 0);
+    EXPECT_FALSE(json["measures"][0].contains("place"));
+}
+
 // Numbers bind free extents too, with and without the batch axis; what is not free has to fit.
 TEST_F(InterpretPicturesTest, NumbersBindTheExtents) {
     using namespace onnx;
