@@ -45,12 +45,6 @@ std::vector<std::string> methods_of(const std::string& text) {
     return result;
 }
 
-double cosine(std::span<const double> a, std::span<const double> b) {
-    const double squares = std::sqrt(std::inner_product(a.begin(), a.end(), a.begin(), 0.)) *
-                           std::sqrt(std::inner_product(b.begin(), b.end(), b.begin(), 0.));
-    return squares > 0 ? std::inner_product(a.begin(), a.end(), b.begin(), 0.) / squares : 0;
-}
-
 std::vector<double> times(std::span<const double> row, const std::vector<double>& x) {
     std::vector<double> result(row.begin(), row.end());
     for (std::size_t i = 0; i < x.size(); ++i)

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "descrambler/adversarial.hpp"
+#include "descrambler/evaluator.hpp"
 #include "descrambler/statistics.hpp"
 #include "tour/votes.hpp"
 #include "tour/words.hpp"
@@ -71,6 +72,7 @@ Attacked attack_all(const Settings& settings, const Subject& subject, const std:
     Backend<double>& on = settings.execution.backend<double>();
     const std::vector<double> mean = subject.at_every_number(subject.mean),
                               scale = subject.at_every_number(subject.scale);
+    const Evaluator evaluator(subject.graph, settings.execution.threads);
     Attacked result;
     result.epsilon = epsilon;
     for (std::size_t i = 0; i < raws.size(); ++i) {
@@ -91,8 +93,8 @@ Attacked attack_all(const Settings& settings, const Subject& subject, const std:
         std::vector<double> x = towards;
         for (std::size_t k = 0; k < x.size(); ++k)
             x[k] = (x[k] - mean[k]) / scale[k];
-        const FrozenNetwork<double> frozen(on, subject.graph, x, {});
-        result.reached += top_of(frozen.output()) == *attack.target ? 1 : 0;
+        const Matrix<double> y = evaluator.run(Batch<const double>(x.data(), std::ssize(x), 1));
+        result.reached += top_of({y.values().begin(), y.values().end()}) == *attack.target ? 1 : 0;
     }
     return result;
 }

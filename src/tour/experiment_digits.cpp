@@ -6,7 +6,6 @@
 #include "descrambler/backward_rules.hpp"
 #include "descrambler/baselines.hpp"
 #include "descrambler/deletion.hpp"
-#include "descrambler/discussion.hpp"
 #include "descrambler/graph_cut.hpp"
 #include "descrambler/lime.hpp"
 #include "descrambler/random.hpp"
@@ -18,6 +17,7 @@
 #include "tour/material.hpp"
 #include "tour/singular.hpp"
 #include "tour/splits.hpp"
+#include "tour/votes.hpp"
 #include "tour/words.hpp"
 
 namespace descrambler::tour {
@@ -86,7 +86,7 @@ Splits split_everywhere(const Settings& settings, const Graph& graph, std::span<
     Backend<double>& on = settings.execution.backend<double>();
     Splits result;
     const FrozenNetwork<double> whole(on, graph, x, {});
-    result.output = std::ranges::max_element(whole.output()) - whole.output().begin();
+    result.output = top_of(whole.output());
     std::vector<double> sums;
     for (const std::string& node : nodes) {
         result.at.push_back(split_output(on, cut_graph(graph, node), x, result.output));
@@ -238,41 +238,26 @@ std::string last_convolution(const Graph& graph) {
 LastConvolution split_photograph(const Settings& settings, const Picture& photograph,
                                  std::optional<std::uint64_t> random, Article* page) {
     Backend<double>& on = settings.execution.backend<double>();
-    const Subject subject =
-        random ? open_subject(settings.data / "onnx" / photograph_file, {224, 224, {127}, {128}, {}, random})
-               : open_subject(settings, photograph_file, {224, 224, {127}, {128}, {}, random});
+    const Subject subject = open_subject(settings, photograph_file, {224, 224, {127}, {128}, {}, random});
     check_classifier(subject);
     const Picture picture = resampled(photograph, subject.input.height, subject.input.width);
     const std::vector<double> x = subject.x0_of(picture);
     const GraphCut at = cut_graph(subject.graph, last_convolution(subject.graph));
-    const FrozenNetwork<double> before(on, at.before, x, {}), after(on, at.after, before.output(), {});
-    const LinearOperator R = operator_of(before);
     SplitOptions options;
     options.terms = settings.quick ? 2 : 10;
     options.lanczos.tolerance = 1e-4;
     options.largest_full = 1;
-    const RightSpectrum spectrum = right_spectrum(on, R, options);
+    const Evaluator evaluator(subject.graph, settings.execution.threads);
+    const Matrix<double> y = evaluator.run(Batch<const double>(x.data(), std::ssize(x), 1));
+    const SplitOutput split = split_output(on, at, x, top_of({y.values().begin(), y.values().end()}), options);
+    const RightSpectrum& spectrum = split.right;
     LastConvolution result;
     result.node = at.node;
-    for (const double p : mean_measures(on, spectrum.V, subject.input).each_participation)
-        result.participation += p / static_cast<double>(spectrum.V.cols());
-    const Index output = std::ranges::max_element(after.output()) - after.output().begin();
-    Matrix<double> unit(after.outputs(), 1);
-    unit(output, 0) = 1;
-    const Matrix<double> L = operator_of(after).adjoint(on, unit), row = R.adjoint(on, L);
-    const Parts<double> parts = before.parts();
-    double linear = 0, bias = after.residual()[static_cast<std::size_t>(output)];
-    for (std::size_t i = 0; i < parts.linear.size(); ++i) {
-        linear += L.values()[i] * parts.linear[i];
-        bias += L.values()[i] * parts.residual[i];
-    }
-    const SplitTerms terms =
-        split_terms(spectrum, x, row.column(0), linear, bias, after.output()[static_cast<std::size_t>(output)]);
-    const Reduction reduced = reduce_cancellation(tell_apart(spectrum, terms, options.terms, 0).all());
-    result.rest = std::abs(terms.rest) / terms.size;
-    result.effective = reduced.effective_terms;
-    result.terms = std::ssize(reduced.terms);
-    result.error = terms.error;
+    result.participation = mean_measures(on, spectrum.V, subject.input).participation;
+    result.rest = std::abs(split.terms.rest) / split.terms.size;
+    result.effective = split.reduced.effective_terms;
+    result.terms = std::ssize(split.reduced.terms);
+    result.error = split.terms.error;
     if (page == nullptr)
         return result;
     std::vector<Plate> plates{{"photograph", picture, "the photograph", "", 160}};
@@ -310,7 +295,7 @@ void add_baselines_of(const Settings& settings, const Graph& graph, std::span<co
                       std::vector<Method>& methods, std::vector<Plate>& plates, Index digit) {
     Backend<double>& on = settings.execution.backend<double>();
     const FrozenNetwork<double> frozen(on, graph, x, {}), tangent(on, graph, x, {FreezeRule::taylor, NormRule::none});
-    const Index j = std::ranges::max_element(frozen.output()) - frozen.output().begin();
+    const Index j = top_of(frozen.output());
     const double y = frozen.output()[static_cast<std::size_t>(j)];
     const std::vector<Index> label{j};
     const PixelPlaces places = pixel_places(graph.values[static_cast<std::size_t>(graph.input)].shape, {2, 3});

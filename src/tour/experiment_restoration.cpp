@@ -127,11 +127,7 @@ Reading read(const Settings& settings, const Task& task, std::optional<std::uint
         near.push_back(energy_within(rows.column(static_cast<Index>(k)), subject.input,
                                      static_cast<double>(places[k].row), static_cast<double>(places[k].column), 3));
     result.near = mean_of(near);
-    LanczosOptions lanczos;
-    lanczos.wanted = settings.quick ? 2 : 10;
-    lanczos.tolerance = 1e-4;
-    lanczos.seed = settings.seed;
-    const LanczosSvd svd = lanczos_svd(on, operator_of(frozen), lanczos);
+    const LanczosSvd svd = leading_triplets(on, frozen, settings.quick ? 2 : 10, 1e-4, settings.seed);
     result.inputs = mean_measures(on, svd.V, subject.input);
     result.outputs = mean_measures(on, svd.U, out);
     const Picture made = made_by(settings, opened(settings, task, large, random), task.given);

@@ -169,11 +169,7 @@ Reading read(const Settings& settings, const Subject& subject, const std::string
     const Index step = settings.quick ? 16 : 8;
     read_rows(frozen, subject, x0, step, result);
     read_columns(frozen, subject, step, made, elsewhere, result);
-    LanczosOptions lanczos;
-    lanczos.wanted = settings.quick ? 2 : 6;
-    lanczos.tolerance = 1e-4;
-    lanczos.seed = settings.seed;
-    const LanczosSvd svd = lanczos_svd(on, operator_of(frozen), lanczos);
+    const LanczosSvd svd = leading_triplets(on, frozen, settings.quick ? 2 : 6, 1e-4, settings.seed);
     result.inputs = mean_measures(on, svd.V, subject.input);
     result.outputs = mean_measures(on, svd.U, *subject.output);
     result.chroma = chroma_share(svd.U, *subject.output);
@@ -197,11 +193,7 @@ Reading read_edsr(const Settings& settings, const Picture& photograph) {
     const Subject subject = open_subject(settings.data / "onnx/edsr8_x4.onnx", {24, 24, {0}, {255}, {}, std::nullopt});
     const FrozenNetwork<double> frozen(on, subject.graph, subject.x0_of(resampled(photograph, 24, 24)), {});
     result.shares = {norm(frozen.residual()) / norm(frozen.output())};
-    LanczosOptions lanczos;
-    lanczos.wanted = settings.quick ? 2 : 6;
-    lanczos.tolerance = 1e-4;
-    lanczos.seed = settings.seed;
-    const LanczosSvd svd = lanczos_svd(on, operator_of(frozen), lanczos);
+    const LanczosSvd svd = leading_triplets(on, frozen, settings.quick ? 2 : 6, 1e-4, settings.seed);
     result.inputs = mean_measures(on, svd.V, subject.input);
     result.outputs = mean_measures(on, svd.U, *subject.output);
     result.chroma = chroma_share(svd.U, *subject.output);

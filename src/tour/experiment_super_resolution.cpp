@@ -119,11 +119,7 @@ Reading read(const Settings& settings, const Magnifier& of, Subject subject, con
     result.r = frozen.residual();
     result.share = norm(result.r) / norm(frozen.output());
     result.residual_participation = measure(on, result.r, *subject.output).participation;
-    LanczosOptions lanczos;
-    lanczos.wanted = wanted;
-    lanczos.tolerance = 1e-5;
-    lanczos.seed = settings.seed;
-    result.svd = lanczos_svd(on, operator_of(frozen), lanczos);
+    result.svd = leading_triplets(on, frozen, wanted, 1e-5, settings.seed);
     result.inputs = mean_measures(on, result.svd.V, subject.input);
     result.outputs = mean_measures(on, result.svd.U, *subject.output);
 
@@ -290,10 +286,6 @@ const std::vector<std::string> places_of_interest = {"chelsea.png", "coffee.png"
                                                      "flower.jpg"};
 std::vector<double> participations(const Settings& settings, const Subject& subject, int wanted) {
     Backend<double>& on = settings.execution.backend<double>();
-    LanczosOptions lanczos;
-    lanczos.wanted = wanted;
-    lanczos.tolerance = 1e-4;
-    lanczos.seed = settings.seed;
     std::vector<double> result;
     const Index side = subject.input.height;
     for (const std::string& name : places_of_interest) {
@@ -302,8 +294,8 @@ std::vector<double> participations(const Settings& settings, const Subject& subj
         const Picture middle =
             cut(photograph, (photograph.height - side) / 2, (photograph.width - side) / 2, side, side);
         const FrozenNetwork<double> frozen(on, subject.graph, subject.x0_of(middle), {});
-        result.push_back(
-            mean_measures(on, lanczos_svd(on, operator_of(frozen), lanczos).V, subject.input).participation);
+        result.push_back(mean_measures(on, leading_triplets(on, frozen, wanted, 1e-4, settings.seed).V, subject.input)
+                             .participation);
     }
     return result;
 }

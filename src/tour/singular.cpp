@@ -19,6 +19,15 @@ MeanMeasures mean_measures(Backend<double>& on, const Matrix<double>& vectors, c
     return result;
 }
 
+LanczosSvd leading_triplets(Backend<double>& on, const FrozenNetwork<double>& frozen, int wanted, double tolerance,
+                            std::uint64_t seed) {
+    LanczosOptions options;
+    options.wanted = wanted;
+    options.tolerance = tolerance;
+    options.seed = seed;
+    return lanczos_svd(on, operator_of(frozen), options);
+}
+
 Picture signed_picture(std::span<const double> map, const ImageShape& shape, double range) {
     Picture picture{shape.height, shape.width, shape.channels == 3 ? Index{3} : Index{1}, {}};
     for (Index i = 0; i < shape.height; ++i)

@@ -4,7 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "descrambler/matrix.hpp"
+#include "descrambler/frozen.hpp"
+#include "descrambler/lanczos.hpp"
 #include "descrambler/measures.hpp"
 #include "descrambler/picture.hpp"
 
@@ -16,6 +17,10 @@ struct MeanMeasures {
     std::vector<double> each_participation;
 };
 [[nodiscard]] MeanMeasures mean_measures(Backend<double>& on, const Matrix<double>& vectors, const ImageShape& shape);
+
+// The leading triplets of F.
+[[nodiscard]] LanczosSvd leading_triplets(Backend<double>& on, const FrozenNetwork<double>& frozen, int wanted,
+                                          double tolerance, std::uint64_t seed);
 
 // Grey for 0, black and white (of each colour) for -range and range; the first channel, or three as colours.
 [[nodiscard]] Picture signed_picture(std::span<const double> map, const ImageShape& shape, double range);

@@ -42,11 +42,12 @@ SplitPicture split_picture(Backend<double>& on, const GraphCut& at, std::span<co
     return split;
 }
 
-SplitOutput split_output(Backend<double>& on, const GraphCut& at, std::span<const double> x, Index output) {
+SplitOutput split_output(Backend<double>& on, const GraphCut& at, std::span<const double> x, Index output,
+                         const SplitOptions& options) {
     const FrozenNetwork<double> before(on, at.before, x, {}), after(on, at.after, before.output(), {});
     const LinearOperator R = operator_of(before);
     SplitOutput split;
-    split.right = right_spectrum(on, R, {});
+    split.right = right_spectrum(on, R, options);
     Matrix<double> unit(after.outputs(), 1);
     unit(output, 0) = 1;
     const Matrix<double> L = operator_of(after).adjoint(on, unit), row = R.adjoint(on, L);
@@ -54,10 +55,7 @@ SplitOutput split_output(Backend<double>& on, const GraphCut& at, std::span<cons
     const auto j = static_cast<std::size_t>(output);
     split.terms = split_terms(split.right, x, row.column(0), dot(L.column(0), parts.linear),
                               after.residual()[j] + dot(L.column(0), parts.residual), after.output()[j]);
-    std::vector<Term> terms;
-    for (std::size_t k = 0; k < split.terms.alpha.size(); ++k)
-        terms.push_back({static_cast<Index>(k), split.terms.alpha[k]});
-    split.reduced = reduce_cancellation(std::move(terms));
+    split.reduced = reduce_cancellation(tell_apart(split.right, split.terms, std::ssize(split.right.s), 0).all());
     return split;
 }
 

@@ -32,8 +32,8 @@ struct SplitOutput {
     SplitTerms terms;
     Reduction reduced;
 };
-[[nodiscard]] SplitOutput split_output(Backend<double>& on, const GraphCut& at, std::span<const double> x,
-                                       Index output);
+[[nodiscard]] SplitOutput split_output(Backend<double>& on, const GraphCut& at, std::span<const double> x, Index output,
+                                       const SplitOptions& options = {});
 
 // Share of the energy, the sum of s^2, in the first `count` numbers; 0 without any.
 [[nodiscard]] double energy_share(std::span<const double> s, Index count);
