@@ -5,10 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <memory>
-#include <mutex>
 
-#include "descrambler/matrix.hpp"
 #include "graph/frozen_state.hpp"
 #include "graph/memory.hpp"
 
@@ -34,27 +31,6 @@ std::size_t at(int i) {
 struct Pool {
     SpareBuffers<double> spare;
     Index live = 0, most = 0;  // numbers
-};
-
-// Those of threads that take turns.
-class Pools {
-public:
-    std::unique_ptr<Pool> take() {
-        const std::lock_guard lock(turn_);
-        if (spare_.empty())
-            return std::make_unique<Pool>();
-        std::unique_ptr<Pool> pool = std::move(spare_.back());
-        spare_.pop_back();
-        return pool;
-    }
-    void give(std::unique_ptr<Pool> pool) {
-        const std::lock_guard lock(turn_);
-        spare_.push_back(std::move(pool));
-    }
-
-private:
-    std::mutex turn_;
-    std::vector<std::unique_ptr<Pool>> spare_;
 };
 
 // What goes backwards through some nodes beside others: a value of `K` probes for each value of the network, none where
@@ -196,12 +172,12 @@ struct Discussion::State {
     DiscussionRule rule;
     std::vector<Offset> offsets;  // by node
     Sizes live, all;              // `all`: where an offset has no live path
+    mutable Pool pool;
 
     State(const FrozenNetwork<double>::State& n, DiscussionRule r);
     void find_offsets();
     void divide(const Sizes& by, std::size_t which);
-    void reverse(Backend<double>& on, Pool& pool, Index first, std::span<const Index> outputs,
-                 Discussions& result) const;
+    void reverse(Index first, std::span<const Index> outputs, Discussions& result) const;
     [[nodiscard]] std::vector<std::vector<double>> masked_offsets() const;
     [[nodiscard]] std::vector<double> projected(const std::vector<std::vector<double>>& masked) const;
     void scale_to_outputs(std::span<const Index> outputs, Discussions& result) const;
@@ -259,8 +235,8 @@ void Discussion::State::divide(const Sizes& by, std::size_t which) {
 }
 
 // F_j in `gradients`, and beside it what offsets have become on their way to the input.
-void Discussion::State::reverse(Backend<double>& on, Pool& pool, Index first, std::span<const Index> outputs,
-                                Discussions& result) const {
+void Discussion::State::reverse(Index first, std::span<const Index> outputs, Discussions& result) const {
+    Backend<double>& on = *network->on;
     const Graph& graph = *network->graph;
     const Index K = std::ssize(outputs), inputs = network->size(graph.input);
     pool.most = 6 * live_numbers(graph) * K;
@@ -372,7 +348,6 @@ std::vector<std::vector<double>> Discussion::State::masked_offsets() const {
 std::vector<double> Discussion::State::projected(const std::vector<std::vector<double>>& masked) const {
     Backend<double>& on = *network->on;
     const Graph& graph = *network->graph;
-    Pool pool;
     pool.most = 6 * live_numbers(graph);
     Backwards image(on, pool, network->sizes, 1);
     for (std::size_t n = network->nodes.size(); n-- > 0;) {
@@ -432,29 +407,12 @@ Discussions Discussion::of(std::span<const Index> outputs) const {
     }
     const Index one =
         6 * live_numbers(*network.graph) * static_cast<Index>(sizeof(double));  // three sweeps, and targets
-    const Index count = std::ssize(outputs);
     const Index width = std::min<Index>(probes_that_fit(network.memory, 0, one), network.whole_width());
-    const auto reverse = [&](Backend<double>& on, Pool& pool, Index first, Index wide) {
-        state_->reverse(
-            on, pool, first,
-            outputs.subspan(at(static_cast<int>(first)), at(static_cast<int>(std::min(wide, count - first)))), result);
-    };
-    // Many outputs: a block a thread, and no thread waits for another one node after node.
-    const Index threads = network.on->on_host() ? network.on->threads() : 1;
-    const Index apart =
-        std::min({width, network.memory / threads / std::max<Index>(one, 1), (count + threads - 1) / threads});
-    if (threads > 1 && apart >= 4) {
-        Pools pools;
-        parallel_items((count + apart - 1) / apart, static_cast<int>(threads), [&](Index block, Backend<double>& on) {
-            std::unique_ptr<Pool> pool = pools.take();
-            reverse(on, *pool, block * apart, apart);
-            pools.give(std::move(pool));
-        });
-    } else {
-        Pool pool;
-        for (Index first = 0; first < count; first += width)
-            reverse(*network.on, pool, first, width);
-    }
+    for (Index first = 0; first < std::ssize(outputs); first += width)
+        state_->reverse(first,
+                        outputs.subspan(at(static_cast<int>(first)),
+                                        at(static_cast<int>(std::min(width, std::ssize(outputs) - first)))),
+                        result);
     if (!conserving)
         state_->scale_to_outputs(outputs, result);
     return result;
