@@ -69,7 +69,15 @@ private:
     void do_random_normal(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Batch<T> x) override {
         cuda::random_normal(*on_, seed, stream, first, x);
     }
-    void do_fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y) override { cuda::vendor_fft(*on_, x, y); }
+    void do_fft(const FourierShape& shape, Batch<const std::complex<T>> x, Batch<std::complex<T>> y) override {
+        cuda::vendor_fft(*on_, shape, x, y);
+    }
+    void do_real_fft(const FourierShape& shape, Batch<const T> x, Batch<std::complex<T>> y) override {
+        cuda::vendor_real_fft(*on_, shape, x, y);
+    }
+    void do_real_ifft(const FourierShape& shape, Batch<const std::complex<T>> y, Batch<T> x) override {
+        cuda::vendor_real_ifft(*on_, shape, y, x);
+    }
     void do_dense_forward(Activation f, Batch<const T> W, Batch<const T> b, Batch<const T> x, Batch<T> y) override {
         cuda::dense_forward(*on_, f, W, b, x, y);
     }

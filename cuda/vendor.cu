@@ -23,11 +23,13 @@ struct Destroy {
 template <class Handle, auto destroy>
 using Owner = std::unique_ptr<std::remove_pointer_t<Handle>, Destroy<destroy>>;
 
-// Complex transforms of `count` columns of `length`, forward and backward.
+// Transforms of `count` columns, each an image or one row of it; real ones have half of the second frequencies.
 struct Plan {
     cufftHandle handle{};
-    Plan(int length, int count, cufftType type, cudaStream_t stream) {
-        check(cufftPlanMany(&handle, 1, &length, nullptr, 1, length, nullptr, 1, length, type, count));
+    Plan(int n1, int n2, int count, cufftType type, cudaStream_t stream) {
+        int sizes[] = {n1, n2};
+        int* const first = n1 == 1 ? sizes + 1 : sizes;
+        check(cufftPlanMany(&handle, n1 == 1 ? 1 : 2, first, nullptr, 1, 0, nullptr, 1, 0, type, count));
         check(cufftSetStream(handle, stream));
     }
     Plan(const Plan&) = delete;
@@ -55,7 +57,7 @@ struct Context::Libraries {
     Owner<cublasHandle_t, cublasDestroy> blas;
     Owner<cusolverDnHandle_t, cusolverDnDestroy> solver;
     Owner<cusolverDnParams_t, cusolverDnDestroyParams> parameters;
-    std::map<std::tuple<int, int, cufftType>, Plan> plans;  // by length and count
+    std::map<std::tuple<int, int, int, cufftType>, Plan> plans;  // by shape, count and kind
 };
 
 Context::Libraries& Context::libraries() {
@@ -87,7 +89,11 @@ struct Names;
 template <>
 struct Names<float> {
     static constexpr cudaDataType type = CUDA_R_32F;
-    static constexpr cufftType transform = CUFFT_C2C;
+    using Complex = cufftComplex;
+    static constexpr cufftType transform = CUFFT_C2C, real_transform = CUFFT_R2C, inverse_transform = CUFFT_C2R;
+    static constexpr auto complex_to_complex = cufftExecC2C;
+    static constexpr auto real_to_complex = cufftExecR2C;
+    static constexpr auto complex_to_real = cufftExecC2R;
     static constexpr auto gemm = cublasSgemmStridedBatched;
     static constexpr auto geam = cublasSgeam;
     static constexpr auto geqrf_size = cusolverDnSgeqrf_bufferSize;
@@ -103,7 +109,11 @@ struct Names<float> {
 template <>
 struct Names<double> {
     static constexpr cudaDataType type = CUDA_R_64F;
-    static constexpr cufftType transform = CUFFT_Z2Z;
+    using Complex = cufftDoubleComplex;
+    static constexpr cufftType transform = CUFFT_Z2Z, real_transform = CUFFT_D2Z, inverse_transform = CUFFT_Z2D;
+    static constexpr auto complex_to_complex = cufftExecZ2Z;
+    static constexpr auto real_to_complex = cufftExecD2Z;
+    static constexpr auto complex_to_real = cufftExecZ2D;
     static constexpr auto gemm = cublasDgemmStridedBatched;
     static constexpr auto geam = cublasDgeam;
     static constexpr auto geqrf_size = cusolverDnDgeqrf_bufferSize;
@@ -267,26 +277,55 @@ void vendor_cholesky_solve(Context& on, Batch<T> A, Batch<T> B) {
     refuse(either, "cholesky_solve");
 }
 
-template <class T>
-void vendor_fft(Context& on, Batch<const std::complex<T>> x, Batch<std::complex<T>> y) {
+namespace {
+
+// exec(plan, item of x, item of y) for all columns at once where items lie one after another
+template <class A, class B, class Exec>
+void transform(Context& on, const FourierShape& shape, cufftType type, Batch<A> x, Batch<B> y, const Exec& exec) {
     if (x.size() == 0 || x.batch == 0)
         return;
     const bool packed = x.batch == 1 || (x.stride == x.size() && y.stride == y.size());
-    const int length = static_cast<int>(x.rows), count = static_cast<int>(packed ? x.cols * x.batch : x.cols);
+    const int n1 = static_cast<int>(shape.n1), n2 = static_cast<int>(shape.n2);
+    const int count = static_cast<int>(packed ? x.cols * x.batch : x.cols);
     const Plan& plan =
-        on.libraries()
-            .plans.try_emplace({length, count, Names<T>::transform}, length, count, Names<T>::transform, on.stream())
-            .first->second;
-    for (Index i = 0; i < (packed ? 1 : x.batch); ++i) {
-        void* from = const_cast<std::complex<T>*>(x.item(i).data);  // cuFFT reads it only
-        void* to = y.item(i).data;
-        if constexpr (sizeof(T) == 4)
-            check(cufftExecC2C(plan.handle, static_cast<cufftComplex*>(from), static_cast<cufftComplex*>(to),
-                               CUFFT_FORWARD));
-        else
-            check(cufftExecZ2Z(plan.handle, static_cast<cufftDoubleComplex*>(from),
-                               static_cast<cufftDoubleComplex*>(to), CUFFT_FORWARD));
-    }
+        on.libraries().plans.try_emplace({n1, n2, count, type}, n1, n2, count, type, on.stream()).first->second;
+    for (Index i = 0; i < (packed ? 1 : x.batch); ++i)
+        check(exec(plan.handle, x.item(i).data, y.item(i).data));
+}
+
+}  // namespace
+
+template <class T>
+void vendor_fft(Context& on, const FourierShape& shape, Batch<const std::complex<T>> x, Batch<std::complex<T>> y) {
+    const int sign = shape.inverse ? CUFFT_INVERSE : CUFFT_FORWARD;
+    const auto exec = [sign](cufftHandle plan, const std::complex<T>* from, std::complex<T>* to) {
+        using Number = typename Names<T>::Complex;
+        return Names<T>::complex_to_complex(plan, reinterpret_cast<Number*>(const_cast<std::complex<T>*>(from)),
+                                            reinterpret_cast<Number*>(to), sign);  // it reads `from` only
+    };
+    transform(on, shape, Names<T>::transform, x, y, exec);
+}
+template <class T>
+void vendor_real_fft(Context& on, const FourierShape& shape, Batch<const T> x, Batch<std::complex<T>> y) {
+    const auto exec = [](cufftHandle plan, const T* from, std::complex<T>* to) {
+        return Names<T>::real_to_complex(plan, const_cast<T*>(from), reinterpret_cast<typename Names<T>::Complex*>(to));
+    };
+    transform(on, shape, Names<T>::real_transform, x, y, exec);
+}
+template <class T>
+void vendor_real_ifft(Context& on, const FourierShape& shape, Batch<const std::complex<T>> y, Batch<T> x) {
+    if (y.size() == 0 || y.batch == 0)
+        return;
+    // the routine destroys its input
+    Memory<std::complex<T>> copy(on, y.size() * y.batch);
+    for (Index i = 0; i < y.batch; ++i)
+        on.copy(copy.data() + i * y.size(), y.item(i).data,
+                static_cast<std::size_t>(y.size()) * sizeof(std::complex<T>));
+    const auto exec = [](cufftHandle plan, std::complex<T>* from, T* to) {
+        return Names<T>::complex_to_real(plan, reinterpret_cast<typename Names<T>::Complex*>(from), to);
+    };
+    transform(on, shape, Names<T>::inverse_transform, Batch<std::complex<T>>(copy.data(), y.rows, y.cols, y.batch), x,
+              exec);
 }
 
 template void vendor_gemm<float>(Context&, Op, Op, float, Batch<const float>, Batch<const float>, float, Batch<float>);
@@ -300,7 +339,13 @@ template void vendor_svd<float>(Context&, Batch<float>, Batch<float>, Batch<floa
 template void vendor_svd<double>(Context&, Batch<double>, Batch<double>, Batch<double>, Batch<double>);
 template void vendor_cholesky_solve<float>(Context&, Batch<float>, Batch<float>);
 template void vendor_cholesky_solve<double>(Context&, Batch<double>, Batch<double>);
-template void vendor_fft<float>(Context&, Batch<const std::complex<float>>, Batch<std::complex<float>>);
-template void vendor_fft<double>(Context&, Batch<const std::complex<double>>, Batch<std::complex<double>>);
+template void vendor_fft<float>(Context&, const FourierShape&, Batch<const std::complex<float>>,
+                                Batch<std::complex<float>>);
+template void vendor_fft<double>(Context&, const FourierShape&, Batch<const std::complex<double>>,
+                                 Batch<std::complex<double>>);
+template void vendor_real_fft<float>(Context&, const FourierShape&, Batch<const float>, Batch<std::complex<float>>);
+template void vendor_real_fft<double>(Context&, const FourierShape&, Batch<const double>, Batch<std::complex<double>>);
+template void vendor_real_ifft<float>(Context&, const FourierShape&, Batch<const std::complex<float>>, Batch<float>);
+template void vendor_real_ifft<double>(Context&, const FourierShape&, Batch<const std::complex<double>>, Batch<double>);
 
 }  // namespace descrambler::cuda

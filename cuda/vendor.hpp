@@ -21,6 +21,10 @@ void vendor_svd(Context& on, Batch<T> A, Batch<T> U, Batch<T> s, Batch<T> V);
 template <class T>
 void vendor_cholesky_solve(Context& on, Batch<T> A, Batch<T> B);
 template <class T>
-void vendor_fft(Context& on, Batch<const std::complex<T>> x, Batch<std::complex<T>> y);
+void vendor_fft(Context& on, const FourierShape& shape, Batch<const std::complex<T>> x, Batch<std::complex<T>> y);
+template <class T>
+void vendor_real_fft(Context& on, const FourierShape& shape, Batch<const T> x, Batch<std::complex<T>> y);
+template <class T>
+void vendor_real_ifft(Context& on, const FourierShape& shape, Batch<const std::complex<T>> y, Batch<T> x);
 
 }  // namespace descrambler::cuda

@@ -33,7 +33,8 @@ constexpr std::size_t huge_page = std::size_t{2} << 20;
 template <class T>
 class CpuBackend final : public Backend<T> {
 public:
-    explicit CpuBackend(int threads) : threads_(threads > 0 ? threads : omp_get_max_threads()), scratch_(threads_) {
+    explicit CpuBackend(int threads)
+        : threads_(threads > 0 ? threads : omp_get_max_threads()), scratch_(threads_), transforms_(threads_) {
         set_up_blas();
     }
     const char* name() const override { return "cpu"; }
@@ -117,8 +118,14 @@ private:
         for (Index b = 0; b < x.batch; ++b)
             cpu::random_normal(seed, stream + static_cast<std::uint64_t>(b), first, x.item(b).data, x.size());
     }
-    void do_fft(Batch<const std::complex<T>> x, Batch<std::complex<T>> y) override {
-        cpu::fft<T>(x, y, threads_);
+    void do_fft(const FourierShape& shape, Batch<const std::complex<T>> x, Batch<std::complex<T>> y) override {
+        transforms_.fft(shape, x, y);
+    }
+    void do_real_fft(const FourierShape& shape, Batch<const T> x, Batch<std::complex<T>> y) override {
+        transforms_.real_fft(shape, x, y);
+    }
+    void do_real_ifft(const FourierShape& shape, Batch<const std::complex<T>> y, Batch<T> x) override {
+        transforms_.real_ifft(shape, y, x);
     }
     void do_convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y,
                      const Mask<T>& mask) override {
@@ -192,6 +199,7 @@ private:
     }
     int threads_;
     cpu::Scratch<T> scratch_;
+    cpu::Transforms<T> transforms_;
 };
 
 }  // namespace

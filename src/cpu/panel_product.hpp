@@ -9,19 +9,12 @@
 #include <cstring>
 #include <vector>
 
+#include "cpu/vectors.hpp"
 #include "descrambler/array.hpp"
 
 namespace descrambler::cpu {
 
-#if defined(__AVX512F__)
-inline constexpr int vector_bytes = 64;
-inline constexpr Index tile_columns_of_panel = 8;
-#else
-inline constexpr int vector_bytes = 32;
-inline constexpr Index tile_columns_of_panel = 4;
-#endif
-template <class T>
-inline constexpr Index vector_lanes = vector_bytes / static_cast<int>(sizeof(T));
+inline constexpr Index tile_columns_of_panel = vector_bytes == 64 ? 8 : 4;
 
 namespace detail {
 

@@ -53,8 +53,16 @@ void vendor_cholesky_solve(Context&, Batch<T> A, Batch<T> B) {
     simt::wait_for_all();  // to know whether it did
 }
 template <class T>
-void vendor_fft(Context&, Batch<const std::complex<T>> x, Batch<std::complex<T>> y) {
-    in_order([=] { cpu::fft<T>(x, y, threads); });
+void vendor_fft(Context&, const FourierShape& shape, Batch<const std::complex<T>> x, Batch<std::complex<T>> y) {
+    in_order([=] { cpu::Transforms<T>(threads).fft(shape, x, y); });
+}
+template <class T>
+void vendor_real_fft(Context&, const FourierShape& shape, Batch<const T> x, Batch<std::complex<T>> y) {
+    in_order([=] { cpu::Transforms<T>(threads).real_fft(shape, x, y); });
+}
+template <class T>
+void vendor_real_ifft(Context&, const FourierShape& shape, Batch<const std::complex<T>> y, Batch<T> x) {
+    in_order([=] { cpu::Transforms<T>(threads).real_ifft(shape, y, x); });
 }
 
 template void vendor_gemm<float>(Context&, Op, Op, float, Batch<const float>, Batch<const float>, float, Batch<float>);
@@ -68,7 +76,13 @@ template void vendor_svd<float>(Context&, Batch<float>, Batch<float>, Batch<floa
 template void vendor_svd<double>(Context&, Batch<double>, Batch<double>, Batch<double>, Batch<double>);
 template void vendor_cholesky_solve<float>(Context&, Batch<float>, Batch<float>);
 template void vendor_cholesky_solve<double>(Context&, Batch<double>, Batch<double>);
-template void vendor_fft<float>(Context&, Batch<const std::complex<float>>, Batch<std::complex<float>>);
-template void vendor_fft<double>(Context&, Batch<const std::complex<double>>, Batch<std::complex<double>>);
+template void vendor_fft<float>(Context&, const FourierShape&, Batch<const std::complex<float>>,
+                                Batch<std::complex<float>>);
+template void vendor_fft<double>(Context&, const FourierShape&, Batch<const std::complex<double>>,
+                                 Batch<std::complex<double>>);
+template void vendor_real_fft<float>(Context&, const FourierShape&, Batch<const float>, Batch<std::complex<float>>);
+template void vendor_real_fft<double>(Context&, const FourierShape&, Batch<const double>, Batch<std::complex<double>>);
+template void vendor_real_ifft<float>(Context&, const FourierShape&, Batch<const std::complex<float>>, Batch<float>);
+template void vendor_real_ifft<double>(Context&, const FourierShape&, Batch<const std::complex<double>>, Batch<double>);
 
 }  // namespace descrambler::cuda
