@@ -2,6 +2,8 @@
 // is the size of a number in bytes (4 or 8). The benchmarks compute their rates from these numbers and nothing else.
 #pragma once
 
+#include <cmath>
+
 #include "descrambler/array.hpp"
 #include "descrambler/backend/convolution.hpp"
 
@@ -103,6 +105,15 @@ constexpr Cost convolve(const Convolution& shape, Index probes, Index word) {
             (real(shape.depth()) * real(shape.out_channels) +
              (real(shape.inputs()) + real(shape.outputs())) * real(probes)) *
                 real(word)};
+}
+// complex Fourier transform of n points, in any number of dimensions: 5 n log2 n, by custom and whatever the method; n real
+// points, forward or back: half of it
+inline Cost fft(Index points, Index word) {
+    using detail::real;
+    return {points > 0 ? 5 * real(points) * std::log2(real(points)) : 0, 4 * real(points) * real(word)};
+}
+inline Cost real_fft(Index points, Index word) {
+    return fft(points, word) * 0.5;
 }
 // Adam: reads g, m, v, w and writes m, v, w; 14 operations a parameter
 constexpr Cost adam_step(Index parameters, Index word) {
