@@ -23,6 +23,7 @@
 #include "descrambler/backend/memory.hpp"
 #include "descrambler/backend/orthogonal.hpp"
 #include "descrambler/backend/random.hpp"
+#include "descrambler/backend/scattering.hpp"
 #include "descrambler/backend/training.hpp"
 #include "descrambler/backend/windows.hpp"
 #include "descrambler/execution.hpp"
@@ -40,6 +41,7 @@ class Backend : public Memory<T>,
                 public Convolutions<T>,
                 public Maps<T>,
                 public WindowMaps<T>,
+                public Scattering<T>,
                 public Training<T> {
 public:
     virtual ~Backend() = default;

@@ -20,6 +20,7 @@
 #include "cpu/minimise.hpp"
 #include "cpu/random.hpp"
 #include "cpu/randomized_svd.hpp"
+#include "cpu/scattering.hpp"
 #include "cpu/training.hpp"
 #include "cpu/windows.hpp"
 
@@ -34,7 +35,10 @@ template <class T>
 class CpuBackend final : public Backend<T> {
 public:
     explicit CpuBackend(int threads)
-        : threads_(threads > 0 ? threads : omp_get_max_threads()), scratch_(threads_), transforms_(threads_) {
+        : threads_(threads > 0 ? threads : omp_get_max_threads()),
+          scratch_(threads_),
+          transforms_(threads_),
+          scatterer_(threads_) {
         set_up_blas();
     }
     const char* name() const override { return "cpu"; }
@@ -127,6 +131,13 @@ private:
     void do_real_ifft(const FourierShape& shape, Batch<const std::complex<T>> y, Batch<T> x) override {
         transforms_.real_ifft(shape, y, x);
     }
+    void do_scatter(const ScatteringTree<T>& tree, Batch<const T> x, Batch<T> s) override {
+        scatterer_.scatter(tree, x, s);
+    }
+    void do_scatter_adjoint(const ScatteringTree<T>& tree, Batch<const T> x, Batch<const T> s_bar, Batch<T> x_bar,
+                            Batch<T> spectra_bar) override {
+        scatterer_.adjoint(tree, x, s_bar, x_bar, spectra_bar);
+    }
     void do_convolve(const Convolution& shape, Batch<const T> W, Batch<const T> x, T beta, Batch<T> y,
                      const Mask<T>& mask) override {
         cpu::convolve(shape, W, x, beta, y, mask, scratch_, threads_);
@@ -200,6 +211,7 @@ private:
     int threads_;
     cpu::Scratch<T> scratch_;
     cpu::Transforms<T> transforms_;
+    cpu::Scatterer<T> scatterer_;
 };
 
 }  // namespace
