@@ -1,0 +1,60 @@
+#include "descrambler/spectral_filter.hpp"
+
+#include <numbers>
+
+namespace descrambler {
+
+namespace {
+
+std::vector<double> folded(const std::vector<double>& values, const Grid& grid, Index factor, bool crop) {
+    const Index f1 = grid.one_dimensional() ? 1 : factor, m1 = grid.n1 / f1, m2 = grid.n2 / factor;
+    const auto kept = [&](Index k, Index n, Index by) {
+        const Index half = n / (2 * by);
+        return !crop || by == 1 || k < half || k >= n - half;
+    };
+    std::vector<double> sums(static_cast<std::size_t>(m1 * m2));
+    for (Index k1 = 0; k1 < grid.n1; ++k1) {
+        if (!kept(k1, grid.n1, f1))
+            continue;
+        for (Index k2 = 0; k2 < grid.n2; ++k2)
+            if (kept(k2, grid.n2, factor))
+                sums[static_cast<std::size_t>(k1 % m1 * m2 + k2 % m2)] += values[k1 * grid.n2 + k2];
+    }
+    return sums;
+}
+
+SpectralFilter coarser(const SpectralFilter& filter, const Grid& grid, Index factor, bool crop) {
+    require(factor >= 1 && grid.n2 % factor == 0 && (grid.one_dimensional() || grid.n1 % factor == 0),
+            "filter: the factor must divide the grid");
+    require(std::ssize(filter.re) == grid.size() && (filter.real() || filter.im.size() == filter.re.size()),
+            "filter: a spectrum of the grid's size");
+    SpectralFilter result{folded(filter.re, grid, factor, crop), {}};
+    if (!filter.real())
+        result.im = folded(filter.im, grid, factor, crop);
+    return result;
+}
+
+}  // namespace
+
+double angular_frequency(Index k, Index n) {
+    return 2 * std::numbers::pi * static_cast<double>(2 * k < n ? k : k - n) / static_cast<double>(n);
+}
+
+Index opposite(Index k, const Grid& grid) {
+    const Index k1 = k / grid.n2, k2 = k % grid.n2;
+    return (grid.n1 - k1) % grid.n1 * grid.n2 + (grid.n2 - k2) % grid.n2;
+}
+
+SpectralFilter periodised(const SpectralFilter& filter, const Grid& grid, Index factor) {
+    return coarser(filter, grid, factor, false);
+}
+
+SpectralFilter cropped(const SpectralFilter& filter, const Grid& grid, Index factor) {
+    return coarser(filter, grid, factor, true);
+}
+
+SpectralFilter at_level(const SpectralFilter& filter, const Grid& grid, Index factor, Convention convention) {
+    return coarser(filter, grid, factor, convention == Convention::kymatio && !grid.one_dimensional());
+}
+
+}  // namespace descrambler
