@@ -209,42 +209,46 @@ FftPlan2<T>::FftPlan2(Index n1, Index n2, bool twiddled) : first_(n1), second_(n
 }
 
 template <class T>
-void FftPlan2<T>::turn(Direction direction, const T* block, Index first, T* between) const {
-    const Index n1 = rows(), n2 = cols(), count = std::min(lanes, n2);
-    const T sign = direction == Direction::forward ? T{1} : T{-1};
-    for (Index b = 0; b < row_blocks(); ++b) {
-        const T* from = block + first_of(b, n1) * 2 * lanes;
-        const Index place = (b * n2 + first) * 2 * lanes;
-        Vector<T> re[lanes] = {}, im[lanes] = {};
-        if (n1 >= lanes) {  // both constant, so that the squares stay in registers
+template <bool twiddled>
+void FftPlan2<T>::turn_square(T sign, const T* block, Index count, const T* twiddles, T* between) const {
+    Vector<T> re[lanes], im[lanes];
 #pragma GCC unroll 16
-            for (Index i = 0; i < lanes; ++i)
-                re[i] = load<T>(from + 2 * i * lanes);
-            transpose<T>(re);
+    for (Index i = 0; i < lanes; ++i) {
+        re[i] = load<T>(block + 2 * i * lanes);
+        im[i] = load<T>(block + (2 * i + 1) * lanes);
+    }
+    transpose<T>(re);
+    transpose<T>(im);
 #pragma GCC unroll 16
-            for (Index i = 0; i < lanes; ++i)
-                im[i] = load<T>(from + (2 * i + 1) * lanes);
-            transpose<T>(im);
-        } else {
-            for (Index i = 0; i < n1; ++i) {
-                re[i] = load<T>(from + 2 * i * lanes);
-                im[i] = load<T>(from + (2 * i + 1) * lanes);
-            }
-            transpose<T>(re);
-            transpose<T>(im);
-        }
-        if (!twiddles_.empty()) {
-            const T* w = twiddles_.data() + place;
-            for (Index l = 0; l < count; ++l) {
-                const Vector<T> c = load<T>(w + 2 * l * lanes), s = sign * load<T>(w + (2 * l + 1) * lanes), x = re[l];
+    for (Index l = 0; l < lanes; ++l)  // a constant number of them, so that the squares stay in registers
+        if (l < count) {
+            if constexpr (twiddled) {
+                const Vector<T> c = load<T>(twiddles + 2 * l * lanes), x = re[l];
+                const Vector<T> s = sign * load<T>(twiddles + (2 * l + 1) * lanes);
                 re[l] = x * c - im[l] * s;
                 im[l] = x * s + im[l] * c;
             }
+            store<T>(between + 2 * l * lanes, re[l]);
+            store<T>(between + (2 * l + 1) * lanes, im[l]);
         }
-        for (Index l = 0; l < count; ++l) {
-            store<T>(between + place + 2 * l * lanes, re[l]);
-            store<T>(between + place + (2 * l + 1) * lanes, im[l]);
-        }
+}
+
+template <class T>
+void FftPlan2<T>::turn(Direction direction, const T* block, Index first, T* between) const {
+    const Index n1 = rows(), n2 = cols(), count = std::min(lanes, n2);
+    const T sign = direction == Direction::forward ? T{1} : T{-1};
+    T padded[2 * lanes * lanes] = {};
+    if (n1 < lanes) {
+        std::copy_n(block, 2 * n1 * lanes, padded);
+        block = padded;
+    }
+    for (Index b = 0; b < row_blocks(); ++b) {
+        const T* from = block + first_of(b, n1) * 2 * lanes;
+        const Index place = (b * n2 + first) * 2 * lanes;
+        if (twiddles_.empty())
+            turn_square<false>(sign, from, count, nullptr, between + place);
+        else
+            turn_square<true>(sign, from, count, twiddles_.data() + place, between + place);
     }
 }
 

@@ -81,6 +81,8 @@ public:
 
 private:
     [[nodiscard]] static Index blocks(Index n) { return (n + lanes - 1) / lanes; }
+    template <bool twiddled>
+    void turn_square(T sign, const T* block, Index count, const T* twiddles, T* between) const;
     void turn(Direction direction, const T* block, Index first, T* between) const;
 
     FftPlan<T> first_, second_;
