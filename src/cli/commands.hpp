@@ -55,6 +55,7 @@ Command add_spectrum(CLI::App& app, const Process& process);
 Command add_export(CLI::App& app, const Process& process);
 Command add_interpret(CLI::App& app, const Process& process);
 Command add_tour(CLI::App& app, const Process& process);
+Command add_scatter(CLI::App& app, const Process& process);
 Command add_predict(CLI::App& app, const Process& process);
 Command add_report(CLI::App& app, const Process& process);
 Command add_verify(CLI::App& app, const Process& process);

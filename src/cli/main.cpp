@@ -59,9 +59,10 @@ int run(int argc, char** argv, const cli::Process& process) {
     Commands commands{{"study", cli::add_study(app, process)},       {"train", cli::add_train(app, process)},
                       {"layer", cli::add_layer(app, process)},       {"gram", cli::add_gram(app, process)},
                       {"spectrum", cli::add_spectrum(app, process)}, {"interpret", cli::add_interpret(app, process)},
-                      {"tour", cli::add_tour(app, process)},         {"export", cli::add_export(app, process)},
-                      {"predict", cli::add_predict(app, process)},   {"report", cli::add_report(app, process)},
-                      {"verify", cli::add_verify(app, process)},     {"info", cli::add_info(app, process)}};
+                      {"tour", cli::add_tour(app, process)},         {"scatter", cli::add_scatter(app, process)},
+                      {"export", cli::add_export(app, process)},     {"predict", cli::add_predict(app, process)},
+                      {"report", cli::add_report(app, process)},     {"verify", cli::add_verify(app, process)},
+                      {"info", cli::add_info(app, process)}};
     std::vector<char*> words(argv, argv + argc);
     std::string help = "--help";
     if (argc > 1 && argv[1] == std::string("help")) {  // help COMMAND is COMMAND --help
@@ -73,8 +74,8 @@ int run(int argc, char** argv, const cli::Process& process) {
     argv = words.data();
     if (argc > 1 && argv[1][0] != '-' && !commands.contains(argv[1]))
         return fail_all(2, "unknown command '" + std::string(argv[1]) +
-                               "': expected study, train, layer, gram, spectrum, interpret, tour, export, predict, "
-                               "report, verify or info");
+                               "': expected study, train, layer, gram, spectrum, interpret, tour, scatter, export, "
+                               "predict, report, verify or info");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -83,8 +84,8 @@ int run(int argc, char** argv, const cli::Process& process) {
         return fail_all(2, std::string(error.what()) + " (descrambler --help tells the usage)");
     }
     const std::string name = app.get_subcommands().front()->get_name();
-    if (ranks.size() > 1 && (name == "spectrum" || name == "tour" || name == "export" || name == "predict" ||
-                             name == "report" || name == "verify"))
+    if (ranks.size() > 1 && (name == "spectrum" || name == "tour" || name == "scatter" || name == "export" ||
+                             name == "predict" || name == "report" || name == "verify"))
         return fail_all(2, name + ": expected one process, started as " + std::to_string(ranks.size()) + " ranks");
     try {
         commands.at(name)();

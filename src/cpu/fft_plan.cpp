@@ -95,6 +95,51 @@ void later_stage(Index l, Index m, const T* twiddles, const T* from, T* to) {
         }
 }
 
+// A stage of any odd prime radix R by its definition, sums of x[i] and x[R - i] with cosines, differences with sines:
+// R^2 multiplications. roots: cosine and sine of 2 pi i/R.
+template <class T>
+void prime_stage(Index R, Index l, Index m, bool reversed, const T* twiddles, const T* roots, const T* from, T* to) {
+    constexpr Index lanes = vector_lanes<T>, step = 2 * lanes;
+    const Index n = R * l * m, half = R / 2;
+    thread_local std::vector<T> kept;
+    kept.resize(static_cast<std::size_t>(step * R));
+    T* const x = kept.data();
+    for (Index k = 0; k < l; ++k)
+        for (Index u = 0; u < m; ++u) {
+            const T* w = twiddles + 2 * (R - 1) * k;
+            for (Index i = 0; i < R; ++i) {
+                const Index place = k * R * m + u + m * i;
+                const Lanes<T> z = FromBlock<T>{from}(reversed && place > 0 ? n - place : place);
+                const T re = i == 0 || l == 1 ? T{1} : w[2 * i - 2], im = i == 0 || l == 1 ? T{0} : w[2 * i - 1];
+                store<T>(x + step * i, z.re * re - z.im * im);
+                store<T>(x + step * i + lanes, z.re * im + z.im * re);
+            }
+            const Lanes<T> x0 = FromBlock<T>{x}(0);
+            Lanes<T> total = x0;
+            for (Index i = 1; i <= half; ++i) {
+                const Lanes<T> a = FromBlock<T>{x}(i), b = FromBlock<T>{x}(R - i);
+                store<T>(x + step * i, a.re + b.re);
+                store<T>(x + step * i + lanes, a.im + b.im);
+                store<T>(x + step * (R - i), a.re - b.re);
+                store<T>(x + step * (R - i) + lanes, a.im - b.im);
+                total = {total.re + a.re + b.re, total.im + a.im + b.im};
+            }
+            const Spread<T> out{to + (k * m + u) * step, l * m * step};
+            out(0, total);
+            for (Index c = 1; c <= half; ++c) {
+                Lanes<T> even = x0, odd{};
+                for (Index i = 1; i <= half; ++i) {
+                    const T cosine = roots[2 * (i * c % R)], sine = roots[2 * (i * c % R) + 1];
+                    const Lanes<T> sum = FromBlock<T>{x}(i), difference = FromBlock<T>{x}(R - i);
+                    even = {even.re + sum.re * cosine, even.im + sum.im * cosine};
+                    odd = {odd.re + difference.im * sine, odd.im + difference.re * sine};
+                }
+                out(static_cast<int>(c), {even.re + odd.re, even.im - odd.im});
+                out(static_cast<int>(R - c), {even.re - odd.re, even.im + odd.im});
+            }
+        }
+}
+
 template <class Work>
 void with_radix(int radix, const Work& work) {
     switch (radix) {
@@ -119,9 +164,18 @@ void with_radix(int radix, const Work& work) {
     }
 }
 
-// Large radices first: the first stage needs no twiddles. Empty where n has other factors.
+constexpr int largest_radix = 13;
+
+// Large radices first: the first stage needs no twiddles.
 std::vector<int> radices_of(Index n) {
     std::vector<int> radices;
+    Index rest = n;
+    for (const int radix : {13, 11, 7, 5, 3, 2})
+        while (rest % radix == 0)
+            rest /= radix;
+    for (Index prime = largest_radix + 2; rest > 1; prime += 2)
+        for (; rest % prime == 0; rest /= prime, n /= prime)
+            radices.push_back(static_cast<int>(prime));
     for (const int radix : {13, 11, 7, 5, 3})
         for (; n % radix == 0; n /= radix)
             radices.push_back(radix);
@@ -131,8 +185,6 @@ std::vector<int> radices_of(Index n) {
         radices.push_back(4);
     if (n == 2)
         radices.push_back(2);
-    if (n > 2)
-        return {};
     if (radices.empty())
         radices.push_back(1);
     std::ranges::sort(radices, std::greater<>{});
@@ -143,12 +195,12 @@ std::vector<int> radices_of(Index n) {
 
 template <class T>
 bool FftPlan<T>::takes(Index n) {
-    return n > 0 && !radices_of(n).empty();
+    return n > 0 && radices_of(n).front() <= largest_radix;
 }
 
 template <class T>
 FftPlan<T>::FftPlan(Index n) : n_(n) {
-    require(takes(n), "FftPlan: expected prime factors of at most 13");
+    require(n > 0, "FftPlan: expected a number of points");
     Index before = 1;
     for (const int radix : radices_of(n)) {
         const Index after = n / before / radix;
@@ -160,17 +212,32 @@ FftPlan<T>::FftPlan(Index n) : n_(n) {
                     twiddles_.push_back(static_cast<T>(w.real()));
                     twiddles_.push_back(static_cast<T>(w.imag()));
                 }
+        stages_.back().roots = twiddles_.size();
+        for (Index i = 0; i < radix && radix > largest_radix; ++i) {
+            const std::complex<double> w = unit_root(i, radix);
+            twiddles_.push_back(static_cast<T>(w.real()));
+            twiddles_.push_back(static_cast<T>(-w.imag()));
+        }
         before *= radix;
     }
+}
+
+template <class T>
+void FftPlan<T>::prime(const Stage& stage, bool reversed, const T* from, T* to) const {
+    prime_stage<T>(stage.radix, stage.before, stage.after, reversed, twiddles_.data() + stage.twiddles,
+                   twiddles_.data() + stage.roots, from, to);
 }
 
 template <class T>
 T* FftPlan<T>::others(T* a, T* b) const {
     for (std::size_t s = 1; s < stages_.size(); ++s) {
         const Stage& stage = stages_[s];
-        with_radix(stage.radix, [&](auto radix) {
-            later_stage<radix.value, T>(stage.before, stage.after, twiddles_.data() + stage.twiddles, a, b);
-        });
+        if (stage.radix > largest_radix)
+            prime(stage, false, a, b);
+        else
+            with_radix(stage.radix, [&](auto radix) {
+                later_stage<radix.value, T>(stage.before, stage.after, twiddles_.data() + stage.twiddles, a, b);
+            });
         std::swap(a, b);
     }
     return a;
@@ -178,6 +245,10 @@ T* FftPlan<T>::others(T* a, T* b) const {
 
 template <class T>
 T* FftPlan<T>::transform(Direction direction, T* a, T* b) const {
+    if (stages_.front().radix > largest_radix) {
+        prime(stages_.front(), direction == Direction::inverse, a, b);
+        return others(b, a);
+    }
     with_radix(stages_.front().radix, [&](auto radix) {
         first_stage<radix.value, T>(stages_.front().after, direction == Direction::inverse, FromBlock<T>{a}, b);
     });
@@ -186,6 +257,7 @@ T* FftPlan<T>::transform(Direction direction, T* a, T* b) const {
 
 template <class T>
 T* FftPlan<T>::transform_columns(Direction direction, const std::complex<T>* from, Index stride, T* a, T* b) const {
+    require(takes(n_), "FftPlan: of other sizes blocks alone");
     const FromColumns<T> source{reinterpret_cast<const T*>(from), 2 * stride};
     with_radix(stages_.front().radix, [&](auto radix) {
         first_stage<radix.value, T>(stages_.front().after, direction == Direction::inverse, source, a);

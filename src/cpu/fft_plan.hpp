@@ -24,8 +24,8 @@ class FftPlan {
 public:
     static constexpr Index lanes = vector_lanes<T>;
 
-    [[nodiscard]] static bool takes(Index n);  // n > 0, prime factors of 2, 3, 5, 7, 11 and 13 alone
-    explicit FftPlan(Index n);                 // std::invalid_argument for others
+    [[nodiscard]] static bool takes(Index n);  // fast: n > 0, prime factors of 2, 3, 5, 7, 11 and 13 alone
+    explicit FftPlan(Index n);  // other prime factors p cost p^2; std::invalid_argument for n < 1
     [[nodiscard]] Index size() const { return n_; }
     [[nodiscard]] Index numbers() const { return 2 * n_ * lanes; }  // of T in a block
 
@@ -39,7 +39,9 @@ private:
         int radix = 1;
         Index before = 1, after = 1;  // product of the radices of the stages before it, of those behind it
         std::size_t twiddles = 0;     // [before][radix - 1] complex numbers
+        std::size_t roots = 0;        // [radix] cosines and sines, of radices beyond 13
     };
+    void prime(const Stage& stage, bool reversed, const T* from, T* to) const;
     T* others(T* a, T* b) const;
 
     Index n_;

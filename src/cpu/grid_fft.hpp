@@ -12,8 +12,6 @@ class GridFft {
 public:
     static constexpr Index lanes = vector_lanes<T>;
 
-    // Whether the sizes are served: prime factors of at most 13.
-    [[nodiscard]] static bool takes(Index n1, Index n2) { return FftPlan<T>::takes(n1) && FftPlan<T>::takes(n2); }
     GridFft(Index n1, Index n2)
         : points_(n1 * n2),
           a_(n1 == 1 ? split(n2) : n1),

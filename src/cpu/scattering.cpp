@@ -50,7 +50,6 @@ struct Plan {
         const auto needs = [&](Index level) {
             if (fft[at(level)] == nullptr) {
                 const Index n1 = tree.rows(level), n2 = tree.cols(level);
-                require(GridFft<T>::takes(n1, n2), "scatter: a side with a prime factor above 13");
                 fft[at(level)] = &plans.try_emplace({n1, n2}, n1, n2).first->second;
             }
         };
