@@ -3,6 +3,8 @@
 // (the forward transform is that of the transposed matrix), in one dimension the order of time (four steps both ways).
 #pragma once
 
+#include <type_traits>
+
 #include "cpu/fft_plan.hpp"
 
 namespace descrambler::cpu {
@@ -35,6 +37,7 @@ public:
     void forward(const Load& load, const Store& store, T* work) const {
         pass(Direction::forward, there_, load, store, work);
     }
+    [[nodiscard]] Index spectrum_rows() const { return back_.rows(); }
     [[nodiscard]] Index spectrum_cols() const { return back_.cols(); }
     [[nodiscard]] Index signal_cols() const { return there_.cols(); }
 
@@ -65,8 +68,13 @@ private:
         for (Index block = 0; block < plan.row_blocks(); ++block) {
             const Index first = plan.first_of(block, rows);
             const T* const out = plan.rows(direction, block, between, work);
-            for (Index j = 0; j < cols; ++j)
-                store(j * rows + first, cpu::load(out + 2 * j * lanes), cpu::load(out + (2 * j + 1) * lanes));
+            for (Index j = 0; j < cols; ++j) {
+                const Vector<T> re = cpu::load(out + 2 * j * lanes), im = cpu::load(out + (2 * j + 1) * lanes);
+                if constexpr (std::is_invocable_v<Store, Index, Index, Vector<T>, Vector<T>>)
+                    store(j, first, re, im);
+                else
+                    store(j * rows + first, re, im);
+            }
         }
     }
 

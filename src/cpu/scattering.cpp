@@ -258,19 +258,23 @@ private:
                 *to_b = scale * hat.im[0];
             return;
         }
-        const Index rows = tree.rows(tree.out_level);
         const SpectrumPlace phi = tree.nodes[at(to_a != nullptr ? a : b)].phi;
+        // a vector holds numbers of one column, or in one dimension neighbours
+        const bool line = tree.grid1 == 1;
+        const Index row = plan_.fft[at(tree.out_level)]->spectrum_rows(), apart = line ? 1 : tree.count2;
+        const Index begin = line ? tree.first2 : tree.first1, count = line ? tree.count2 : tree.count1;
         plan_.filtered(
             hat, phi, from, tree.out_level,
-            [&](Index place, const Vector<T>& re, const Vector<T>& im) {
-                for (Index l = 0; l < lanes; ++l) {
-                    const Index i = (place + l) % rows - tree.first1, j = (place + l) / rows - tree.first2;
-                    if (i < 0 || i >= tree.count1 || j < 0 || j >= tree.count2)
-                        continue;
+            [&](Index j, Index first, const Vector<T>& re, const Vector<T>& im) {
+                const Index place = (line ? j * row : 0) + first - begin, shift = line ? 0 : j - tree.first2;
+                if (shift < 0 || (!line && shift >= tree.count2))
+                    return;
+                const Index end = std::min(lanes, std::min(count - place, row - first));
+                for (Index l = std::max<Index>(0, -place); l < end; ++l) {
                     if (to_a != nullptr)
-                        to_a[i * tree.count2 + j] = scale * re[l];
+                        to_a[(place + l) * apart + shift] = scale * re[l];
                     if (to_b != nullptr)
-                        to_b[i * tree.count2 + j] = scale * im[l];
+                        to_b[(place + l) * apart + shift] = scale * im[l];
                 }
             },
             work_);
