@@ -70,13 +70,14 @@ struct Norm {
 };
 
 // sum over n of |psi[n]| on a periodic grid. In space psi is b(t) (exp(2 pi i xi t) - kappa) at t = n + m N, summed over m,
-// with b(t) = sqrt(2 pi) sigma exp(-2 (pi sigma t)^2). Its modulus is smooth: with xi / sigma = r every harmonic of xi costs a
-// factor kappa = exp(-r^2 / 2), so that samples at steps of 1 / (F sigma), F = 12 + 100 / r, give the sum to 1e-16. Steps are
-// powers of two that divide the grid.
+// with b(t) = sqrt(2 pi) sigma exp(-2 (pi sigma t)^2). Where its tails do not meet (N sigma >= 3) the modulus is smooth: with
+// xi / sigma = r every harmonic of xi costs a factor kappa = exp(-r^2 / 2), so that samples at steps of 1 / (F sigma),
+// F = 12 + 100 / r, give the sum to 1e-16. Steps are powers of two that divide the grid.
 Norm l1_norm(Index n, const Morlet1d& m, const Kappa& kappa) {
     const double finest = m.sigma * (12 + 100 * m.sigma / m.xi);
     Index step = 1;
-    while (n % (2 * step) == 0 && static_cast<double>(2 * step) * finest <= 1)
+    const bool apart = static_cast<double>(n) * m.sigma >= 3;
+    while (apart && n % (2 * step) == 0 && static_cast<double>(2 * step) * finest <= 1)
         step *= 2;
     const Index points = n / step;
     const Index far = static_cast<Index>(std::sqrt(reach / 2) / (pi * m.sigma * static_cast<double>(step))) + 1;
