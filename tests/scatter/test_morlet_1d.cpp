@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "scatter/differences.hpp"
+#include "scatter/exponential.hpp"
 #include "scatter/naive_scattering.hpp"
 
 namespace descrambler {
@@ -118,6 +119,16 @@ TEST(Morlet1d, DerivativesMatchDifferences) {
                         ASSERT_NEAR(derivatives[p].re[k], slopes[k], 1e-9) << n << " " << m.xi << " " << p;
                 }
             }
+}
+
+TEST(Exponential, IsWrongByTwoEpsAtMost) {
+    double worst = 0;
+    for (int i = 0; i <= 700000; ++i) {
+        const double x = -.001 * i, exact = std::exp(x);
+        worst = std::max(worst, std::abs(scatter::exponential(x) - exact) / exact);
+    }
+    EXPECT_LE(worst, 2 * 2.3e-16);
+    EXPECT_EQ(scatter::exponential(0), 1);
 }
 
 TEST(Morlet1d, Refuses) {
