@@ -45,8 +45,9 @@ struct Bands {  // what one layer of a scattering transform applies to a signal
 // std::invalid_argument where factor does not divide the grid or the filter has another size.
 // All of the spectrum, which equals sampling in space.
 [[nodiscard]] SpectralFilter periodised(const SpectralFilter& filter, const Grid& grid, Index factor);
-// Only the low half band, along each axis the indices k < n / (2 factor) and k >= n - n / (2 factor) (the negative Nyquist
-// frequency alone): what kymatio does in two dimensions. The low-pass then has negative lobes in space.
+// Only the low half band: along each axis n - n / factor elements from n / (2 factor) on are left out, so that of the two
+// Nyquist frequencies the negative one stays. It is what kymatio does in two dimensions; the low-pass then has negative lobes
+// in space.
 [[nodiscard]] SpectralFilter cropped(const SpectralFilter& filter, const Grid& grid, Index factor);
 // The one that the convention wants. In one dimension kymatio takes the sum of the aliases too.
 [[nodiscard]] SpectralFilter at_level(const SpectralFilter& filter, const Grid& grid, Index factor,

@@ -5,6 +5,8 @@
 #include <numbers>
 #include <string>
 
+#include "scatter/exponential.hpp"
+
 namespace descrambler {
 
 namespace {
@@ -23,6 +25,7 @@ void for_gaussian(const Grid& grid, const Morlet& m, double xi, Index aliases, c
     const double step1 = 2 * pi / static_cast<double>(grid.n1), step2 = 2 * pi / static_cast<double>(grid.n2);
     const Index first1 = -aliases * grid.n1 - grid.n1 / 2, first2 = -aliases * grid.n2 - grid.n2 / 2;
     const Index end1 = first1 + (2 * aliases + 1) * grid.n1, end2 = first2 + (2 * aliases + 1) * grid.n2;
+    std::vector<double> values(static_cast<std::size_t>(end2 - first2));
     for (Index q1 = first1; q1 < end1; ++q1) {
         const double w1 = step1 * static_cast<double>(q1), d1 = w1 - xi * c;
         const double discriminant = B * B * d1 * d1 - C * (A * d1 * d1 - radius);
@@ -32,10 +35,16 @@ void for_gaussian(const Grid& grid, const Morlet& m, double xi, Index aliases, c
         const Index low = std::max(first2, static_cast<Index>(std::ceil((middle - width) / step2)));
         const Index high = std::min(end2 - 1, static_cast<Index>(std::floor((middle + width) / step2)));
         const Index row = (q1 + (aliases + 1) * grid.n1) % grid.n1 * grid.n2;
-        for (Index q2 = low; q2 <= high; ++q2) {
-            const double w2 = step2 * static_cast<double>(q2), a = w1 * c + w2 * s, b = w2 * c - w1 * s;
-            const double g = std::exp(-half * ((a - xi) * (a - xi) + b * b * thin));
-            visit(row + (q2 + (aliases + 1) * grid.n2) % grid.n2, a, b, g);
+        const double a0 = w1 * c, b0 = -w1 * s;
+        for (Index i = 0; i <= high - low; ++i) {
+            const double w2 = step2 * static_cast<double>(low + i), away = a0 + w2 * s - xi, b = b0 + w2 * c;
+            values[i] = scatter::exponential(-half * (away * away + b * b * thin));
+        }
+        Index k2 = (low + (aliases + 1) * grid.n2) % grid.n2;
+        for (Index i = 0; i <= high - low; ++i) {
+            const double w2 = step2 * static_cast<double>(low + i);
+            visit(row + k2, a0 + w2 * s, b0 + w2 * c, values[i]);
+            k2 = k2 + 1 < grid.n2 ? k2 + 1 : 0;
         }
     }
 }

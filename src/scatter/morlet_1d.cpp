@@ -6,6 +6,8 @@
 #include <numbers>
 #include <string>
 
+#include "scatter/exponential.hpp"
+
 namespace descrambler {
 
 namespace {
@@ -34,9 +36,11 @@ Span span_of(Index n, double centre, double sigma, double widest, Convention con
 template <class Visit>  // visit(k, f, g): every alias of every element k that counts
 void for_gaussian(Index n, double centre, double sigma, Convention convention, const Visit& visit) {
     const Span span = span_of(n, centre, sigma, sigma, convention);
+    Index k = (span.first % n + n) % n;
     for (Index q = span.first; q < span.end; ++q) {
         const double f = static_cast<double>(q) / static_cast<double>(n), away = (f - centre) / sigma;
-        visit((q % n + n) % n, f, std::exp(-away * away / 2));
+        visit(k, f, scatter::exponential(-away * away / 2));
+        k = k + 1 < n ? k + 1 : 0;
     }
 }
 
@@ -69,33 +73,48 @@ struct Norm {
     double value = 0, d_xi = 0, d_sigma = 0;  // by log xi, log sigma
 };
 
+Complex turned(Complex a, Complex b) {  // a b, without the care for infinities
+    return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
+}
+
 // sum over n of |psi[n]| on a periodic grid. In space psi is b(t) (exp(2 pi i xi t) - kappa) at t = n + m N, summed over m,
-// with b(t) = sqrt(2 pi) sigma exp(-2 (pi sigma t)^2). Its modulus is smooth: with xi / sigma = r every harmonic of xi costs a
-// factor kappa = exp(-r^2 / 2), so that samples at steps of 1 / (F sigma), F = 12 + 100 / r, give the sum to 1e-16. Steps are
-// powers of two that divide the grid.
-Norm l1_norm(Index n, const Morlet1d& m, const Kappa& kappa) {
+// with b(t) = sqrt(2 pi) sigma exp(-2 (pi sigma t)^2). Where its tails do not meet (N sigma >= 3) the modulus is smooth: with
+// xi / sigma = r every harmonic of xi costs a factor kappa = exp(-r^2 / 2), so that samples at steps of 1 / (F sigma),
+// F = 12 + 100 / r, give the sum to 1e-16. Steps are powers of two that divide the grid.
+Norm l1_norm(Index n, const Morlet1d& m, const Kappa& kappa, bool derivatives) {
     const double finest = m.sigma * (12 + 100 * m.sigma / m.xi);
     Index step = 1;
-    while (n % (2 * step) == 0 && static_cast<double>(2 * step) * finest <= 1)
+    const bool apart = static_cast<double>(n) * m.sigma >= 3;
+    while (apart && n % (2 * step) == 0 && static_cast<double>(2 * step) * finest <= 1)
         step *= 2;
     const Index points = n / step;
     const Index far = static_cast<Index>(std::sqrt(reach / 2) / (pi * m.sigma * static_cast<double>(step))) + 1;
     const Index held = std::min(points, 2 * far + 1);
-    std::vector<Complex> psi(static_cast<std::size_t>(held)), by_xi(psi.size()), by_sigma(psi.size());
+    std::vector<Complex> psi(static_cast<std::size_t>(held)), by_xi(derivatives ? psi.size() : 0),
+        by_sigma(by_xi.size());
+    // The wave by turning it, block by block from an exact start: 64 turns are wrong by 64 eps. Where the grid holds a few
+    // frequencies of the wavelet, or none near its centre, what is summed cancels: then without.
+    const Index block = static_cast<double>(n) * m.sigma < .3 ? 1 : 64;
+    const double turn = 2 * pi * m.xi * static_cast<double>(step);
+    const Complex once = std::polar(1., turn);
+    Complex wave;
+    Index at = 0;  // (q + far) % held
     for (Index q = -far; q <= far; ++q) {
         const double t = static_cast<double>(q * step), x = pi * m.sigma * t;
-        const double b = std::sqrt(2 * pi) * m.sigma * std::exp(-2 * x * x);
-        const Complex wave = std::polar(1., 2 * pi * m.xi * t);
-        const auto at = static_cast<std::size_t>(((q + far) % held + held) % held);
+        wave = (q + far) % block == 0 ? std::polar(1., turn * static_cast<double>(q)) : turned(wave, once);
+        const double b = std::sqrt(2 * pi) * m.sigma * scatter::exponential(-2 * x * x);
         psi[at] += b * (wave - kappa.value);
-        by_xi[at] += b * (Complex(0, 2 * pi * m.xi * t) * wave - kappa.d_xi);
-        by_sigma[at] += b * ((1 - 4 * x * x) * (wave - kappa.value) - kappa.d_sigma);
+        if (derivatives) {
+            by_xi[at] += b * (2 * pi * m.xi * t * Complex(-wave.imag(), wave.real()) - kappa.d_xi);
+            by_sigma[at] += b * ((1 - 4 * x * x) * (wave - kappa.value) - kappa.d_sigma);
+        }
+        at = at + 1 < held ? at + 1 : 0;
     }
     Norm norm;
     for (std::size_t i = 0; i < psi.size(); ++i) {
-        const double modulus = std::abs(psi[i]);
+        const double modulus = std::sqrt(std::norm(psi[i]));
         norm.value += modulus;
-        if (modulus > 0) {
+        if (derivatives && modulus > 0) {
             norm.d_xi += std::real(std::conj(psi[i]) * by_xi[i]) / modulus;
             norm.d_sigma += std::real(std::conj(psi[i]) * by_sigma[i]) / modulus;
         }
@@ -154,7 +173,7 @@ SpectralFilter morlet_filter(Index n, const Morlet1d& m, Convention convention) 
         throw InputError("Morlet wavelet: expected sigma of at least a hundredth of the step of the grid of " +
                          std::to_string(n) + " frequencies, found " + digits(m.sigma) + " cycles a sample");
     const Kappa kappa = kappa_of(m, convention);
-    const double c = l1_norm(n, m, kappa).value;
+    const double c = l1_norm(n, m, kappa, false).value;
     std::vector<double> psi(static_cast<std::size_t>(n));
     for_gaussian(n, m.xi, m.sigma, convention, [&](Index k, double, double g) { psi[k] += g / c; });
     for_gaussian(n, 0, m.sigma, convention, [&](Index k, double, double g) { psi[k] -= kappa.value * g / c; });
@@ -165,7 +184,7 @@ SpectralFilter morlet_filter(Index n, const Morlet1d& m, Convention convention) 
 std::array<SpectralFilter, 2> morlet_derivatives(Index n, const Morlet1d& m, Convention convention) {
     const std::vector<double> psi = morlet_filter(n, m, convention).re;
     const Kappa kappa = kappa_of(m, convention);
-    const Norm norm = l1_norm(n, m, kappa);
+    const Norm norm = l1_norm(n, m, kappa, true);
     std::vector<double> by_xi(psi.size()), by_sigma(psi.size());
     for_gaussian(n, m.xi, m.sigma, convention, [&](Index k, double f, double g) {
         const double away = (f - m.xi) / m.sigma;

@@ -9,8 +9,8 @@ namespace {
 std::vector<double> folded(const std::vector<double>& values, const Grid& grid, Index factor, bool crop) {
     const Index f1 = grid.one_dimensional() ? 1 : factor, m1 = grid.n1 / f1, m2 = grid.n2 / factor;
     const auto kept = [&](Index k, Index n, Index by) {
-        const Index half = n / (2 * by);
-        return !crop || by == 1 || k < half || k >= n - half;
+        const Index start = n / (2 * by);
+        return !crop || k < start || k >= start + n - n / by;
     };
     std::vector<double> sums(static_cast<std::size_t>(m1 * m2));
     for (Index k1 = 0; k1 < grid.n1; ++k1) {

@@ -55,7 +55,7 @@ const std::vector<Exponentials> cases{{2, {}, {}},           {3, {}, {}},       
 
 TEST(Daubechies, IsOrthonormalAndKeepsItsExponentials) {
     for (const Exponentials& alphas : cases)
-        for (const double step : {1., 2.}) {
+        for (const double step : {1., .5}) {
             const DaubechiesFilter filter = daubechies_filter(alphas, step);
             EXPECT_EQ(std::ssize(filter.h), 2 * alphas.count());
             EXPECT_LE(orthonormality(filter.h), 1e-13);  // eps over the square root of the least S
@@ -71,15 +71,15 @@ TEST(Daubechies, IsOrthonormalAndKeepsItsExponentials) {
                 sum += tap;
             if (alphas.zeros > 0) {
                 EXPECT_NEAR(sum, std::numbers::sqrt2, 1e-14);
-            } else {
-                EXPECT_GT(std::abs(sum - std::numbers::sqrt2), 1e-6);
+            } else if (step == 1) {
+                EXPECT_GT(std::abs(sum - std::numbers::sqrt2), 1e-7);
             }
         }
 }
 
 TEST(Daubechies, DerivativesMatchDifferences) {
     for (const Exponentials& alphas : {Exponentials{1, {.2, -.5}, {}}, {1, {}, {{0.05, .8}}}, {1, {.1}, {{-.1, .5}}}})
-        for (const double step : {1., 2.}) {
+        for (const double step : {1., .5}) {
             const Function h = [&](const std::vector<double>& p) { return daubechies_filter(alphas.with(p), step).h; };
             const std::vector<double> at = alphas.parameters();
             const DaubechiesFilter filter = daubechies_filter(alphas, step);
@@ -97,10 +97,10 @@ TEST(Daubechies, RefusesWhereTheSpectralFactorIsNotPositive) {
     std::string message;
     for (int trial = 0; trial < 1000; ++trial) {
         Exponentials alphas{1, {}, {}};
-        if (trial % 2 == 0)
-            alphas.real = {real(draw), real(draw)};
-        else
-            alphas.pairs = {{real(draw), imaginary(draw)}};
+        for (int i = 0; i < trial % 3; ++i)
+            alphas.real.push_back(real(draw));
+        for (int i = 0; i < (trial / 3) % 3; ++i)
+            alphas.pairs.push_back({real(draw), imaginary(draw)});
         try {
             const DaubechiesFilter filter = daubechies_filter(alphas);
             EXPECT_LE(orthonormality(filter.h), 1e-10);
@@ -109,7 +109,7 @@ TEST(Daubechies, RefusesWhereTheSpectralFactorIsNotPositive) {
             message = error.what();
         }
     }
-    EXPECT_GT(refused, 50);
+    EXPECT_GT(refused, 150);
     EXPECT_LT(refused, 500);
     RecordProperty("refused", refused);
     EXPECT_NE(message.find("expected a spectral factor of at least 1e-06, found "), std::string::npos) << message;

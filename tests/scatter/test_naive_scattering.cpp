@@ -36,19 +36,23 @@ struct Golden {
     }
 };
 
-Golden compare(const FilterBank& bank, const Grid& inner, const std::string& which) {
+// signals: how many of the stored ones.
+Golden compare(const FilterBank& bank, const Grid& inner, const std::string& which, std::size_t signals) {
     const Tensor x = read_npy_tensor(data("kymatio/kymatio_" + which + "_x.npy"));
     const Tensor S = read_npy_tensor(data("kymatio/kymatio_" + which + "_Sx.npy"));
+    const std::vector<double> all = x.as<double>();
+    const auto size = static_cast<std::size_t>(inner.size());
     Golden golden;
-    golden.theirs = S.as<double>();
-    const std::vector<double> signals = x.as<double>();
     const NaiveScattering scattering(bank, inner, {});
-    for (std::size_t at = 0; at < signals.size(); at += static_cast<std::size_t>(inner.size()))
-        for (const ScatteringPath& path : scattering(std::span(signals).subspan(at, inner.size())).paths)
+    for (std::size_t i = 0; i < signals; ++i)
+        for (const ScatteringPath& path : scattering(std::span(all).subspan(i * size, size)).paths)
             for (const double value : path.values) {
                 golden.ours.push_back(value);
                 golden.order.push_back(std::ssize(path.wavelets));
             }
+    golden.theirs = S.as<double>();
+    EXPECT_EQ(golden.theirs.size() * signals * size, golden.ours.size() * all.size());
+    golden.theirs.resize(golden.ours.size());
     return golden;
 }
 
@@ -57,19 +61,15 @@ TEST(Kymatio, OneDimension) {  // 4 signals of 512, J = 6, Q = 16
         GTEST_SKIP() << no_data("kymatio/kymatio_1d_x.npy");
     const Grid inner{1, 512}, grid = padded_grid(inner, 6, Padding::reflect);
     EXPECT_EQ(grid.n2, 1024);
-    BankOptions options{.scales = 6, .per_octave = {16}, .convention = Convention::kymatio};
-    FilterBank bank = morlet_bank_1d(grid.n2, options);
-    const Golden golden = compare(bank, inner, "1d");
-    ASSERT_EQ(golden.ours.size(), golden.theirs.size());
+    FilterBank bank = morlet_bank_1d(grid.n2, {.scales = 6, .per_octave = {16}, .convention = Convention::kymatio});
+    const Golden golden = compare(bank, inner, "1d", 4);
     EXPECT_LE(golden.error(), 1e-7);
     RecordProperty("l2", digits(golden.error()));
-    options.per_octave = {16, 2};  // another second order has other paths
-    EXPECT_NE(compare(morlet_bank_1d(grid.n2, options), inner, "1d").ours.size(), golden.theirs.size());
     for (FilterLayer& layer : bank.layers)  // a planted fault: filters 1e-6 too large
         for (SpectralFilter& psi : layer.spectra.bands)
             for (double& number : psi.re)
                 number *= 1 + 1e-6;
-    EXPECT_GT(compare(bank, inner, "1d").error(), 1e-7);
+    EXPECT_GT(compare(bank, inner, "1d", 1).error(), 1e-7);
 }
 
 // The same coefficients with pi written out, and with the aliases summed at every level, are other ones by what the notes say:
@@ -80,12 +80,11 @@ TEST(Kymatio, TwoDimensions) {  // 2 x 3 images of 32^2, J = 4, L = 8
     const Grid inner{32, 32}, grid = padded_grid(inner, 4, Padding::reflect);
     EXPECT_EQ(grid, (Grid{64, 64}));
     FilterBank bank = morlet_bank_2d(grid, {.scales = 4, .angles = {8}, .convention = Convention::kymatio});
-    const Golden golden = compare(bank, inner, "2d");
-    ASSERT_EQ(golden.ours.size(), golden.theirs.size());
+    const Golden golden = compare(bank, inner, "2d", 6);
     EXPECT_LE(golden.error(), 3e-7);
     RecordProperty("l2", digits(golden.error()));
     bank.convention = Convention::exact;  // levels of the other convention
-    const Golden aliased = compare(bank, inner, "2d");
+    const Golden aliased = compare(bank, inner, "2d", 1);
     for (Index order = 1; order <= 2; ++order) {
         EXPECT_GE(aliased.error(order), 3e-4) << order;
         EXPECT_LE(aliased.error(order), 5e-3) << order;
@@ -98,7 +97,7 @@ TEST(Kymatio, TwoDimensions) {  // 2 x 3 images of 32^2, J = 4, L = 8
             number *= 3.1415 / std::numbers::pi;
     layer.spectra.low_pass = layer.spectra.bands.back();
     layer.spectra.bands.pop_back();
-    const Golden exact = compare(bank, inner, "2d");
+    const Golden exact = compare(bank, inner, "2d", 1);
     const double off = 1 - 3.1415 / std::numbers::pi;  // 2.95e-5 a filter
     for (Index order = 0; order <= 2; ++order)
         EXPECT_NEAR(exact.error(order), static_cast<double>(order + 1) * off, 3e-7) << order;
