@@ -12,6 +12,7 @@ namespace {
 // Sequences up to this length are transformed several at once, longer ones as matrices: so one alone is not slow, and
 // its blocks stay in the cache. The number of sequences does not matter to this, hence not to the bits.
 constexpr Index longest_in_lanes = 1024;
+constexpr Index near_bytes = Index{128} << 10, far_bytes = Index{1} << 20;
 
 // Scratch memory is aligned to lines of the cache here: vectors across two of them cost twice.
 constexpr Index line = 64;
@@ -100,14 +101,25 @@ template <class T>
 void Transforms<T>::matrices(const FftPlan2<T>& plan, bool inverse, Batch<const Complex> x, Batch<Complex> y) {
     const Index columns = x.cols * x.batch, points = plan.rows() * plan.cols();
     const Direction way = direction(inverse);
+    // Small ones from far memory go through the cache in order: steps over their rows would wait for each line.
+    const Index bytes = points * static_cast<Index>(sizeof(Complex));
+    const bool copied = bytes <= near_bytes && bytes * columns > far_bytes;
     if (columns >= threads_) {
 #pragma omp parallel num_threads(threads_)
         {
             T* const work = aligned(work_, omp_get_thread_num(), plan.work());
-            T* const between = aligned(between_, omp_get_thread_num(), plan.between());
+            T* const between = aligned(between_, omp_get_thread_num(), plan.between() + (copied ? 2 * points : 0));
+            auto* const near = reinterpret_cast<Complex*>(between + plan.between());
 #pragma omp for schedule(static)
-            for (Index c = 0; c < columns; ++c)
-                plan.transform(way, column(x, c), column(y, c), between, work);
+            for (Index c = 0; c < columns; ++c) {
+                if (!copied) {
+                    plan.transform(way, column(x, c), column(y, c), between, work);
+                    continue;
+                }
+                std::copy_n(column(x, c), points, near);
+                plan.transform(way, near, near, between, work);
+                std::copy_n(near, points, column(y, c));
+            }
         }
         return;
     }

@@ -86,6 +86,66 @@ TYPED_TEST(Vendor, FftOfEveryLength) {
                 << n << " points, batch of " << batch;
 }
 
+// Of complex numbers their transform; of real ones the spectrum after a way there and back, parts one after another.
+template <class T, class Number>
+std::vector<Number> transformed(Backend<T>& on, const FourierShape& shape, const std::vector<Number>& x) {
+    const Index points = shape.points(), columns = std::ssize(x) / points / 2;  // two items
+    const auto allocate = [&] {
+        if constexpr (std::is_same_v<T, Number>)
+            return on.allocate(std::ssize(x));
+        else
+            return on.allocate_complex(std::ssize(x));
+    };
+    const auto from = allocate(), to = allocate();
+    const Batch<Number> in = from.view(points, columns, 2), out = to.view(points, columns, 2);
+    on.upload(x.data(), in);
+    if constexpr (std::is_same_v<T, Number>) {
+        const Index rows = shape.n1 * shape.half();
+        const auto between = on.allocate_complex(rows * columns * 2);
+        const Batch<std::complex<T>> spectra = between.view(rows, columns, 2);
+        shape.n1 == 1 ? on.real_fft(in, spectra) : on.real_fft2(shape.n1, shape.n2, in, spectra);
+        shape.n1 == 1 ? on.real_ifft(spectra, out) : on.real_ifft2(shape.n1, shape.n2, spectra, out);
+        shape.n1 == 1 ? on.real_fft(out, spectra) : on.real_fft2(shape.n1, shape.n2, out, spectra);
+        std::vector<std::complex<T>> frequencies(static_cast<std::size_t>(rows * columns * 2));
+        on.download(spectra, frequencies.data());
+        std::vector<T> parts;
+        for (const std::complex<T>& z : frequencies) {
+            parts.push_back(z.real());
+            parts.push_back(z.imag());
+        }
+        return parts;
+    } else {
+        if (shape.n1 == 1)
+            on.ifft(in, out);
+        else
+            shape.inverse ? on.ifft2(shape.n1, shape.n2, in, out) : on.fft2(shape.n1, shape.n2, in, out);
+        std::vector<Number> found(x.size());
+        on.download(out, found.data());
+        return found;
+    }
+}
+
+TYPED_TEST(Vendor, TransformsOfImagesRealOnesAndInverses) {
+    using T = TypeParam;
+    for (const FourierShape& shape : {FourierShape{1, 30, true}, {1, 17, true}, {6, 5}, {66, 40, true}, {7, 1, true}}) {
+        const Index size = shape.points() * 3 * 2;
+        const std::vector<T> x = normals<T>(size, 6), imaginary = normals<T>(size, 7);
+        const double tolerance = 32 * unit_roundoff<T>;
+        EXPECT_LE(relative_error(transformed<T>(*this->gpu, shape, x), transformed<T>(*this->cpu, shape, x)), tolerance)
+            << shape.n1 << " x " << shape.n2 << ", real";
+        std::vector<std::complex<T>> z;
+        for (std::size_t i = 0; i < x.size(); ++i)
+            z.emplace_back(x[i], imaginary[i]);
+        const auto found = transformed<T>(*this->gpu, shape, z), wanted = transformed<T>(*this->cpu, shape, z);
+        double difference = 0, norm = 0;
+        for (std::size_t i = 0; i < z.size(); ++i) {
+            difference += static_cast<double>(std::norm(found[i] - wanted[i]));
+            norm += static_cast<double>(std::norm(wanted[i]));
+        }
+        EXPECT_LE(std::sqrt(difference / norm), tolerance) << shape.n1 << " x " << shape.n2;
+    }
+}
+
 TYPED_TEST(Vendor, SvdBeyondTheKernelsOfOurOwn) {
     using T = TypeParam;
     for (const auto& [m, n] : {std::pair<Index, Index>{530, 514}, {514, 530}}) {
