@@ -45,8 +45,6 @@ struct FromColumns {
     Index stride;  // in T
     Lanes<T> operator()(Index j) const {
         const T* z = at + j * stride;
-        __builtin_prefetch(
-            z + 2 * vector_lanes<T>);  // of the next columns: rows lie too far apart for the processor to guess
         Lanes<T> value;
         deinterleave<T>(load<T>(z), load<T>(z + vector_lanes<T>), value.re, value.im);
         return value;
@@ -282,7 +280,8 @@ FftPlan2<T>::FftPlan2(Index n1, Index n2, bool twiddled) : first_(n1), second_(n
 
 template <class T>
 template <bool twiddled>
-void FftPlan2<T>::turn_square(T sign, const T* block, Index count, const T* twiddles, T* between) const {
+void FftPlan2<T>::turn_square([[maybe_unused]] T sign, const T* block, Index count, const T* twiddles,
+                              T* between) const {
     Vector<T> re[lanes], im[lanes];
 #pragma GCC unroll 16
     for (Index i = 0; i < lanes; ++i) {

@@ -158,7 +158,7 @@ template <class Before, class After>
 void Transforms<T>::in_pairs(const FourierShape& shape, Index cols, Index batch, const Before& before,
                              const After& after) {
     const Index points = shape.points(), of_item = (cols + 1) / 2, pairs = of_item * batch;
-    const Index most = std::min(pairs, std::max<Index>(threads_ * vector_lanes<T>, (Index{1} << 20) / points));
+    const Index most = std::min(pairs, std::max<Index>(1, threads_ * (Index{1} << 17) / points));
     packed_.resize(static_cast<std::size_t>(most * points));
     for (Index first = 0; first < pairs; first += most) {
         const Index count = std::min(most, pairs - first);
