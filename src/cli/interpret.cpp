@@ -154,13 +154,6 @@ void set_shares(InterpretAnswers& a, const InterpretOptions& o, const InterpretI
     }
 }
 
-std::vector<double> shifted_input(const InterpretInput& input) {
-    std::vector<double> x0;
-    for (std::size_t i = 0; i < input.raw.size(); ++i)
-        x0.push_back((input.raw[i] - input.mean[i]) / input.scale[i]);
-    return x0;
-}
-
 // Nothing is recorded: every block of probes runs beside the network.
 template <class T>
 InterpretAnswers answers_in_two_batches(const InterpretOptions& o, const Execution& execution,
@@ -234,14 +227,8 @@ InterpretAnswers answers(const InterpretOptions& o, const Execution& execution, 
             split_input(*a.contributions, input);
         a.fields = fields_of(o, input, *a.contributions);
     }
-    if (o.discussion.wanted()) {
-        Backend<double>& exact = execution.backend<double>();
-        const std::vector<double> x0 = shifted_input(input);
-        if constexpr (std::is_same_v<T, double>)
-            a.discussion = discussed(o, input, frozen, x0, exact, seed);
-        else
-            a.discussion = discussed(o, input, {exact, input.graph, x0, o.freezing()}, x0, exact, seed);
-    }
+    if (o.discussion.wanted())
+        a.discussion = discussed(o, input, frozen, execution, seed);
     if (o.svd > 0) {
         LanczosOptions lanczos;
         lanczos.wanted = static_cast<int>(o.svd);
@@ -390,6 +377,13 @@ void add_input_options(CLI::App& command, InterpretOptions& o) {
 }
 
 }  // namespace
+
+std::vector<double> shifted_input(const InterpretInput& input) {
+    std::vector<double> x0;
+    for (std::size_t i = 0; i < input.raw.size(); ++i)
+        x0.push_back((input.raw[i] - input.mean[i]) / input.scale[i]);
+    return x0;
+}
 
 InterpretAnswers interpreted(const InterpretOptions& o, const Execution& execution, const InterpretInput& input) {
     check_numbers(o, input);

@@ -27,7 +27,7 @@ Attack attack_of(const InterpretOptions& o, const InterpretInput& input) {
 }
 
 Answered answered(const InterpretOptions& o, const InterpretInput& input, const std::vector<double>& raw,
-                  Backend<double>& on, std::uint64_t seed, std::optional<Index> first) {
+                  Backend<double>& on, std::optional<Index> first) {
     std::vector<double> x;
     for (std::size_t i = 0; i < raw.size(); ++i)
         x.push_back((raw[i] - input.mean[i]) / input.scale[i]);
@@ -51,9 +51,9 @@ Answered answered(const InterpretOptions& o, const InterpretInput& input, const 
     const double score = std::abs(y[static_cast<std::size_t>(label)]);
     result.parts_deviation = count > 0 && score > 0 ? std::sqrt(std::max(0.0, square - mean * mean)) / score : 0;
     if (!o.discussion.votes.empty()) {
-        const DiscussionAnswers voted = discussed(o, input, frozen, x, on, seed);
-        result.entropy = voted.votes->entropy;
-        result.share = voted.votes->share(label);
+        const VoteCount votes = voted(o, input, frozen);
+        result.entropy = votes.entropy;
+        result.share = votes.share(label);
     }
     return result;
 }
@@ -92,9 +92,9 @@ AttackAnswers attacked(const InterpretOptions& o, const InterpretInput& input, B
     AttackAnswers a;
     a.raw = fast_gradient_sign(on, input.graph, input.raw, input.mean, input.scale, attack);
     a.votes = !o.discussion.votes.empty();
-    a.before = answered(o, input, input.raw, on, seed, std::nullopt);
-    a.after = answered(o, input, a.raw, on, seed, a.before.label);
-    a.control = answered(o, input, random_signs(on, input.raw, attack, seed), on, seed, a.before.label);
+    a.before = answered(o, input, input.raw, on, std::nullopt);
+    a.after = answered(o, input, a.raw, on, a.before.label);
+    a.control = answered(o, input, random_signs(on, input.raw, attack, seed), on, a.before.label);
     return a;
 }
 
