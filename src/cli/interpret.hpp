@@ -69,6 +69,9 @@ struct InterpretInput {
 
 // ---- interpret.cpp: the answers --------------------------------------------------------------------------------------
 
+// Euclidean, of numbers whose squares may be out of range too.
+[[nodiscard]] double norm_of(std::span<const double> numbers);
+
 struct Share {  // of the residual, for one origin of the input
     double norm_Fx = 0, norm_r = 0;
     [[nodiscard]] double of_both() const;
