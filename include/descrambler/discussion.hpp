@@ -25,11 +25,12 @@ struct Discussions {
     std::vector<double> scale;  // paper, paper_x: what the map was multiplied by
 };
 
-// Of a network in double precision, which outlives it: sizes of the absolute network go beyond single precision. Holds the
-// absolute weights, and one number for each value of the network.
+// Of a network, which outlives it, in its precision: sums are those of the outputs to its rounding. Holds the absolute
+// weights, and one number for each value of the network.
+template <class T>  // float, double
 class Discussion {
 public:
-    Discussion(const FrozenNetwork<double>& network, DiscussionRule rule);
+    Discussion(const FrozenNetwork<T>& network, DiscussionRule rule);
     ~Discussion();
     Discussion(Discussion&&) noexcept;
     // Outputs are checked by the caller. A map has the same bits in any set of outputs. Throws InputError under the paper's

@@ -85,6 +85,7 @@ public:
     void set_memory(Index bytes);
 
 private:
+    template <class U>
     friend class Discussion;     // discussion.hpp
     friend class BackwardRules;  // backward_rules.hpp
     struct State;

@@ -1,5 +1,6 @@
 // Numbers for what is said of pictures of rows, columns, singular vectors and residuals: where their energy lies, how fine
-// and how oriented they are, how far they reach, and whether a filter is the same everywhere.
+// and how oriented they are, how far they reach, and whether a filter is the same everywhere. All are ratios: a factor
+// does not change them, and they are finite for finite numbers of any size.
 #pragma once
 
 #include <cstdint>

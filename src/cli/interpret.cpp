@@ -11,27 +11,12 @@
 #include "cli/interpret_tour.hpp"
 #include "cli/numbers.hpp"
 #include "core/finite.hpp"
+#include "core/of_file.hpp"
 #include "descrambler/error.hpp"
 
 namespace descrambler::cli {
 
 namespace {
-
-double norm(const std::vector<double>& numbers) {
-    double sum = 0;
-    for (const double number : numbers)
-        sum += number * number;
-    if (std::isfinite(sum) && sum > 1e-280)
-        return std::sqrt(sum);
-    double largest = 0, scaled = 0;  // squares of large and small numbers
-    for (const double number : numbers)
-        largest = std::max(largest, std::abs(number));
-    if (largest == 0)
-        return 0;
-    for (const double number : numbers)
-        scaled += (number / largest) * (number / largest);
-    return largest * std::sqrt(scaled);
-}
 
 template <class T>
 Matrix<double> in_double(const Matrix<T>& from) {
@@ -137,28 +122,21 @@ void set_shares(InterpretAnswers& a, const InterpretOptions& o, const InterpretI
                 const std::vector<double>& linear, const Images& images_of) {
     check_finite(o, linear, "F x0");
     check_finite(o, a.r, "the residual");
-    a.norm_y = norm(a.y);
-    a.here = {norm(linear), norm(a.r)};
+    a.norm_y = norm_of(a.y);
+    a.here = {norm_of(linear), norm_of(a.r)};
     a.conservation = conservation_error(linear, a.r, a.y);
     const bool raw = o.origin == "raw";
     if (!input.shifted && !raw)
         return;
     Raw other = at_raw<T>(images_of, input, a.r);
     a.at_input = a.here;
-    a.at_raw = {norm(other.linear), norm(other.r)};
+    a.at_raw = {norm_of(other.linear), norm_of(other.r)};
     if (raw) {
         a.here = *a.at_raw;
         a.conservation = std::max(a.conservation, conservation_error(other.linear, other.r, a.y));
         a.x0 = input.raw;
         a.r = std::move(other.r);
     }
-}
-
-std::vector<double> shifted_input(const InterpretInput& input) {
-    std::vector<double> x0;
-    for (std::size_t i = 0; i < input.raw.size(); ++i)
-        x0.push_back((input.raw[i] - input.mean[i]) / input.scale[i]);
-    return x0;
 }
 
 // Nothing is recorded: every block of probes runs beside the network.
@@ -234,14 +212,8 @@ InterpretAnswers answers(const InterpretOptions& o, const Execution& execution, 
             split_input(*a.contributions, input);
         a.fields = fields_of(o, input, *a.contributions);
     }
-    if (o.discussion.wanted()) {
-        Backend<double>& exact = execution.backend<double>();
-        const std::vector<double> x0 = shifted_input(input);
-        if constexpr (std::is_same_v<T, double>)
-            a.discussion = discussed(o, input, frozen, x0, exact, seed);
-        else
-            a.discussion = discussed(o, input, {exact, input.graph, x0, o.freezing()}, x0, exact, seed);
-    }
+    if (o.discussion.wanted())
+        a.discussion = discussed(o, input, frozen, execution, seed);
     if (o.svd > 0) {
         LanczosOptions lanczos;
         lanczos.wanted = static_cast<int>(o.svd);
@@ -251,20 +223,6 @@ InterpretAnswers answers(const InterpretOptions& o, const Execution& execution, 
                             lanczos);
     }
     return a;
-}
-
-// A frozen network does not know what file it comes from.
-template <class Make>
-auto of_file(const InterpretOptions& o, const Make& make) {
-    constexpr std::string_view nameless = "the network: ";
-    try {
-        return make();
-    } catch (const InputError& error) {
-        const std::string_view what = error.what();
-        if (!what.starts_with(nameless))
-            throw;
-        throw InputError(o.net + ": " + std::string(what.substr(nameless.size())));
-    }
 }
 
 void check_svd(const InterpretOptions& o, const Graph& graph) {
@@ -344,7 +302,7 @@ void run(InterpretOptions o) {
     }
     const InterpretInput input = together(*o.common.process.ranks, [&] { return open_checked(o); });
     if (!o.all.empty() || !o.viewer.empty() || !o.walk.empty())
-        return of_file(o, [&] { run_tour(o, input, asked(*o.command)); });
+        return of_file(o.net, [&] { run_tour(o, input, asked(*o.command)); });
     if (o.explain && !o.common.json && !o.common.quiet)
         print_explained(o, input);
     if (o.input.empty()) {
@@ -391,11 +349,18 @@ void add_input_options(CLI::App& command, InterpretOptions& o) {
 
 }  // namespace
 
+std::vector<double> shifted_input(const InterpretInput& input) {
+    std::vector<double> x0;
+    for (std::size_t i = 0; i < input.raw.size(); ++i)
+        x0.push_back((input.raw[i] - input.mean[i]) / input.scale[i]);
+    return x0;
+}
+
 InterpretAnswers interpreted(const InterpretOptions& o, const Execution& execution, const InterpretInput& input) {
     check_numbers(o, input);
     check_svd(o, input.graph);
     const std::uint64_t seed = o.common.seed.value_or(1);
-    return of_file(o, [&] {
+    return of_file(o.net, [&] {
         InterpretAnswers a = o.common.precision == "f32" ? answers<float>(o, execution, input, seed)
                                                          : answers<double>(o, execution, input, seed);
         if (o.split.given())
@@ -425,6 +390,22 @@ std::vector<Index> places(const std::string& option, const std::string& text, co
     if (text == "top")
         return {std::ranges::max_element(y) - y.begin()};
     return places(option, text, std::ssize(y), "the outputs");
+}
+
+double norm_of(std::span<const double> numbers) {
+    double sum = 0;
+    for (const double number : numbers)
+        sum += number * number;
+    if (std::isfinite(sum) && sum > 1e-280)
+        return std::sqrt(sum);
+    double largest = 0, scaled = 0;  // squares of large and small numbers
+    for (const double number : numbers)
+        largest = std::max(largest, std::abs(number));
+    if (largest == 0)
+        return 0;
+    for (const double number : numbers)
+        scaled += (number / largest) * (number / largest);
+    return largest * std::sqrt(scaled);
 }
 
 double Share::of_both() const {

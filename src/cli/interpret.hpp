@@ -69,6 +69,9 @@ struct InterpretInput {
 
 // ---- interpret.cpp: the answers --------------------------------------------------------------------------------------
 
+// Euclidean, of numbers whose squares may be out of range too.
+[[nodiscard]] double norm_of(std::span<const double> numbers);
+
 struct Share {  // of the residual, for one origin of the input
     double norm_Fx = 0, norm_r = 0;
     [[nodiscard]] double of_both() const;
@@ -107,6 +110,8 @@ struct InterpretAnswers {
 // The answers to all that is asked of one input but --measures, which needs them. Throws InputError.
 [[nodiscard]] InterpretAnswers interpreted(const InterpretOptions& o, const Execution& execution,
                                            const InterpretInput& input);
+// The input as the network takes it: (raw - mean) / scale.
+[[nodiscard]] std::vector<double> shifted_input(const InterpretInput& input);
 // Indices of an option, none where it is empty. Throws InputError where one is not below the size.
 [[nodiscard]] std::vector<Index> places(const std::string& option, const std::string& text, Index size,
                                         const char* what);

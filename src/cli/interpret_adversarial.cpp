@@ -27,7 +27,7 @@ Attack attack_of(const InterpretOptions& o, const InterpretInput& input) {
 }
 
 Answered answered(const InterpretOptions& o, const InterpretInput& input, const std::vector<double>& raw,
-                  Backend<double>& on, std::uint64_t seed, std::optional<Index> first) {
+                  Backend<double>& on, std::optional<Index> first) {
     std::vector<double> x;
     for (std::size_t i = 0; i < raw.size(); ++i)
         x.push_back((raw[i] - input.mean[i]) / input.scale[i]);
@@ -51,9 +51,9 @@ Answered answered(const InterpretOptions& o, const InterpretInput& input, const 
     const double score = std::abs(y[static_cast<std::size_t>(label)]);
     result.parts_deviation = count > 0 && score > 0 ? std::sqrt(std::max(0.0, square - mean * mean)) / score : 0;
     if (!o.discussion.votes.empty()) {
-        const DiscussionAnswers voted = discussed(o, input, frozen, x, on, seed);
-        result.entropy = voted.votes->entropy;
-        result.share = voted.votes->share(label);
+        const VoteCount votes = voted(o, input, frozen);
+        result.entropy = votes.entropy;
+        result.share = votes.share(label);
     }
     return result;
 }
@@ -92,10 +92,18 @@ AttackAnswers attacked(const InterpretOptions& o, const InterpretInput& input, B
     AttackAnswers a;
     a.raw = fast_gradient_sign(on, input.graph, input.raw, input.mean, input.scale, attack);
     a.votes = !o.discussion.votes.empty();
-    a.before = answered(o, input, input.raw, on, seed, std::nullopt);
-    a.after = answered(o, input, a.raw, on, seed, a.before.label);
-    a.control = answered(o, input, random_signs(on, input.raw, attack, seed), on, seed, a.before.label);
+    a.before = answered(o, input, input.raw, on, std::nullopt);
+    if (a.there_before(o.attack))
+        a.raw = input.raw;
+    a.after = answered(o, input, a.raw, on, a.before.label);
+    a.control = answered(o, input, random_signs(on, input.raw, attack, seed), on, a.before.label);
     return a;
+}
+
+std::string outcome_of(const AttackAnswers& a, const AttackOptions& o) {
+    if (a.there_before(o))
+        return "nothing had to be changed, it is the largest output already";
+    return a.succeeded(o) ? "succeeded" : "failed";
 }
 
 void write(const Hdf5Group& root, const AttackAnswers& a, const AttackOptions& o) {
@@ -117,9 +125,11 @@ nlohmann::ordered_json json_of(const AttackAnswers& a, const AttackOptions& o) {
         }
         return json;
     };
-    Json json{{"epsilon", *o.epsilon}, {"succeeded", a.succeeded(o)}};
-    if (o.target)
+    Json json{{"epsilon", *o.epsilon}, {"succeeded", a.there_before(o) ? Json() : Json(a.succeeded(o))}};
+    if (o.target) {
         json["target"] = *o.target;
+        json["target_before"] = a.there_before(o);
+    }
     json["before"] = one(a.before);
     json["after"] = one(a.after);
     json["random_signs"] = one(a.control);
@@ -128,8 +138,7 @@ nlohmann::ordered_json json_of(const AttackAnswers& a, const AttackOptions& o) {
 
 void print(const AttackAnswers& a, const AttackOptions& o) {
     std::printf("  adversarial, epsilon %.4g%s: %s\n", *o.epsilon,
-                o.target ? (" towards output " + std::to_string(*o.target)).c_str() : "",
-                a.succeeded(o) ? "succeeded" : "failed");
+                o.target ? (" towards output " + std::to_string(*o.target)).c_str() : "", outcome_of(a, o).c_str());
     for (const auto& [what, answered] :
          {std::pair{"before", &a.before}, {"after", &a.after}, {"random signs", &a.control}}) {
         std::printf("    %-13s largest output %td by %.4g; deviation of the parts over the score %.4g", what,

@@ -33,10 +33,14 @@ struct AttackAnswers {
     std::vector<double> raw;          // the changed input
     Answered before, after, control;  // at x0, after the attack, with random signs of the same size
     bool votes = false;
+    // The target is the largest output already: nothing is changed.
+    [[nodiscard]] bool there_before(const AttackOptions& o) const { return o.target && before.label == *o.target; }
     [[nodiscard]] bool succeeded(const AttackOptions& o) const {
-        return o.target ? after.label == *o.target : after.label != before.label;
+        return o.target ? after.label == *o.target && !there_before(o) : after.label != before.label;
     }
 };
+// "succeeded", "failed", or that nothing had to be changed
+[[nodiscard]] std::string outcome_of(const AttackAnswers& a, const AttackOptions& o);
 [[nodiscard]] AttackAnswers attacked(const InterpretOptions& o, const InterpretInput& input, Backend<double>& on,
                                      std::uint64_t seed);
 void write(const Hdf5Group& root, const AttackAnswers& a, const AttackOptions& o);

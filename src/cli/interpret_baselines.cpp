@@ -8,6 +8,7 @@
 
 #include "cli/interpret.hpp"
 #include "core/finite.hpp"
+#include "core/of_file.hpp"
 #include "descrambler/backward_rules.hpp"
 #include "descrambler/error.hpp"
 #include "descrambler/lime.hpp"
@@ -147,7 +148,7 @@ private:
             a.lost = found.lost.front();
             add(a, method, column(found.maps), "conservation");
         } else if (method == "grad_cam") {
-            const GradCam found = grad_cam(tangent(), input_.graph, j_, height_, width_, o_.baselines.node);
+            const GradCam found = activations();
             a.node = found.node;
             add(a, method, over_channels(found.map, places_));
         } else if (method == "lime") {
@@ -157,6 +158,17 @@ private:
         } else {
             const Discussion discussion(frozen_, DiscussionRule::conserving);
             add(a, method, column(discussion.of(wanted).maps), "conservation");
+        }
+    }
+    [[nodiscard]] GradCam activations() {
+        const std::string& node = o_.baselines.node;
+        const auto found = [&] { return grad_cam(tangent(), input_.graph, j_, height_, width_, node); };
+        try {
+            return node.empty() ? found() : of_file(o_.net, found);
+        } catch (const InputError& error) {
+            if (node.empty())
+                throw;
+            throw InputError(std::string("--grad-cam-node ") + error.what());
         }
     }
     void integrate(BaselineAnswers& a, const std::string& name, const std::vector<double>& start) {

@@ -33,8 +33,8 @@ public:
         if (!all_finite(maps.values()))
             throw InputError(o_.net + ": a discussion at this input is not finite");
     }
-    void discuss(const FrozenNetwork<double>& frozen, const Discussion& discussion, DiscussionAnswers& a) const {
-        a.found = discussion.of(a.index);
+    void discuss(const FrozenNetwork<double>& frozen, DiscussionAnswers& a) const {
+        a.found = Discussion(frozen, discussion_rule_from(o_.discussion.rule)).of(a.index);
         check_finite(a.found.maps);
         const Contributions parts = frozen.contributions(a.index);
         for (Index k = 0; k < a.found.maps.cols(); ++k) {
@@ -50,21 +50,23 @@ public:
             a.lag.push_back(signs.correlation);
         }
     }
-    [[nodiscard]] VoteCount vote(const Discussion& discussion, const DiscussionAnswers& a, Index outputs) const {
-        Votes votes(a.height * a.width);
-        for (std::size_t first = 0; first < a.labels.size(); first += labels_at_once) {
-            const std::size_t count = std::min<std::size_t>(labels_at_once, a.labels.size() - first);
-            const Discussions found = discussion.of(std::span(a.labels).subspan(first, count));
+    template <class T>
+    [[nodiscard]] VoteCount vote(const FrozenNetwork<T>& frozen, const std::vector<Index>& labels) const {
+        const Discussion discussion(frozen, discussion_rule_from(o_.discussion.rule));
+        Votes votes(std::ranges::max(pixel_) + 1);
+        for (std::size_t first = 0; first < labels.size(); first += labels_at_once) {
+            const std::size_t count = std::min<std::size_t>(labels_at_once, labels.size() - first);
+            const Discussions found = discussion.of(std::span(labels).subspan(first, count));
             check_finite(found.maps);
             for (std::size_t k = 0; k < count; ++k)
-                votes.add(a.labels[first + k], pixels(found.maps.column(static_cast<Index>(k))));
+                votes.add(labels[first + k], pixels(found.maps.column(static_cast<Index>(k))));
         }
-        VoteCount result{votes.winner(), votes.count(outputs), 0};
-        for (const Index label : a.labels)
+        VoteCount result{votes.winner(), votes.count(frozen.outputs()), 0};
+        for (const Index label : labels)
             if (const double share = result.share(label); share > 0)
                 result.entropy -= share * std::log(share);
-        if (a.labels.size() > 1)
-            result.entropy /= std::log(static_cast<double>(a.labels.size()));
+        if (labels.size() > 1)
+            result.entropy /= std::log(static_cast<double>(labels.size()));
         return result;
     }
     [[nodiscard]] std::vector<double> shuffled(const std::vector<double>& x0, Backend<double>& on,
@@ -76,6 +78,17 @@ private:
     const InterpretOptions& o_;
     std::vector<Index> pixel_;  // of each number of the input
 };
+
+std::vector<Index> voters(const InterpretOptions& o, Index outputs) {
+    std::vector<Index> labels(static_cast<std::size_t>(outputs));
+    std::iota(labels.begin(), labels.end(), 0);
+    if (o.discussion.votes == "all")
+        return labels;
+    labels = places("--votes", o.discussion.votes, outputs, "the outputs");
+    std::ranges::sort(labels);
+    labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+    return labels;
+}
 
 }  // namespace
 
@@ -109,36 +122,45 @@ Index VoteCount::rank(Index output, const std::vector<Index>& asked) const {
     return before + 1;
 }
 
-DiscussionAnswers discussed(const InterpretOptions& o, const InterpretInput& input, const FrozenNetwork<double>& frozen,
-                            const std::vector<double>& x0, Backend<double>& on, std::uint64_t seed) {
-    const DiscussionRule rule = discussion_rule_from(o.discussion.rule);
+VoteCount voted(const InterpretOptions& o, const InterpretInput& input, const FrozenNetwork<double>& frozen) {
+    return Asked(o, input).vote(frozen, voters(o, frozen.outputs()));
+}
+
+template <class T>
+DiscussionAnswers discussed(const InterpretOptions& o, const InterpretInput& input, const FrozenNetwork<T>& frozen,
+                            const Execution& execution, std::uint64_t seed) {
     const Asked asked(o, input);
+    const std::vector<double> x0 = shifted_input(input);
+    const std::vector<double>& y = frozen.output();
+    Backend<double>& exact = execution.backend<double>();
     DiscussionAnswers a;
-    if (o.discussion.votes == "all") {
-        a.labels.resize(static_cast<std::size_t>(input.graph.outputs()));
-        std::iota(a.labels.begin(), a.labels.end(), 0);
-    } else {
-        a.labels = places("--votes", o.discussion.votes, input.graph.outputs(), "the outputs");
-        std::ranges::sort(a.labels);
-        a.labels.erase(std::unique(a.labels.begin(), a.labels.end()), a.labels.end());
-    }
+    a.labels = voters(o, frozen.outputs());
     a.height = a.width = 1;
     for (std::size_t i = 0; i < input.axes.size(); ++i)
         (i + 1 < input.axes.size() ? a.height : a.width) *= input.shape()[static_cast<std::size_t>(input.axes[i])];
-    const Discussion discussion(frozen, rule);
-    a.index = places("--discussion", o.discussion.outputs, frozen.output());
-    if (!a.index.empty())
-        asked.discuss(frozen, discussion, a);
+    a.index = places("--discussion", o.discussion.outputs, y);
+    if constexpr (std::is_same_v<T, double>) {
+        if (!a.index.empty())
+            asked.discuss(frozen, a);
+    } else if (!a.index.empty()) {
+        FrozenNetwork<double> in_double(exact, input.graph, x0, o.freezing());
+        in_double.set_memory(o.memory << 20);
+        asked.discuss(in_double, a);
+    }
     if (a.labels.empty())
         return a;
-    a.first =
-        *std::ranges::max_element(a.labels, {}, [&](Index j) { return frozen.output()[static_cast<std::size_t>(j)]; });
-    a.votes = asked.vote(discussion, a, input.graph.outputs());
-    const std::vector<double> other = asked.shuffled(x0, on, seed);
-    const FrozenNetwork<double> control(on, input.graph, other, o.freezing());
-    a.shuffled = asked.vote(Discussion(control, rule), a, input.graph.outputs());
+    a.first = *std::ranges::max_element(a.labels, {}, [&](Index j) { return y[static_cast<std::size_t>(j)]; });
+    a.votes = asked.vote(frozen, a.labels);
+    const std::vector<double> other = asked.shuffled(x0, exact, seed);
+    FrozenNetwork<T> control(execution.backend<T>(), exact, input.graph, other, o.freezing());
+    control.set_memory(o.memory << 20);
+    a.shuffled = asked.vote(control, a.labels);
     return a;
 }
+template DiscussionAnswers discussed(const InterpretOptions&, const InterpretInput&, const FrozenNetwork<float>&,
+                                     const Execution&, std::uint64_t);
+template DiscussionAnswers discussed(const InterpretOptions&, const InterpretInput&, const FrozenNetwork<double>&,
+                                     const Execution&, std::uint64_t);
 
 void write(const Hdf5Group& root, const DiscussionAnswers& a, const std::string& rule) {
     root.attribute("", "discussion_rule", rule);

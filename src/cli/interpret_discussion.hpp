@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "descrambler/discussion.hpp"
+#include "descrambler/execution.hpp"
 #include "descrambler/hdf5.hpp"
 
 namespace descrambler::cli {
@@ -41,10 +42,15 @@ struct DiscussionAnswers {
     std::optional<VoteCount> votes, shuffled;
 };
 
-// Of the network frozen at x0; the control is the same question of x0 with its pixels shuffled.
+// Of the network frozen at the input; the control of votes is the same question of the input with its pixels shuffled.
+// Discussions are in double precision, votes, which compare, in that of the network.
+template <class T>
 [[nodiscard]] DiscussionAnswers discussed(const InterpretOptions& o, const InterpretInput& input,
-                                          const FrozenNetwork<double>& frozen, const std::vector<double>& x0,
-                                          Backend<double>& on, std::uint64_t seed);
+                                          const FrozenNetwork<T>& frozen, const Execution& execution,
+                                          std::uint64_t seed);
+// Votes alone, without a control.
+[[nodiscard]] VoteCount voted(const InterpretOptions& o, const InterpretInput& input,
+                              const FrozenNetwork<double>& frozen);
 void write(const Hdf5Group& root, const DiscussionAnswers& a, const std::string& rule);
 [[nodiscard]] nlohmann::ordered_json json_of(const DiscussionAnswers& a, const std::vector<double>& y);
 void print(const DiscussionAnswers& a, const std::vector<double>& y);

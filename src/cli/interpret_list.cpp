@@ -106,6 +106,8 @@ Told tell(const InterpretOptions& o, const InterpretAnswers& a, Collected& all) 
     }
     if (a.attack) {
         add("attack_succeeded", a.attack->succeeded(o.attack) ? 1 : 0);
+        if (o.attack.target)
+            add("target_before", a.attack->there_before(o.attack) ? 1 : 0);
         add("random_signs_changed_label", a.attack->control.label != a.attack->before.label ? 1 : 0);
         add("parts_deviation_after_over_before",
             a.attack->after.parts_deviation / std::max(a.attack->before.parts_deviation, 1e-300));

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "cli/interpret.hpp"
+#include "cli/result_folder.hpp"
 #include "descrambler/error.hpp"
 #include "descrambler/files.hpp"
 #include "descrambler/version.hpp"
@@ -30,12 +31,15 @@ Scaling symmetric(std::span<const double> values) {
 }
 
 // Images as they are meant: 0 to 1 or 0 to 255 where the numbers leave that by no more than a quarter, otherwise the
-// smallest black and the largest white.
+// smallest black and the largest white. Of small numbers only whole ones are taken for a dark picture of 0 to 255; others
+// are normalised ones, about 0.
 Scaling natural(std::span<const double> values) {
     const auto [low, high] = std::ranges::minmax(values);
     if (low >= -.25 && high <= 1.25)
         return {0, 1.0 / 255};
-    if (low >= -64 && high <= 319)
+    const bool fine =
+        high <= 16 && std::ranges::any_of(values, [](double value) { return value != std::trunc(value); });
+    if (low >= -64 && high <= 319 && !fine)
         return {0, 1};
     const double step = high > low ? (high - low) / 255 : 1;
     return {-low / step, step};
@@ -128,19 +132,18 @@ void check_folders_apart(const InterpretOptions& o, const std::vector<std::strin
     std::vector<std::string> others = read;
     if (!o.out.empty())
         others.push_back(o.out);
-    const auto in_full = [](const fs::path& folder) {
-        return fs::absolute(folder / fs::path()).lexically_normal().parent_path();
-    };
-    const auto same = [&](const fs::path& a, const fs::path& b) {
-        std::error_code ignored;
-        return fs::equivalent(a, b, ignored) || in_full(a) == in_full(b);
-    };
+    const auto same = [](const fs::path& a, const fs::path& b) { return lies_within(a, b) && lies_within(b, a); };
     for (const auto& [option, folder] : {std::pair{"--pictures ", o.pictures}, {"--report ", o.report}})
         for (const std::string& file : others)
             if (!folder.empty() && !file.empty() && same(fs::absolute(file).parent_path(), folder))
                 throw InputError(option + folder + ": expected another folder than that of " + file);
+    for (const auto& [option, folder] : {std::pair{"--pictures ", o.pictures}, {"--report ", o.report}})
+        if (!folder.empty() && !o.out.empty() && lies_within(folder, o.out))
+            throw InputError(option + folder + ": expected another path than --out " + o.out + ", which is a file");
     if (!o.pictures.empty() && !o.report.empty() && same(o.pictures, o.report))
         throw InputError("--report " + o.report + ": expected another folder than that of --pictures");
+    if (!o.pictures.empty() && !o.report.empty() && lies_within(o.pictures, fs::path(o.report) / "index"))
+        throw InputError("--pictures " + o.pictures + ": expected another folder than that of the page's own pictures");
 }
 
 // Those of an earlier request that its index names.
@@ -162,7 +165,7 @@ void remove_pictures(const std::string& folder) {
 void check_pictures(const InterpretOptions& o, const std::string& asked_for) {
     if (o.pictures.empty())
         return;
-    make_folder(o.pictures);
+    const ResultFolder made("--pictures", o.pictures);
     if (o.common.force || fs::is_empty(o.pictures))
         return;
     const fs::path index = fs::path(o.pictures) / "index.json";
@@ -252,6 +255,7 @@ static void draw_splits(Folder& folder, const InterpretInput& input, const Inter
 
 void write_pictures(const InterpretOptions& o, const InterpretInput& input, const InterpretAnswers& a,
                     const std::string& asked_for) {
+    const ResultFolder made("--pictures", o.pictures);
     remove_pictures(o.pictures);
     Folder folder(o.pictures, {{"net", o.net},
                                {"input", o.input},

@@ -12,13 +12,6 @@ namespace descrambler::cli {
 
 namespace {
 
-double norm_of(std::span<const double> numbers) {
-    double sum = 0;
-    for (const double number : numbers)
-        sum += number * number;
-    return std::sqrt(sum);
-}
-
 std::vector<double> direction_of(const InterpretOptions& o, const InterpretInput& input,
                                  const std::vector<double>& x0) {
     if (o.region.direction == "x0")

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "cli/finished.hpp"
+#include "cli/result_folder.hpp"
 #include "descrambler/error.hpp"
 #include "descrambler/files.hpp"
 #include "descrambler/version.hpp"
@@ -160,13 +161,15 @@ void report_rules(Article& page, const Reported& r) {
     }
     page.table(
         {"node", "operator", "rule", "shape", "receptive field"}, rows,
-        "In the order in which the network runs them. Receptive field: how many pixels of the input a number of the "
-        "node can hang on, how far the next number is away, and where the first one begins.",
+        std::string("In the order in which the network runs them. Receptive field: how many ") +
+            (r.pixels ? "pixels" : "numbers") +
+            " of the input a number of the node can depend on, how far apart the fields of successive numbers are, and "
+            "where the first field begins.",
         {1, 2, 3, 4});
 }
 
 void report_request(Article& page, const Reported& r, const std::string& asked_for) {
-    page.section("request", "To make it again");
+    page.section("request", "How to repeat it");
     page.paragraph(
         std::string("The same request, network and build give the same bits for any number of threads; seed ") +
         std::to_string(r.o.common.seed.value_or(1)) + ".");
@@ -187,6 +190,7 @@ Reported::Reported(const InterpretOptions& options, const InterpretInput& asked,
         of_input = first;
     if (has_pixels(last))
         of_output = last;
+    pixels = of_input && input.axes.size() == 2;
     if (of_input && drawable(*of_input))
         x0 = natural_picture(input.raw, *of_input);
     if (of_output && drawable(*of_output))
@@ -196,7 +200,7 @@ Reported::Reported(const InterpretOptions& options, const InterpretInput& asked,
 void check_report(const InterpretOptions& o, const std::string& asked_for) {
     if (o.report.empty())
         return;
-    make_folder(o.report);
+    const ResultFolder made("--report", o.report);
     std::size_t others = 0;  // beside the pictures of a page that was not finished
     for (const fs::directory_entry& entry : fs::directory_iterator(o.report))
         others += entry.path().filename() == stem ? 0 : 1;
@@ -227,6 +231,7 @@ void write_report_page(const InterpretOptions& o, const InterpretInput& input, c
     report_region(page, r);
     report_rules(page, r);
     report_request(page, r, asked_for);
+    const ResultFolder made("--report", o.report);
     page.write(o.report, stem);
 }
 

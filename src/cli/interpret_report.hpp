@@ -18,11 +18,14 @@ struct Reported {
     const InterpretAnswers& a;
     std::optional<ImageShape> of_input, of_output;  // where they have rows and columns of pixels
     std::optional<Picture> x0, y;                   // of those with 1 or 3 channels, as they are meant
+    bool pixels = false;  // the input has rows and columns of them: two axes along which there are neighbours
     Reported(const InterpretOptions& options, const InterpretInput& asked, const InterpretAnswers& answers);
 };
 
 // ---- interpret_report_maps.cpp ---------------------------------------------------------------------------------------
 
+// Whether a logarithmic axis serves: all above 0, over a decade at least; within one it would have no number.
+[[nodiscard]] bool spans_a_decade(std::span<const double> values);
 // Sums over channels: [pixels], row after row. What a change of all channels of a pixel alike would do.
 [[nodiscard]] std::vector<double> over_channels(std::span<const double> values, const ImageShape& image);
 // Colours of signed maps end here: 99 of 100 sizes that are not 0 are below; 0 for a map of zeros.

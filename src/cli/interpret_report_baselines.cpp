@@ -27,22 +27,23 @@ void report_baselines(Article& page, const Reported& r) {
     if (!r.a.baselines)
         return;
     const BaselineAnswers& b = *r.a.baselines;
+    const std::string places = r.pixels ? "pixels" : "numbers";
     page.section("baselines", "What other explanations say");
     if (b.output) {
         page.paragraph(
             std::string("Maps of output ") + std::to_string(*b.output) +
             " by other methods, from the same network. They answer different questions, so none is the truth "
-            "for the others; a method that promises a sum tells by how much it misses it, and deleting the "
-            "pixels that a map puts first shows whether the output hangs on them.");
+            "for the others; a method that promises a sum tells by how much it misses it, and deleting the " +
+            places + " that a map puts first shows whether the output depends on them.");
         std::vector<std::vector<std::string>> rows;
         for (const BaselineMap& one : b.maps)
             rows.push_back({one.name, digits(one.sum, 4), one.promise, one.kept ? digits(*one.kept, 2) : "–",
                             digits(one.deletion.area, 4)});
-        rows.push_back({"pixels in no order", "–", "none", "–", digits(b.random.area, 4)});
+        rows.push_back({places + " in no order", "–", "none", "–", digits(b.random.area, 4)});
         page.table(
             {"method", "sum of the map", "promises", "missed by", "deletion area"}, rows,
-            "Deletion area: mean output while the first 0 to 50 % of the pixels become the mean; smaller than that "
-            "in no order where the map finds what the output hangs on.",
+            "Deletion area: mean output while the first 0 to 50 % of the " + places +
+                " become the mean; smaller than that in no order where the map finds what the output depends on.",
             {2});
         std::vector<std::string> header{"Spearman"};
         rows.clear();
@@ -53,7 +54,7 @@ void report_baselines(Article& page, const Reported& r) {
                 row.push_back(digits(b.agreement(static_cast<Index>(i), static_cast<Index>(k)), 2));
             rows.push_back(std::move(row));
         }
-        page.table(header, rows, "Correlation of the ranks of the pixels' sizes.");
+        page.table(header, rows, "Correlation of the ranks of the sizes of the " + places + ".");
         for (const auto& [name, why] : b.left_out)
             page.absent(name + ": " + why);
     }

@@ -95,6 +95,13 @@ std::vector<std::string> titles_of(const std::string& what, const std::vector<In
 
 }  // namespace
 
+bool spans_a_decade(std::span<const double> values) {
+    if (values.empty())
+        return false;
+    const auto [low, high] = std::ranges::minmax(values);
+    return low > 0 && high >= 10 * low;
+}
+
 std::vector<double> over_channels(std::span<const double> values, const ImageShape& image) {
     std::vector<double> sums;
     for (Index i = 0; i < image.height; ++i)
@@ -196,11 +203,10 @@ void report_rows(Article& page, const Reported& r) {
     if (!a.row_index.empty()) {
         page.section("rows", "Rows of F: what an output looks at");
         page.paragraph(
-            "Row j has a number for every number of the input: how much output j grows when that one grows by 1, as "
-            "long as "
-            "no decision changes. Positive numbers push it up, negative ones down. A row does not tell how much a "
-            "pixel adds "
-            "to the output: that is the row times the pixel, plus the residual.");
+            std::string("Row j has a number for every number of the input: how much output j grows when that one grows "
+                        "by 1, as long as no decision changes. Positive numbers push it up, negative ones down. A row "
+                        "does not tell how much a ") +
+            (r.pixels ? "pixel" : "number") + " adds to the output: that is its entry in the row times its value.");
         add_columns(page, r, "row", titles_of("row", a.row_index), a.rows, true);
         add_measures(page, r, {"row "});
     }
@@ -208,9 +214,9 @@ void report_rows(Article& page, const Reported& r) {
         return;
     page.section("columns", "Columns of F: what an input touches");
     page.paragraph(
-        "Column i has a number for every output: how much each of them grows when number i of the input grows by 1, as "
-        "long "
-        "as no decision changes. Of a network from image to image it is the spot that one pixel paints.");
+        std::string("Column i has a number for every output: how much each of them grows when number i of the input "
+                    "grows by 1, as long as no decision changes.") +
+        (r.pixels && r.of_output ? " It is the spot that one pixel paints in the output." : ""));
     add_columns(page, r, "column", titles_of("column", a.column_index), a.columns, false);
     add_measures(page, r, {"column "});
 }
@@ -231,7 +237,7 @@ void report_svd(Article& page, const Reported& r) {
     Panel panel;
     panel.x.label = "number";
     panel.y.label = "σ";
-    panel.y.logarithmic = svd.s.back() > 0;
+    panel.y.logarithmic = spans_a_decade(svd.s);
     Curve curve{.label = "", .colour = "#0072B2", .marker = 7};
     std::vector<std::vector<std::string>> rows;
     std::vector<std::string> left, right;
@@ -247,7 +253,7 @@ void report_svd(Article& page, const Reported& r) {
     drawing.panels.push_back(std::move(panel));
     page.drawing(std::move(drawing), std::string("The leading ones, ") + std::to_string(svd.s.size()) + " of " +
                                          std::to_string(std::min(svd.U.rows(), svd.V.rows())) + ".");
-    page.table({"number", "σ", "of the first", "residual ‖Fᵀu − σ v‖"}, rows);
+    page.table({"number", "σ", "over the first", "residual ‖Fᵀu − σ v‖"}, rows);
     page.subsection("Of the output: left vectors u");
     add_columns(page, r, "left", left, svd.U, false);
     page.subsection("Of the input: right vectors v");
@@ -262,12 +268,15 @@ namespace {
 void add_votes(Article& page, const Reported& r) {
     const DiscussionAnswers& d = *r.a.discussion;
     const VoteCount &votes = *d.votes, &control = *d.shuffled;
-    page.section("votes", "Votes: which output has the largest discussion at a pixel");
-    page.paragraph(std::to_string(votes.winner.size()) + " pixels vote among " + std::to_string(d.labels.size()) +
+    const std::string voter = r.pixels ? "pixel" : "number";
+    page.section("votes", "Votes: which output has the largest discussion at a " + voter);
+    page.paragraph(std::to_string(votes.winner.size()) + " " + voter + "s of the input vote among " +
+                   std::to_string(d.labels.size()) +
                    " outputs, each for the output whose map is largest there. The control is the same question of x0 "
-                   "with its pixels "
-                   "shuffled: what is as large there comes from the network and not from where things are in the "
-                   "picture. Chance is " +
+                   "with its " +
+                   voter +
+                   "s shuffled: what is as large there comes from the network and not from where things are in the "
+                   "input. Chance is " +
                    digits(1 / static_cast<double>(d.labels.size()), 6) + ".");
     std::vector<Index> order = d.labels;
     std::ranges::stable_sort(order, std::greater<>(), [&](Index j) { return votes.share(j); });
@@ -281,10 +290,10 @@ void add_votes(Article& page, const Reported& r) {
                         digits(r.a.y[static_cast<std::size_t>(j)], 6), digits(votes.share(j), 6),
                         std::to_string(votes.rank(j, d.labels)), digits(control.share(j), 6),
                         std::to_string(control.rank(j, d.labels))});
-    page.table({"output", "y", "share of votes", "rank", "share, pixels shuffled", "rank, pixels shuffled"}, rows,
-               "Entropy of the shares, 1 where all have as many: " + digits(votes.entropy, 4) +
-                   ", with pixels shuffled " + digits(control.entropy, 4) +
-                   ". A vote counts pixels, not how much they add: an output may win it and be small.");
+    page.table({"output", "y", "share of votes", "rank", "share, shuffled", "rank, shuffled"}, rows,
+               "Entropy of the shares, 1 where all outputs have equally many: " + digits(votes.entropy, 4) +
+                   ", shuffled " + digits(control.entropy, 4) + ". A vote counts " + voter +
+                   "s, not how much they add: an output may win it and be small.");
     if (!r.of_input || r.of_input->height != d.height || r.of_input->width != d.width)
         return;
     std::vector<Plate> plates;
@@ -301,6 +310,32 @@ void add_votes(Article& page, const Reported& r) {
     page.plates(std::move(plates));
 }
 
+void table_discussions(Article& page, const Reported& r) {
+    const DiscussionAnswers& d = *r.a.discussion;
+    std::vector<std::string> header{"output", "y", "error of the sum", "no live path", "no path", "factor"};
+    if (r.pixels)
+        header.insert(header.begin() + 3, {"neighbours of opposite sign", "correlation of neighbours"});
+    std::vector<std::vector<std::string>> rows;
+    for (std::size_t k = 0; k < d.index.size(); ++k) {
+        std::vector<std::string> row{std::to_string(d.index[k]),
+                                     digits(r.a.y[static_cast<std::size_t>(d.index[k])], 6),
+                                     digits(d.error[k], 2),
+                                     d.found.rest.empty() ? "–" : digits(d.found.rest[k], 4),
+                                     d.found.even.empty() ? "–" : digits(d.found.even[k], 4),
+                                     d.found.scale.empty() ? "–" : digits(d.found.scale[k], 4)};
+        if (r.pixels)
+            row.insert(row.begin() + 3, {digits(d.opposite[k]), digits(d.lag[k])});
+        rows.push_back(std::move(row));
+    }
+    page.table(header, rows,
+               std::string("Error: |sum of the map − y| over the sum of the sizes of its parts. ") +
+                   (r.pixels ? "Neighbours: share of pixels whose neighbour to the right has the other sign, and their "
+                               "correlation; 0.5 and 0 for noise. "
+                             : "") +
+                   "No live path: part of y from biases that no open path leads to, shared out by all paths; no path: "
+                   "of it what is spread evenly. Factor: what a map of the paper's rules was multiplied by.");
+}
+
 }  // namespace
 
 void report_discussions(Article& page, const Reported& r) {
@@ -311,24 +346,12 @@ void report_discussions(Article& page, const Reported& r) {
         page.section("discussion", "Discussion: a map over the input that sums to the output");
         page.paragraph(
             "Every number of the input gets its part of y, biases included, by the rule " + r.o.discussion.rule +
-            ". Bright pixels speak for the output, dark ones against it. How biases are shared out is a choice: "
-            "another rule "
-            "has another map with the same sum. The map does not say what would happen if a pixel were changed.");
-        std::vector<std::vector<std::string>> rows;
-        for (std::size_t k = 0; k < d.index.size(); ++k)
-            rows.push_back({std::to_string(d.index[k]), digits(r.a.y[static_cast<std::size_t>(d.index[k])], 6),
-                            digits(d.error[k], 2), digits(d.opposite[k]), digits(d.lag[k]),
-                            d.found.rest.empty() ? "–" : digits(d.found.rest[k], 4),
-                            d.found.even.empty() ? "–" : digits(d.found.even[k], 4),
-                            d.found.scale.empty() ? "–" : digits(d.found.scale[k], 4)});
-        page.table(
-            {"output", "y", "error of the sum", "neighbours of opposite sign", "correlation of neighbours",
-             "no live path", "no path", "factor"},
-            rows,
-            "Error: |sum of the map − y| over the sum of the sizes of its parts. Neighbours: share of pixels whose "
-            "neighbour to the right has the other sign, and their correlation; 0.5 and 0 for noise. No live path: "
-            "part of y from biases that no open path leads to, shared out by all paths; no path: of it what is "
-            "spread evenly. Factor: what a map of the paper's rules was multiplied by.");
+            (r.of_input ? ". Bright pixels speak for the output, dark ones against it"
+                        : ". Positive numbers speak for the output, negative ones against it") +
+            ". How biases are shared out is a choice: another rule has another map with the same sum. The map does not "
+            "say what would happen if a " +
+            (r.pixels ? "pixel" : "number") + " of the input were changed.");
+        table_discussions(page, r);
         add_columns(page, r, "discussion", titles_of("discussion of output", d.index), d.found.maps, true,
                     "the part of y that a pixel has.");
         add_measures(page, r, {"discussion "});
@@ -342,13 +365,20 @@ void report_attack(Article& page, const Reported& r) {
         return;
     const AttackAnswers& attack = *r.a.attack;
     page.section("adversarial", "A small change of the input that changes the answer");
-    page.paragraph(
-        "Every number of the input changes by " + digits(*r.o.attack.epsilon, 6) +
-        " in the units of the file, in the direction that changes the largest output most to first order (fast "
-        "gradient sign)" +
-        (r.o.attack.target ? std::string(", towards output ") + std::to_string(*r.o.attack.target) : std::string()) +
-        ". It has " + (attack.succeeded(r.o.attack) ? "succeeded" : "failed") +
-        ". The control is a change of the same size with random signs: an attack that is no better tells nothing.");
+    const std::string size = digits(*r.o.attack.epsilon, 6) + " in the units of the file";
+    if (attack.there_before(r.o.attack))
+        page.paragraph(
+            "A change of every number of the input by " + size + " was asked for, towards output " +
+            std::to_string(*r.o.attack.target) +
+            ", but that is the largest output already: nothing had to be changed. The control is a change of "
+            "this size with random signs.");
+    else
+        page.paragraph(
+            "Every number of the input changes by " + size + ", in the direction that to first order " +
+            (r.o.attack.target ? std::string("favours output ") + std::to_string(*r.o.attack.target) + " most"
+                               : std::string("lowers the largest output most against the others")) +
+            " (fast gradient sign). It has " + outcome_of(attack, r.o.attack) +
+            ". The control is a change of the same size with random signs: an attack that is no better tells nothing.");
     std::vector<std::string> header{"input", "largest output", "its lead over the next",
                                     "deviation of the parts over the score"};
     if (attack.votes)

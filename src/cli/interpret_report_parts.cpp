@@ -25,7 +25,7 @@ void add_depth(Article& page, const Reported& r, std::size_t k) {
     values.x.label = fields.x.label = "part, in the order of the network (0: the input)";
     values.y.label = "part of y";
     fields.title = "receptive field";
-    fields.y.label = "pixels along the first axis";
+    fields.y.label = r.pixels ? "pixels along the first axis" : "numbers of the input";
     Curve bars{.label = "", .colour = "#0072B2", .width = 4, .impulses = true};
     Curve sizes{.label = "", .colour = "#D55E00", .marker = 7};
     for (std::size_t i = 0; i < parts.names.size(); ++i) {
@@ -50,9 +50,9 @@ void add_depth(Article& page, const Reported& r, std::size_t k) {
         drawing.panels.push_back(std::move(fields));
     }
     drawing.columns = static_cast<int>(drawing.panels.size());
-    page.drawing(std::move(drawing),
-                 "What each node with a bias or another constant adds, and how many pixels of the "
-                 "input it can hang on. The names are in the table and in --json.");
+    page.drawing(std::move(drawing), std::string("What each node with a bias or another constant adds, and how many ") +
+                                         (r.pixels ? "pixels" : "numbers") +
+                                         " of the input it can depend on. The names are in the table and in --json.");
 }
 
 }  // namespace
@@ -119,7 +119,7 @@ void draw_spectrum(Article& page, const Split& s, std::size_t place) {
     }
     if (values.x.empty())
         return;
-    sigma.y.logarithmic = s.spectrum.s.back() > 0;
+    sigma.y.logarithmic = spans_a_decade(s.spectrum.s);
     sigma.x.low = alpha.x.low = -1;
     sigma.x.high = alpha.x.high = static_cast<double>(values.x.size());
     sigma.curves.push_back(std::move(values));
@@ -151,17 +151,25 @@ void table_terms(Article& page, const Split& s) {
                                              : std::string()) +
                    ".");
     rows.clear();
-    for (std::size_t k = 0; k < std::min(s.reduced.terms.size(), most_rows); ++k)
-        rows.push_back({component(s.reduced.terms[k].index), digits(s.reduced.terms[k].value, 6),
-                        digits(s.reduced.shares[k], 6), s.reduced.terms[k].with_rest ? "yes" : "no"});
+    const bool rest = std::ranges::any_of(s.reduced.terms, [](const auto& term) { return term.with_rest; });
+    for (std::size_t k = 0; k < std::min(s.reduced.terms.size(), most_rows); ++k) {
+        rows.push_back(
+            {component(s.reduced.terms[k].index), digits(s.reduced.terms[k].value, 6), digits(s.reduced.shares[k], 6)});
+        if (rest)
+            rows.back().emplace_back(s.reduced.terms[k].with_rest ? "yes" : "no");
+    }
+    std::vector<std::string> header{"component", "term without cancellation", "share"};
+    if (rest)
+        header.emplace_back("some of it from the rest");
     if (!rows.empty())
         page.table(
-            {"component", "term without cancellation", "share", "some of it from the rest"}, rows,
+            header, rows,
             std::string(
                 "Positive and negative terms are added pair by pair, the largest first, until one sign is left (") +
                 std::to_string(s.reduced.rounds) +
-                " rounds). The order of the pairs is a choice that belongs to the result. As even as " +
-                digits(s.reduced.effective_terms, 4) + " equal terms.");
+                " rounds). The order of the pairs is a choice that belongs to the result. Effective number of terms, 1 "
+                "over the sum of the squared shares: " +
+                digits(s.reduced.effective_terms, 4) + ".");
 }
 
 void maps_of_split(Article& page, const Reported& r, const Split& s, std::size_t place) {
@@ -169,15 +177,17 @@ void maps_of_split(Article& page, const Reported& r, const Split& s, std::size_t
         return;
     const std::string name = std::string("split_") + std::to_string(place) + "_";
     std::vector<NamedMap> maps;
-    const auto add = [&](const std::string& stem, const std::string& caption, const Matrix<double>& columns) {
+    const auto add = [&](const std::string& stem, const std::string& caption, const Matrix<double>& columns,
+                         const auto& number) {
         for (Index k = 0; k < std::min<Index>(columns.cols(), 3); ++k)
             if (columns.rows() == r.of_input->height * r.of_input->width)
                 maps.push_back({name + stem + std::to_string(k),
-                                caption + " " + std::to_string(k),
+                                caption + number(k),
                                 {columns.column(k).begin(), columns.column(k).end()}});
     };
-    add("map_", "leading vector times x0, component", s.maps);
-    add("reduced_", "without cancellation, term", s.reduced_maps);
+    add("map_", "leading vector times x0: component ", s.maps, [](Index k) { return component(k); });
+    add("reduced_", "large without cancellation: component ", s.reduced_maps,
+        [&](Index k) { return component(s.reduced.terms[static_cast<std::size_t>(k)].index); });
     add_maps(page, maps, r.of_input->height, r.of_input->width, r.x0,
              "Of each vector its product with x0, summed over channels: a map that sums to <φ, x0>.");
 }
@@ -187,6 +197,9 @@ void add_similarity(Article& page, const Split& s, std::size_t place) {
         return;
     Panel panel;
     panel.x.label = panel.y.label = "input of the set";
+    for (Index k = 0; k < s.similarity.cols() && s.similarity.cols() <= 20; ++k)
+        panel.x.ticks.emplace_back(static_cast<double>(k), std::to_string(k));
+    panel.y.ticks = panel.x.ticks;
     panel.image = Image{.values = s.similarity, .low = 0, .high = 1, .label = "|cosine|"};
     page.drawing({.name = std::string("similarity_") + std::to_string(place),
                   .title = "First vectors of the inputs of --split-set in front of " + s.node,
@@ -196,6 +209,34 @@ void add_similarity(Article& page, const Split& s, std::size_t place) {
                  "1: the same vector up to its sign. Second singular value over the first: at most " +
                      digits(*std::ranges::max_element(s.second), 4) +
                      "; where it is near 1 the first vector is not determined.");
+}
+
+void table_splits(Article& page, const Reported& r, const SplitAnswers& a) {
+    std::vector<std::string> header{"node",   "shape",     "λ of the first", "tenth over first",
+                                    "spread", "top share", "error"};
+    if (r.pixels)
+        header.insert(header.begin() + 5, {"mirror", "upside down"});
+    std::vector<std::vector<std::string>> rows;
+    for (const Split& s : a.splits) {
+        std::vector<std::string> row{
+            s.node,
+            to_string(s.latent),
+            s.spectrum.s.empty() ? "–" : digits(s.spectrum.s.front(), 6),
+            s.tenth() ? digits(*s.tenth(), 4) : std::string("–"),
+            digits(s.participation, 4),
+            s.reduced.shares.empty() ? "–" : digits(*std::ranges::max_element(s.reduced.shares), 4),
+            digits(s.terms.error, 2)};
+        if (r.pixels)
+            row.insert(row.begin() + 5, {digits(s.mirrored.left_right, 4), digits(s.mirrored.up_down, 4)});
+        rows.push_back(std::move(row));
+    }
+    page.table(header, rows,
+               std::string("Spread: share of the ") + (r.pixels ? "pixels" : "numbers of the input") +
+                   " that the energy of the first vector is in, 1 where it is the same everywhere. " +
+                   (r.pixels ? "Mirror, upside down: cosine of the first vector with its mirror image. " : "") +
+                   "Top share: of the largest term without cancellation. Error: |terms + biases − y| over the sum of "
+                   "their absolute values.",
+               {1});
 }
 
 }  // namespace
@@ -214,26 +255,12 @@ void report_splits(Article& page, const Reported& r) {
         "because R passes it weakly, or because the rest of the network ignores it; the table tells which. The vectors "
         "are "
         "those of this input's own R, another input has others.");
-    std::vector<std::vector<std::string>> rows;
-    for (const Split& s : a.splits)
-        rows.push_back({s.node, to_string(s.latent), s.spectrum.s.empty() ? "–" : digits(s.spectrum.s.front(), 6),
-                        s.tenth() ? digits(*s.tenth(), 4) : std::string("–"), digits(s.participation, 4),
-                        a.width > 0 ? digits(s.mirrored.left_right, 4) : std::string("–"),
-                        a.width > 0 ? digits(s.mirrored.up_down, 4) : std::string("–"),
-                        s.reduced.shares.empty() ? "–" : digits(*std::ranges::max_element(s.reduced.shares), 4),
-                        digits(s.terms.error, 2)});
-    page.table(
-        {"node", "shape", "λ of the first", "tenth over first", "spread", "mirror", "upside down", "top share",
-         "error"},
-        rows,
-        "Spread: share of the pixels that the first vector is in. Mirror, upside down: cosine with its mirror image. "
-        "Top share: of the largest term without cancellation. Error: terms and biases − y over their sizes.",
-        {1});
+    table_splits(page, r, a);
     for (std::size_t i = 0; i < a.splits.size(); ++i) {
         const Split& s = a.splits[i];
         page.subsection("In front of " + s.node);
-        page.paragraph("y = " + digits(s.terms.y, 6) + " = " + digits(s.terms.linear, 6) + " by the input + " +
-                       digits(s.terms.bias, 6) + " by biases." +
+        page.paragraph("y = " + digits(s.terms.y, 6) + ": " + digits(s.terms.linear, 6) + " from the input, " +
+                       digits(s.terms.bias, 6) + " from biases." +
                        (s.spectrum.converged ? "" : " The triplets have not converged: they are estimates."));
         draw_spectrum(page, s, i);
         table_terms(page, s);
@@ -241,9 +268,12 @@ void report_splits(Article& page, const Reported& r) {
         SymbolicForm shown = s.reduced_form;
         const std::size_t more = shown.terms.size() - std::min<std::size_t>(shown.terms.size(), 4);
         shown.terms.resize(shown.terms.size() - more);
+        const std::string place = r.pixels ? "pixel" : "number";
         page.paragraph(
-            "The output, pixel by pixel p" +
-            (more > 0 ? std::string(" (") + std::to_string(more) + " terms more are not shown):" : std::string(":")));
+            "The output as a sum over the " + place +
+            "s p of the input, y = Σ y[p]. ck[p] is φ of component k times x0 " +
+            (r.pixels ? "at p, summed over channels" : "at p") +
+            (more > 0 ? std::string("; ") + std::to_string(more) + " smaller terms are not shown:" : std::string(":")));
         page.code("y[p] = " + shown.text(5));
         add_similarity(page, s, i);
     }
@@ -264,13 +294,13 @@ void report_kink(Article& page, const Reported& r) {
     }
     const auto name = [&](Index node) { return r.input.graph.nodes[static_cast<std::size_t>(node)].name; };
     page.paragraph(
-        "Along " + r.o.region.direction + " the first decision changes at " + digits(a.kink->distance, 6) + " of it, " +
-        digits(a.kink->distance * a.length, 6) + " in the input: node " + name(a.kink->node) + ", number " +
-        std::to_string(a.kink->number) +
+        "Along " + r.o.region.direction + " the first decision changes at " + digits(a.kink->distance, 6) +
+        " times this direction, a distance of " + digits(a.kink->distance * a.length, 6) + " in the input, at node " +
+        name(a.kink->node) + ", number " + std::to_string(a.kink->number) +
         ". Up to there F and r are those of this page, exactly; behind it the network has another F, which may "
         "differ by little. It is the distance along one direction; others may be shorter.");
-    page.paragraph(std::string("A millionth in front of it ") + std::to_string(a.before.size()) +
-                   " nodes decide otherwise than at x0, behind it " + std::to_string(a.after.size()) + ".");
+    page.paragraph(std::string("A millionth before it ") + std::to_string(a.before.size()) +
+                   " nodes decide differently from x0, a millionth behind it " + std::to_string(a.after.size()) + ".");
 }
 
 }  // namespace
@@ -285,30 +315,44 @@ void report_region(Article& page, const Reported& r) {
     page.section("bias", "What each bias adds to the output");
     page.paragraph(
         "The residual r is a sum of images, one of every node that adds a constant, carried to the output by the nodes "
-        "behind "
-        "it. Their sum misses r by " +
+        "behind it. Their sum misses r by " +
         digits(a.residual_error, 2) +
-        " of their sizes. An image of a large norm may be cancelled by others. Roughness: differences of neighbours "
-        "over the "
-        "sizes, 0 for a constant, about 4 for a checkerboard.");
+        " of the sum of their absolute values. An image of a large norm may be cancelled by others." +
+        (a.roughness.empty() ? ""
+                             : " Roughness: differences of neighbours over the sizes, 0 for a constant, about 4 for a "
+                               "checkerboard."));
     std::vector<std::size_t> order(a.bias->names.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::ranges::stable_sort(order, [&](std::size_t i, std::size_t j) { return a.norm(i) > a.norm(j); });
     std::vector<std::vector<std::string>> rows;
     std::vector<NamedMap> maps;
+    if (r.of_output)
+        maps.push_back({"bias_sum", "the sum of all, r", over_channels(a.residual, *r.of_output)});
     for (std::size_t i = 0; i < order.size(); ++i) {
         const std::size_t k = order[i];
-        if (i < most_rows)
-            rows.push_back({a.bias->names[k], digits(a.norm(k), 6),
-                            a.roughness.empty() ? std::string("–") : digits(a.roughness[k], 4)});
-        if (i < most_pictures && r.of_output)
+        if (i < most_rows) {
+            rows.push_back({a.bias->names[k], digits(a.norm(k), 6)});
+            if (!a.roughness.empty())
+                rows.back().push_back(digits(a.roughness[k], 4));
+        }
+        if (maps.size() <= most_pictures && r.of_output)
             maps.push_back({std::string("bias_") + std::to_string(k), "bias of " + a.bias->names[k],
                             over_channels(a.bias->images.column(static_cast<Index>(k)), *r.of_output)});
     }
-    page.table({"node", "norm of its image", "roughness"}, rows,
-               order.size() > rows.size() ? std::string("The largest of ") + std::to_string(order.size()) + "." : "");
+    const std::size_t listed = rows.size();
+    rows.push_back({"r, the sum of all", digits(norm_of(a.residual), 6)});
+    if (!a.roughness.empty())
+        rows.back().push_back(digits(a.roughness.back(), 4));
+    std::vector<std::string> header{"node", "norm of its image"};
+    if (!a.roughness.empty())
+        header.emplace_back("roughness");
+    page.table(header, rows,
+               order.size() > listed ? std::string("The largest of ") + std::to_string(order.size()) + "." : "");
     if (r.of_output)
-        add_maps(page, maps, r.of_output->height, r.of_output->width, r.y, "");
+        add_maps(page, maps, r.of_output->height, r.of_output->width, r.y,
+                 r.of_output->channels > 1 ? std::string("Summed over the ") + std::to_string(r.of_output->channels) +
+                                                 " channels of the output."
+                                           : "");
 }
 
 }  // namespace descrambler::cli

@@ -30,12 +30,10 @@ struct Range {
 };
 Range range_of(std::span<const double> values) {
     const auto [low, high] = std::ranges::minmax(values);
-    double sum = 0, squares = 0;
-    for (const double value : values) {
-        sum += value;
-        squares += value * value;
-    }
-    return {low, high, sum / static_cast<double>(values.size()), std::sqrt(squares)};
+    double mean = 0;
+    for (const double value : values)
+        mean += value / static_cast<double>(values.size());  // their sum may be out of range
+    return {low, high, mean, norm_of(values)};
 }
 
 void write_rows(const Hdf5Group& root, const std::string& name, const Matrix<double>& columns, const Label& label) {

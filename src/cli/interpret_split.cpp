@@ -19,9 +19,6 @@ constexpr Index most_shown = 10;  // vectors that are written and drawn
 double sum_of(std::span<const double> numbers) {
     return std::accumulate(numbers.begin(), numbers.end(), 0.0);
 }
-double norm_of(std::span<const double> numbers) {
-    return std::sqrt(std::inner_product(numbers.begin(), numbers.end(), numbers.begin(), 0.0));
-}
 
 // Inputs of a set, (raw - mean) / scale each: [n, count].
 Matrix<double> read_set(const InterpretOptions& o, const InterpretInput& input) {

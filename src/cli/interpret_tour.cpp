@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "cli/finished.hpp"
+#include "cli/result_folder.hpp"
 #include "descrambler/error.hpp"
 #include "descrambler/files.hpp"
 #include "io/checksum.hpp"
@@ -258,8 +259,11 @@ void check_tour(const InterpretOptions& o) {
         throw InputError("--all: expected --out, the file that it goes to");
     if (o.all.empty() && !o.out.empty())
         throw InputError("--out: expected --all rows or columns beside " + option);
-    if (!o.viewer.empty() && !o.walk.empty() &&
-        fs::path(o.viewer).lexically_normal() == fs::path(o.walk).lexically_normal())
+    for (const auto& [name, folder] :
+         {std::pair<const char*, const std::string*>{"--viewer ", &o.viewer}, {"--walk ", &o.walk}})
+        if (!folder->empty() && !o.out.empty() && lies_within(*folder, o.out))
+            throw InputError(name + *folder + ": expected another path than --out " + o.out + ", which is a file");
+    if (!o.viewer.empty() && !o.walk.empty() && lies_within(o.viewer, o.walk) && lies_within(o.walk, o.viewer))
         throw InputError("--walk " + o.walk + ": expected another folder than that of --viewer");
 }
 

@@ -8,6 +8,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/numbers.hpp"
+#include "cli/result_folder.hpp"
 #include "descrambler/error.hpp"
 #include "descrambler/files.hpp"
 #include "descrambler/picture.hpp"
@@ -85,10 +86,10 @@ tour::Settings settings_of(const TourOptions& o) {
 }
 
 void check_folder(const TourOptions& o) {
-    if (o.out.empty())
-        throw InputError("--out: expected a folder for the pages");
-    make_folder(o.out);
-    if (!o.common.force && !fs::is_empty(o.out) && !fs::exists(fs::path(o.out) / "findings.json"))
+    bool others = false;
+    for (const fs::directory_entry& entry : fs::directory_iterator(o.out))
+        others = others || entry.path().filename() != tour::lock_name;
+    if (!o.common.force && others && !fs::exists(fs::path(o.out) / "findings.json"))
         throw InputError(o.out + ": holds other files and no findings.json: expected another --out, or --force");
 }
 
@@ -143,6 +144,9 @@ void run(const TourOptions& o) {
     for (const tour::Experiment* const one : chosen)
         if (const std::string why = tour::missing(*one, settings); !o.names.empty() && !why.empty())
             throw InputError(one->id + ": " + why);
+    if (o.out.empty())
+        throw InputError("--out: expected a folder for the pages");
+    const ResultFolder made("--out", o.out);
     check_folder(o);
     const std::vector<tour::Outcome> outcomes = tour::run(chosen, settings, o.out);
     end_progress();
@@ -171,6 +175,7 @@ Command add_tour(CLI::App& app, const Process& process) {
     o->common.process = process;
     o->common.add_to(*command);
     o->common.add_force(*command);
+    command->get_option("--precision")->group("");  // there is no choice: not in --help
     o->command = command;
     return [o] { run(*o); };
 }

@@ -224,7 +224,7 @@ std::optional<Kink> nearest_kink(Backend<double>& exact, const Graph& graph, std
     walk(exact, graph, x, d, [&](std::size_t n, const Moving& inputs) {
         const GraphNode& node = graph.nodes[n];
         if (!is_linear(node, inputs))
-            throw InputError("node \"" + node.name + "\" (" + node.onnx +
+            throw InputError("the network: node \"" + node.name + "\" (" + node.onnx +
                              "): not piecewise linear along this direction, there is no kink to measure to");
         const auto offer = [&](Index number, double distance) {
             if (distance < (nearest ? nearest->distance : infinity))

@@ -10,6 +10,20 @@
 namespace descrambler {
 namespace {
 
+// The numbers over a power of two, so that the largest size is 1 to 2 and no square overflows. All measures are ratios;
+// the division is exact, so they keep their bits.
+std::vector<double> scaled(std::span<const double> numbers) {
+    double largest = 0;
+    for (const double number : numbers)
+        largest = std::max(largest, std::abs(number));
+    const double unit = largest > 0 ? std::ldexp(1.0, std::ilogb(largest)) : 1;
+    std::vector<double> result(numbers.begin(), numbers.end());
+    for (double& number : result)
+        number /= unit;
+    return result;
+}
+
+// Of a map that is scaled.
 std::vector<double> energies(std::span<const double> map, const ImageShape& shape) {
     require(std::ssize(map) == shape.size(), "measures: as many numbers as the image has");
     std::vector<double> result(static_cast<std::size_t>(shape.height * shape.width));
@@ -79,7 +93,13 @@ void measure_spectrum(Backend<double>& on, std::span<const double> map, const Im
 }  // namespace
 
 MapMeasures measure(Backend<double>& on, std::span<const double> map, const ImageShape& shape) {
-    const std::vector<double> e = energies(map, shape);
+    const std::vector<double> numbers = scaled(map), e = energies(numbers, shape);
+    const auto reached = [&](Index i, Index j) {  // the square of a small number may be 0
+        for (Index c = 0; c < shape.channels; ++c)
+            if (map[static_cast<std::size_t>(shape.at(c, i, j))] != 0)
+                return true;
+        return false;
+    };
     MapMeasures m;
     double sum = 0, squares = 0;
     Index some = 0, bottom = -1, right = -1;
@@ -87,9 +107,9 @@ MapMeasures measure(Backend<double>& on, std::span<const double> map, const Imag
     m.left = shape.width;
     for (Index i = 0; i < shape.height; ++i)
         for (Index j = 0; j < shape.width; ++j) {
-            const double energy = e[static_cast<std::size_t>(i * shape.width + j)];
-            if (energy == 0)
+            if (!reached(i, j))
                 continue;
+            const double energy = e[static_cast<std::size_t>(i * shape.width + j)];
             ++some;
             sum += energy;
             squares += energy * energy;
@@ -104,12 +124,12 @@ MapMeasures measure(Backend<double>& on, std::span<const double> map, const Imag
     m.width = right - m.left + 1;
     m.nonzero = static_cast<double>(some) / static_cast<double>(std::ssize(e));
     m.participation = sum / (static_cast<double>(std::ssize(e)) * (squares / sum));
-    measure_spectrum(on, map, shape, m);
+    measure_spectrum(on, numbers, shape, m);
     return m;
 }
 
 double energy_within(std::span<const double> map, const ImageShape& shape, double row, double column, double radius) {
-    const std::vector<double> e = energies(map, shape);
+    const std::vector<double> e = energies(scaled(map), shape);
     double inside = 0, all = 0;
     for (Index i = 0; i < shape.height; ++i)
         for (Index j = 0; j < shape.width; ++j) {
@@ -122,7 +142,7 @@ double energy_within(std::span<const double> map, const ImageShape& shape, doubl
 }
 
 double energy_radius(std::span<const double> map, const ImageShape& shape, double row, double column, double share) {
-    const std::vector<double> e = energies(map, shape);
+    const std::vector<double> e = energies(scaled(map), shape);
     std::vector<std::pair<double, double>> rings;  // distance, energy
     double all = 0, inside = 0;
     for (Index i = 0; i < shape.height; ++i)
@@ -157,6 +177,7 @@ Adaptivity adaptivity(const Matrix<double>& columns, const ImageShape& shape, st
                 for (Index j = -reach; j <= reach; ++j)
                     patches(to++, k) = columns(shape.at(c, centre.row + i, centre.column + j), k);
     }
+    std::ranges::copy(scaled(patches.values()), patches.values().begin());
     std::vector<double> off(centres.size()), all(centres.size());
     for (Index i = 0; i < size; ++i) {
         double mean = 0;
@@ -177,6 +198,7 @@ Adaptivity adaptivity(const Matrix<double>& columns, const ImageShape& shape, st
 }
 
 Concentration concentration(std::vector<double> numbers) {
+    numbers = scaled(numbers);
     std::ranges::sort(numbers);
     const double total = std::accumulate(numbers.begin(), numbers.end(), 0.0), n = static_cast<double>(numbers.size());
     if (total == 0)
@@ -190,7 +212,8 @@ Concentration concentration(std::vector<double> numbers) {
     return result;
 }
 
-NeighbourSigns neighbour_signs(std::span<const double> pixels, Index width) {
+NeighbourSigns neighbour_signs(std::span<const double> map, Index width) {
+    const std::vector<double> pixels = scaled(map);
     double pairs = 0, opposite = 0, mean = 0, product = 0, square = 0;
     for (const double pixel : pixels)
         mean += pixel / static_cast<double>(pixels.size());
@@ -254,10 +277,11 @@ double cosine_about(std::span<const double> a, double mean_a, std::span<const do
 }  // namespace
 
 double cosine(std::span<const double> a, std::span<const double> b) {
-    return cosine_about(a, 0, b, 0);
+    return cosine_about(scaled(a), 0, scaled(b), 0);
 }
 double cross_correlation(std::span<const double> a, std::span<const double> b) {
-    return cosine_about(a, a.empty() ? 0 : mean_of(a), b, b.empty() ? 0 : mean_of(b));
+    const std::vector<double> p = scaled(a), q = scaled(b);
+    return cosine_about(p, p.empty() ? 0 : mean_of(p), q, q.empty() ? 0 : mean_of(q));
 }
 
 }  // namespace descrambler

@@ -96,8 +96,10 @@ std::string drawing_markup(const Drawing& drawing, const std::string& caption, c
                element("p", "Not drawn, for want of gnuplot. " + text(caption) + " Data: " + links, "class=\"absent\"");
     const std::string words = "<b>Figure " + std::to_string(++count) + ". " + text(drawing.title) + ".</b> " +
                               text(caption) + " <span class=\"data\">Data and drawing: " + links + "</span>";
-    return element("figure", page::inline_svg(svg, drawing.title) + element("figcaption", words),
-                   "id=\"figure-" + drawing.name + "\"");
+    std::string figure = page::inline_svg(svg, drawing.title);
+    if (drawing.width < Drawing{}.width)  // or it would fill the page, its letters larger than the text
+        figure.insert(std::string_view("<svg").size(), " style=\"max-width: " + number_text(drawing.width, 6) + "px\"");
+    return element("figure", figure + element("figcaption", words), "id=\"figure-" + drawing.name + "\"");
 }
 
 // Removes what an earlier page names in its folder.

@@ -7,9 +7,8 @@ const std::vector<Entry>& catalogue() {
         {"Tour", "Fig. 1", "a network is y = F x + r at its input", "E1", ""},
         {"Tour", "Fig. 2", "scopes: masks, selections, norms", "E4", ""},
         {"Tour", "Table 1", "bytes of a record: masks and selections", "E1",
-         "the weights of VGG-19, CycleGAN and EDSR are not here; bytes do not hang on them: 1857536 of masks for "
-         "VGG-19, "
-         "held by a test on the graph of ONNX"},
+         "the weights of VGG-19, CycleGAN and EDSR are not here; the bytes do not depend on them: 1857536 of masks for "
+         "VGG-19, held by a test on the graph of ONNX"},
         {"Tour", "Table 2", "speed of recording against storing activations", "",
          "a question of speed, not of findings: descrambler interpret --two-batch stores nothing, bench/ times both"},
         {"Tour", "Table 3, 4", "share of the residual in classifiers", "E1", ""},

@@ -1,4 +1,4 @@
-// The tour: the experiments of both papers on networks that can be had, each a page with pictures, numbers and controls,
+// The tour: the experiments of both papers on networks that are freely available, each a page with pictures, numbers and controls,
 // and for every figure and table of the papers what was found here.
 // Navarrete Michelini et al. (ICCV 2019); SpecXAI. What is measured: docs/tour.md.
 #pragma once

@@ -158,7 +158,7 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
     page.paragraph(
         subject.name + " on " + std::to_string(count) +
         " photographs. Attack: clip(raw + eps sign(d CE / d raw), 0, 255), away from the first label; control: the "
-        "same size with random signs. Targeted attacks aim at the label half of all labels further on.");
+        "same size with random signs. Targeted attacks aim at the label that is half the number of labels further on.");
     std::vector<Attacked> all;
     for (const double epsilon : sizes)
         all.push_back(attack_all(settings, subject, raws, before, epsilon, with_votes));
@@ -173,12 +173,10 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
     const double calm = median_over(before, entropy), spread = median_over(last.adversarial, entropy);
     const double first_before = median_over(before, first), first_after = median_over(last.adversarial, first);
     page.paragraph(
-        "Rules: attacks succeed and fail where labels change on some pictures and not on all, over the sizes asked; "
-        "contributions become random where their scatter grows by half and by a quarter more than with random signs; "
-        "votes "
-        "spread where the entropy grows by 0.05; scores come from the first layers where the first tenth of the depth "
-        "has "
-        "more than half of the sizes.");
+        "Rules: some attacks succeed and some fail where 8/255 changes a label and 2/255 leaves one as it is; "
+        "contributions become random where their scatter grows to more than 1.5 times and by 0.25 more than with "
+        "random signs; votes spread where the entropy grows by more than 0.05; scores come from the first layers where "
+        "the first tenth of the depth has more than half of the sum of absolute values.");
     const bool some_fail = all.front().changed<static_cast<int>(count), some_succeed = last.changed> 0;
     const bool random = ratio > 1.5 && ratio > ratio_random + .25;
     const bool wider = spread > calm + .05, early = first_after > .5;

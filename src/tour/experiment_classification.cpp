@@ -110,21 +110,23 @@ std::vector<double> each(const std::vector<Reading>& readings, const Take& take)
 
 void add_shares(Article& page, const std::vector<Reading>& readings, const std::vector<Reading>& random,
                 std::vector<Finding>& findings) {
-    page.section("shares", "How much of the answer does not hang on the input");
+    page.section("shares", "How much of the answer is the residual");
     page.paragraph(
         "Frozen at a picture the network is y = F x + r. The share |r| / (|r| + |F x|), norms over all outputs, says "
         "how "
-        "much of the answer is the residual. It depends on where the numbers of the input begin: x = (raw - mean) / "
-        "scale "
-        "moves F mean / scale from one part to the other, so both origins are given, and architectures with different "
-        "preprocessing cannot be compared by either.");
+        "much of the answer is the residual. It depends on where the input has its zero: x = (raw - mean) / scale "
+        "moves F mean / scale from one part to the other. So both are given, for the numbers that the network takes "
+        "(input) and for the pixels (raw), and architectures with different preprocessing cannot be compared by "
+        "either.");
     std::vector<std::vector<std::string>> rows;
     for (const Reading& r : readings)
         rows.push_back({r.name, std::to_string(r.label), text(r.score), text(r.shares.input), text(r.shares.raw),
                         text(r.shares.signed_input), text(r.cancellation), text(r.centre), text(r.conservation, 2)});
     page.table({"Picture", "Label", "Score", "Share, input", "Share, raw", "r / y of the label", "Sum |parts| / |y|",
                 "Centre of mass", "Error of the sum"},
-               rows, "Centre of mass: where over the depth the sizes of the contributions lie, 0 first node, 1 last.");
+               rows,
+               "Centre of mass: where along the depth the absolute values of the contributions lie, 0 the first node, "
+               "1 the last.");
     const auto input = each(readings, [](const Reading& r) { return r.shares.input; });
     const auto raw = each(readings, [](const Reading& r) { return r.shares.raw; });
     const auto random_input = each(random, [](const Reading& r) { return r.shares.input; });
@@ -187,7 +189,9 @@ void add_contributions(Article& page, const Subject& subject, const std::vector<
         "Parts of the score, node by node, mean and one standard deviation over pictures. Each picture's parts sum, "
         "with that of its input, to 1.");
     const double first = end_over_mean(readings, false), last = end_over_mean(readings, true);
-    page.paragraph("Rule: a peak at an end is a mean size in that tenth of the depth above the mean of all nodes.");
+    page.paragraph(
+        "Rule: there is a peak at an end where the mean absolute value in that tenth of the depth is above that of all "
+        "nodes.");
     findings.push_back(
         {"Tour", "Fig. 4, 8", "contributions peak in the first layers and before the last ones",
          "first tenth " + text(first) + ", last tenth " + text(last) + " times the mean of all nodes",
@@ -227,9 +231,8 @@ void add_templates(Article& page, const std::vector<Reading>& readings, const st
                    std::vector<Finding>& findings) {
     page.section("templates", "Is a row of F a template of its class?");
     page.paragraph(
-        "A template would look like the picture that it answers to. Correlations of the row of the label with the "
-        "picture "
-        "itself, with the other pictures, of the row of another class with the picture, and the same with random "
+        "A template would look like the picture that it responds to. The row of the label is correlated with the "
+        "picture itself and with the other pictures, the row of another class with the picture; the control has random "
         "weights.");
     std::vector<double> own, others, other_class, control;
     for (const Reading& r : readings) {
@@ -343,12 +346,12 @@ void add_discussions(const Settings& settings, Article& page, const Subject& sub
     }
     page.table(
         {"Picture", "Votes for the first label", "Its rank", "Entropy of the votes", "Of them in the middle quarter"},
-        rows, "Entropy: 1 where all labels have as many votes, 0 where one has all.");
+        rows, "Entropy: 1 where all labels have equally many votes, 0 where one has all.");
     page.paragraph(
         "Rules: most popular where the first label has rank 1 on most pictures and more votes than with shuffled "
-        "pixels and with random weights; votes lie on the object where its "
-        "share in the middle quarter of the area, where photographs have their object, is above that of shuffled "
-        "pixels by a tenth; signs alternate where most neighbours have opposite signs.");
+        "pixels and with random weights; votes lie on the object where the share of them in the middle quarter of the "
+        "area, where photographs have their object, is more than 10 percentage points above that with shuffled pixels; "
+        "signs alternate where most neighbours have opposite signs.");
     const bool popular = 2 * first > static_cast<double>(count) && median_of(share) > median_of(shuffled) &&
                          median_of(share) > median_of(random_share);
     findings.push_back(
@@ -380,7 +383,8 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
     const std::vector<Reading> controls = read_all(settings, random, settings.quick ? 2 : 6);
     std::vector<Finding> findings;
     page.paragraph(subject.name + " on " + std::to_string(readings.size()) +
-                   " photographs, the middle of each resampled by areas; control: the same graph with random weights.");
+                   " photographs, the middle of each, resampled by averaging over areas; control: the same graph with "
+                   "random weights.");
     add_shares(page, readings, controls, findings);
     add_contributions(page, subject, readings, controls, findings);
     add_templates(page, readings, controls, findings);

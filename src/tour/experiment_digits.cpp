@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/of_file.hpp"
 #include "descrambler/backward_rules.hpp"
 #include "descrambler/baselines.hpp"
 #include "descrambler/deletion.hpp"
@@ -107,7 +108,7 @@ void add_splits(Article& page, const Splits& splits, std::span<const double> x) 
     page.section("splits", "One digit, split at every layer");
     page.paragraph(
         "In front of a node the network is R x + b_R with singular values lambda_k and vectors phi_k; an output is a "
-        "sum of terms alpha_k = psi_k lambda_k <phi_k, x> and a bias, at every node another one. Without "
+        "sum of terms alpha_k = psi_k lambda_k <phi_k, x> and a bias, which differs from node to node. Without "
         "cancellation: positive and negative terms are added pair by pair until one sign is left.");
     Drawing drawing{.name = "spectra", .title = "Singular values in front of each node, over the first", .columns = 2};
     Panel full, reduced;
@@ -148,7 +149,7 @@ void add_splits(Article& page, const Splits& splits, std::span<const double> x) 
     page.drawing(drawing, "The digit's own spectra; the number of shares that count falls with the depth.");
     page.table({"Split in front of", "Rank", "lambda_10 / lambda_1", "b_j", "Sum |alpha|", "Terms without cancellation",
                 "Effective terms", "Largest share", "Error of the sum"},
-               rows, "Effective terms: 1 / sum of squared shares, 1 for a single one.");
+               rows, "Effective terms: 1 / sum of squared shares; 1 where a single term has all.");
     plates.insert(plates.begin(), {"digit", signed_picture(x, image, largest(x)), "the digit", "", 112});
     page.plates(std::move(plates), "Leading singular vectors: what the network in front of the node passes on most.");
 }
@@ -232,7 +233,7 @@ std::string last_convolution(const Graph& graph) {
     for (std::size_t i = graph.nodes.size(); i-- > 0;)
         if (std::holds_alternative<Convolve>(graph.nodes[i].op))
             return graph.values[static_cast<std::size_t>(graph.nodes[i].output)].name;
-    throw InputError("no convolution in the network");
+    throw InputError("the network: no convolution, expected one");
 }
 
 LastConvolution split_photograph(const Settings& settings, const Picture& photograph,
@@ -372,14 +373,14 @@ void add_baselines(const Settings& settings, Article& page, const Graph& graph, 
         if (m.error.empty() && m.name.find("control") == std::string::npos)
             others.push_back(median_of(m.areas));
     }
-    page.table({"Method", "Error of its sum", "Agreement with the first", "Deletion area / score"}, rows,
-               "Medians over " + std::to_string(count) +
-                   " digits. Error: |sum of the map - y| over the larger of |y| and the sum of sizes, for integrated "
-                   "gradients "
-                   "over the way from 0. Agreement: Spearman's correlation of sizes. Deletion: mean score while the "
-                   "pixels with "
-                   "the largest sizes, up to half of them, become the mean; small where the map finds what the score "
-                   "hangs on.");
+    page.table(
+        {"Method", "Error of its sum", "Agreement with the first", "Deletion area / score"}, rows,
+        "Medians over " + std::to_string(count) +
+            " digits. Error: |sum of the map - y| over the larger of |y| and the sum of absolute values; for "
+            "integrated gradients |sum - (y - y(0))| / |y|. Agreement: Spearman's correlation of absolute values. "
+            "Deletion: mean score while the pixels with the largest absolute values, up to half of all, are "
+            "replaced by the mean; small where the map finds what the score "
+            "depends on.");
     const double ours = median_of(methods.front().areas), control = median_of(methods.back().areas);
     std::vector<double> agreement;
     for (std::size_t i = 1; i + 1 < methods.size(); ++i)
@@ -415,7 +416,7 @@ void add_evolution(Article& page, const Evolution& trained, const Evolution& ran
                         verdict_of(2 * trained.monotone > count, all)});
 }
 
-std::vector<Finding> run(const Settings& settings, Article& page) {
+std::vector<Finding> read(const Settings& settings, Article& page) {
     const Graph graph = import_onnx(read_onnx(settings.data / "onnx" / digits_file), {});
     ImportOptions random_options;
     random_options.random_weights = true;
@@ -448,8 +449,12 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
 
     page.section("photograph", "The last convolution of a larger network");
     const Picture photograph = photograph_of(settings, 0, "chelsea.png");
-    const LastConvolution trained = split_photograph(settings, photograph, std::nullopt, &page),
-                          random = split_photograph(settings, photograph, settings.seed, nullptr);
+    const std::string larger =
+        (settings.network ? settings.network->file : settings.data / "onnx" / photograph_file).string();
+    const auto split = [&](std::optional<std::uint64_t> seed, Article* on) {
+        return of_file(larger, [&] { return split_photograph(settings, photograph, seed, on); });
+    };
+    const LastConvolution trained = split(std::nullopt, &page), random = split(settings.seed, nullptr);
     findings.push_back({"SpecXAI", "Fig. 3", "at the last convolution vectors are local and few count",
                         "participation " + text(trained.participation) + ", " + text(trained.effective) +
                             " effective terms; rest " + percent(trained.rest) + " of the sizes, the sum off by " +
@@ -481,6 +486,10 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
          verdict_of(median_of(strokes.contracted) > 1, median_of(strokes.contracted) > median_of(strokes.averaged))});
     add_baselines(settings, page, graph, digits, findings);
     return findings;
+}
+
+std::vector<Finding> run(const Settings& settings, Article& page) {
+    return of_file((settings.data / "onnx" / digits_file).string(), [&] { return read(settings, page); });
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/of_file.hpp"
 #include "descrambler/evaluator.hpp"
 #include "descrambler/lanczos.hpp"
 #include "descrambler/statistics.hpp"
@@ -100,11 +101,11 @@ Picture made_by(const Settings& settings, const Subject& subject, const Picture&
 Subject opened(const Settings& settings, const Task& task, Index size, std::optional<std::uint64_t> random) {
     Subject subject = open_subject(settings.data / "onnx" / task.file, {size, size, {0}, {255}, {}, random});
     if (!subject.output)
-        throw InputError(task.name + ": expected a network from pictures to pictures");
+        throw InputError(subject.file + ": expected a network from pictures to pictures");
     return subject;
 }
 
-Reading read(const Settings& settings, const Task& task, std::optional<std::uint64_t> random, Article* page) {
+Reading read_frozen(const Settings& settings, const Task& task, std::optional<std::uint64_t> random, Article* page) {
     Backend<double>& on = settings.execution.backend<double>();
     const Subject subject = opened(settings, task, side, random);
     const Index first = (large - side) / 2;  // even: the mosaic stays
@@ -149,8 +150,14 @@ Reading read(const Settings& settings, const Task& task, std::optional<std::uint
     return result;
 }
 
+Reading read(const Settings& settings, const Task& task, std::optional<std::uint64_t> random, Article* page) {
+    return of_file((settings.data / "onnx" / task.file).string(),
+                   [&] { return read_frozen(settings, task, random, page); });
+}
+
 std::vector<Finding> run(const Settings& settings, Article& page) {
-    const Picture photograph = cut(read_picture(settings.data / "images/coffee.png"), 120, 200, large, large);
+    const std::filesystem::path file = settings.data / "images/coffee.png";
+    const Picture photograph = cut(read_picture(file), 120, 200, large, large, file);
     const Picture grey = with_channels(photograph, 1);
     const std::vector<Task> tasks = {{"denoiser", "waifu2x_resnet10_noise1_y.onnx", grey, noisy(settings, grey)},
                                      {"demosaicker", "demosaicnet_bayer.onnx", photograph, mosaic(photograph)}};
@@ -179,8 +186,9 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
                "Singular vectors: means over the leading ones, " + std::to_string(side) + " x " + std::to_string(side) +
                    " pixels of input.");
     page.paragraph(
-        "Rules: small where |r| / |y| is at most 0.3; local where 80 % of a row's energy lies within 3 pixels; what "
-        "they are for where PSNR is above that of the input as it is and of linear interpolation.");
+        "Rules: small where |r| / |y| is at most 0.3; local where 80 % of a row's energy lies within 3 pixels; the "
+        "networks do what they are for where their PSNR is above that of the noisy input (denoiser) and of linear "
+        "interpolation (demosaicker).");
     const auto both = [&](const std::vector<Reading>& of, const auto& take) {
         return text(take(of[0])) + ", " + text(take(of[1]));
     };

@@ -200,9 +200,9 @@ void write_kind(const SolidNetworks& of, Article& article) {
         add_solid_plates(plates, of, k, solid, "x", "solid " + std::to_string(k));
         add_solid_plates(plates, of, k, {y.values().begin(), y.values().end()}, "y", "by the autoencoder");
     }
-    article.plates(std::move(plates), "The " + of.name + ", " +
-                                          (of.turbines.empty() ? "seen from the side" : "along the axis") +
-                                          ": voxels summed along the line of sight. None was in the training.");
+    article.plates(std::move(plates),
+                   "The " + of.name + ", " + (of.turbines.empty() ? "seen from the side" : "along the axis") +
+                       ": voxels summed along the line of sight. None of them was seen in training.");
 }
 
 void write_start(const All& all, const Settings& settings, Article& article) {
@@ -211,7 +211,7 @@ void write_start(const All& all, const Settings& settings, Article& article) {
     const std::string voxels = std::to_string(sizes.n * sizes.n * sizes.n);
     article.section("solids-data", "Cars and turbines");
     article.paragraph(
-        "The cars and turbines of the paper are not to be had. These are made of a few parameters on " +
+        "The cars and turbines of the paper are not available. Those here are made from a few parameters on " +
         std::to_string(sizes.n) +
         "^3 voxels: cars of a superellipsoid, a cabin and wheels, with a drag "
         "(frontal area times a smooth factor of the shape), and rotors of three blades turned by any angle, with a "
@@ -232,10 +232,10 @@ void write_start(const All& all, const Settings& settings, Article& article) {
         return std::vector<std::string>{of.name, shown(of.error), shown(of.error_of_mean), shown(of.explained),
                                         shown(of.shuffled)};
     };
-    article.table(
-        {"", "error of the autoencoder", "of the mean solid", "explained of the target", "targets shuffled"},
-        {row(cars), row(turbines)},
-        "Errors: ||y - x|| / ||x||, means. Explained: 1 - squared error / variance; 1 is perfect, 0 is the mean.");
+    article.table({"", "error of the autoencoder", "of the mean solid", "explained of the target", "targets shuffled"},
+                  {row(cars), row(turbines)},
+                  "Errors: ||y - x|| / ||x||, means. Explained: 1 - squared error / variance; 1 is perfect, 0 no "
+                  "better than the mean.");
 }
 
 void write_vectors(const SolidNetworks& of, const Told& at, const std::string& heading, const std::string& words,
@@ -264,7 +264,7 @@ void write_layers(const All& all, Article& article) {
     article.section("solids-layers", "From the first layer to the last but one");
     article.paragraph(
         "The same answer split at each layer. The spectrum in front of a layer is narrow where s10 / s1 is "
-        "small; the share is that of the first term once terms of other sign are cancelled.");
+        "small; the share is that of the first term once terms of opposite sign are cancelled.");
     std::vector<std::vector<std::string>> rows;
     for (std::size_t i = 0; i < nodes.size(); ++i)
         for (const bool trained : {true, false}) {
@@ -340,7 +340,7 @@ void write_biases(const All& all, Article& article) {
     article.section("solids-biases", "What biases add");
     article.paragraph(
         "The images that the biases of the last three layers of the autoencoder of cars add to its answer, and "
-        "their sum. Roughness: total variation over the sum of sizes.");
+        "their sum. Roughness: total variation over the sum of absolute values.");
     const Index n = all.training.cars.sizes.n;
     std::vector<Plate> plates;
     std::vector<std::vector<std::string>> rows;
@@ -444,20 +444,20 @@ std::vector<Finding> run(const Settings& settings, Article& article) {
     write_vectors(
         all.training.cars, all.cars[0], "Cars: vectors of the first layer",
         "The answer frozen at a car and split behind the first layer: the three vectors with the largest terms, "
-        "once terms of other sign are cancelled. They are maps over the voxels, summed here along the line of sight. "
+        "once terms of opposite sign are cancelled. They are maps over the voxels, summed here along the line of "
+        "sight. "
         "Rules: three vectors carry the drag where they make half of it; they keep the symmetry of cars where the "
         "cosine between the first and its mirror image is at least 0.8 and above that of the untrained network; in "
         "part for "
-        "one of the two. Where the regressor explains less than half of the target nothing is said, here and for "
-        "turbines.",
+        "one of the two. Where the regressor explains less than half of the target the finding counts as not repeated, "
+        "here and for turbines.",
         article);
     write_groups(all, article);
     write_layers(all, article);
     write_vectors(
         all.training.turbines, all.turbines, "Turbines: vectors of the first layer",
-        "The same for the peak stress, which one blade decides. A third of a turn leaves a turbine as it is; the "
-        "symmetry "
-        "on the voxels, the cosine with what is turned, is " +
+        "The same for the peak stress, which one blade decides. A third of a turn maps a turbine onto itself; the "
+        "symmetry on the voxels, the cosine between a map and its turned copy, is " +
             shown(all.turbine_turn) + " for the turbines and " + shown(all.turbines.turn) +
             " for their first vectors. Rule: the first vector is not symmetric where that is below one half and below "
             "that "

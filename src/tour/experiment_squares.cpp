@@ -212,7 +212,7 @@ void write_start(const All& all, const Settings& settings, Article& article) {
     article.paragraph("White squares with a side of " + digits(data.sizes.side) + " pixels on " + std::to_string(n) +
                       " x " + std::to_string(n) + " black ones, turned by " + std::to_string(data.sizes.angles) +
                       " angles from 0 to 90 degrees; a pixel has the share of its area that the square covers. "
-                      "Everything below is told of " +
+                      "Everything below refers to " +
                       std::to_string(data.sizes.tests) + " angles between those of the training.");
     article.paragraph("Two autoencoders, " + std::to_string(n * n) + "-" + std::to_string(data.sizes.hidden) + "-8-" +
                       std::to_string(data.sizes.hidden) + "-" + std::to_string(n * n) +
@@ -242,7 +242,7 @@ void write_start(const All& all, const Settings& settings, Article& article) {
         panel.curves.push_back(std::move(curve));
     }
     drawing.panels.push_back(std::move(panel));
-    article.drawing(std::move(drawing), "The error of a batch before its step, a mean over each interval.");
+    article.drawing(std::move(drawing), "The error of a batch before its step, averaged over each interval.");
 }
 
 void write_spectra(const All& all, Article& article) {
@@ -258,23 +258,24 @@ void write_spectra(const All& all, Article& article) {
                     curve_of("data", all.data.svd.s, "#000000", 3),
                     curve_of("untrained network, F", fresh.whole, "#999999", 4)};
     drawing.panels.push_back(std::move(panel));
-    article.drawing(std::move(drawing),
-                    "At the first picture. Those of a network end at 8: what is behind is 0 to rounding.");
+    article.drawing(std::move(drawing), "At the first picture. A network has 8: further ones are 0 up to rounding.");
     const auto row = [&](const std::string& name, std::span<const double> s, const std::string& captured) {
         return std::vector<std::string>{
             name,    digits(decay(s, 1)), digits(decay(s, 3)), digits(decay(s, 8)), digits(energy_share(s, 4), 5),
             captured};
     };
-    article.table({"", "s2 / s1", "s4 / s1", "s9 / s1", "energy of the first 4", "energy of the first 8"},
-                  {row("network, F", ours.whole, digits(ours.captured, 12)),
-                   row("untrained network, F", fresh.whole, digits(fresh.captured, 12)),
-                   row("data", all.data.svd.s, digits(energy_share(all.data.svd.s, 8), 5)),
-                   row("data without their mean", all.data.centred, digits(energy_share(all.data.centred, 8), 5))},
-                  "Energy: squares of singular values. That of F is its whole squared norm, from all of its columns.");
+    article.table(
+        {"", "s2 / s1", "s4 / s1", "s9 / s1", "energy of the first 4", "energy of the first 8"},
+        {row("network, F", ours.whole, digits(ours.captured, 12)),
+         row("untrained network, F", fresh.whole, digits(fresh.captured, 12)),
+         row("data", all.data.svd.s, digits(energy_share(all.data.svd.s, 8), 5)),
+         row("data without their mean", all.data.centred, digits(energy_share(all.data.centred, 8), 5))},
+        "Energy: squares of singular values. The total of F is its squared Frobenius norm, from all of its columns.");
     article.paragraph(
-        "Rules: b = 0 where no pixel of any picture has another number. The spectrum decays faster where s9 / s1 is at "
+        "Rules: b = 0 where it is exactly 0 at every pixel of every picture. The spectrum decays faster where s9 / s1 "
+        "is at "
         "most "
-        "1e-6 and below that of the data, which a network with 8 numbers in its middle keeps untrained too, and where "
+        "1e-6 and below that of the data, which a network with 8 numbers in its middle meets untrained too, and where "
         "the first four values hold more of the energy than those of the data; in part for one of the two.");
 }
 
@@ -285,7 +286,7 @@ void write_vectors(const All& all, Article& article) {
     article.section("squares-vectors", "Vectors without biases");
     article.paragraph(
         "Right vectors say what the network looks at, left images what it paints for it: "
-        "y = c0 image_0 + c1 image_1 + ... with nothing beside. The maps phi x show, pixel by pixel, where "
+        "y = c0 image_0 + c1 image_1 + ... with no other term. The maps phi x show, pixel by pixel, where "
         "a coefficient comes from. Signs of pairs are free.");
     const Index shown = std::min<Index>(4, std::ssize(split.right.s));
     std::vector<Plate> of_data, right, left, maps;
@@ -307,8 +308,7 @@ void write_vectors(const All& all, Article& article) {
     article.plates(std::move(maps), "Contraction with the picture: each map sums to c over s.");
     article.paragraph(
         "Rule: a picture is the sum of its vectors where the error of the sum is at most 1e-10 and the first two terms "
-        "make "
-        "half of all sizes; in part where only the sum is right.");
+        "make half of the sum of absolute values; in part where only the sum is right.");
 }
 
 // What is added by the biases of a network: parts, sum, and the vectors' correction.
@@ -319,8 +319,8 @@ void write_biases(const All& all, Article& article) {
     const SplitPicture& split = ours.splits[0];
     article.section("squares-biases", "Vectors and biases");
     article.paragraph(
-        "With biases y = F x + b. The share of the picture that b paints alone, and where the energy of "
-        "both parts lies: 1 would be evenly, larger near the outline of the square (within " +
+        "With biases y = F x + b. The share of the picture that b paints alone, and where the energy of both parts "
+        "lies: 1 if it is spread evenly, more if it lies near the outline of the square (within " +
         digits(static_cast<double>(n) / 32) + " pixels).");
     const auto row = [](const std::string& name, const Answers& a) {
         return std::vector<std::string>{name, digits(a.error), digits(a.bulk), digits(a.edge_vectors),
@@ -329,7 +329,7 @@ void write_biases(const All& all, Article& article) {
     article.table(
         {"", "error", "share of y that b paints", "F x near the outline", "b near the outline"},
         {row("with biases", ours), row("the same, untrained", all.untrained[1]), row("without biases", all.answers[0])},
-        "Means over the pictures not seen. Error: ||y - x|| / ||x||; 8 vectors of the data have " +
+        "Means over the pictures not seen in training. Error: ||y - x|| / ||x||; the best 8 vectors of the data have " +
             digits(error_of_data(all.data, bottleneck)) + ". Share: 1 - ||F x||^2 / ||y||^2.");
     std::vector<double> linear(split.y);
     for (std::size_t i = 0; i < linear.size(); ++i)
@@ -347,13 +347,14 @@ void write_biases(const All& all, Article& article) {
     }
     rows.push_back({"sum", digits(norm(split.bias)), digits(roughness(split.bias, layout, n))});
     article.plates(std::move(parts), "What the biases of each layer add to the first picture.");
-    article.table({"", "norm", "roughness"}, rows, "Roughness: total variation over the sum of sizes.");
+    article.table({"", "norm", "roughness"}, rows, "Roughness: total variation over the sum of absolute values.");
     article.paragraph(
         "Rules: the last bias aligns where |cos| is at least 0.9, in part from 0.5 on, of the bias itself or of what "
         "training "
         "has added to it, if the bias is three times above both controls. Biases paint the bulk where b alone has half "
         "of "
-        "the picture; vectors correct the edges where F x is denser near the outline than evenly and than b; in part "
+        "the picture; vectors correct the edges where the energy of F x near the outline is above that of an even "
+        "spread and above that of b; in part "
         "for "
         "one of the two.");
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/of_file.hpp"
 #include "descrambler/lanczos.hpp"
 #include "descrambler/segments.hpp"
 #include "descrambler/statistics.hpp"
@@ -216,14 +217,14 @@ void add_tables(Article& page, const std::vector<Reading>& readings, const Readi
         rows.push_back({r.name, text(r.shares[0]), text(r.shares[1]), text(r.shares[2]), percent(r.far),
                         percent(r.copied.top_hundredth), text(r.copied.gini), text(r.same, 2), text(r.overlap),
                         text(r.overlap_elsewhere)});
-    page.table(
-        {"Network", "|r| / |y|, std", "mean+std", "none", "Row beyond 12 pixels", "Copied: top 1 %", "Gini",
-         "Delta where unchanged", "Overlap with segments", "with those of another picture"},
-        rows,
-        "Copied: how the energy that pixels of the input send further than 12 pixels is shared among them; alike in "
-        "all: 1 % and 0. Delta where unchanged: correlation over pixels of a row's energy at its pixel with the "
-        "likeness of output and input. Overlap: of the pixels that a column changes most with the segment that fits "
-        "best, intersection over union.");
+    page.table({"Network", "|r| / |y|, std", "mean+std", "none", "Row beyond 12 pixels", "Copied: top 1 %", "Gini",
+                "Delta where unchanged", "Overlap with segments", "with those of another picture"},
+               rows,
+               "Copied: how unevenly the energy that travels further than 12 pixels comes from the pixels of the "
+               "input, as the share of the top hundredth of them and as the Gini coefficient; 1 % and 0 if all send "
+               "equally much. Delta where unchanged: correlation, over pixels, between the energy of a row at its own "
+               "pixel and the likeness of output and input there. Overlap: of the pixels that a column changes most "
+               "with the segment that fits them best, intersection over union.");
     rows.clear();
     std::vector<Reading> all = readings;
     all.push_back(edsr);
@@ -341,7 +342,9 @@ std::vector<Finding> run(const Settings& settings, Article& page) {
     }
     const Subject untrained = open_subject(settings, file, opening_of(settings, styles.front(), side, settings.seed));
     const Reading random = read(settings, untrained, "random_weights", photograph, elsewhere);
-    const Reading edsr = read_edsr(settings, read_picture(settings.data / "images/chelsea.png"));
+    const Reading edsr = of_file((settings.data / "onnx/edsr8_x4.onnx").string(), [&] {
+        return read_edsr(settings, read_picture(settings.data / "images/chelsea.png"));
+    });
     page.paragraph("A network of style transfer at a photograph of " + std::to_string(side) + " x " +
                    std::to_string(side) + " pixels, in " + std::to_string(count) +
                    " of its 26 styles; controls: random weights, super-resolution, segments of another picture.");

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <optional>
 
+#include "core/of_file.hpp"
 #include "descrambler/error.hpp"
 #include "descrambler/evaluator.hpp"
 #include "descrambler/lanczos.hpp"
@@ -52,8 +53,8 @@ struct Scene {
     Picture large, small;
 };
 Scene scene_of(const Settings& settings, Index scale) {
-    const Picture photograph = read_picture(settings.data / "images/chelsea.png");
-    Scene scene{cut(photograph, 20, 100, 240, 240), {}};
+    const std::filesystem::path file = settings.data / "images/chelsea.png";
+    Scene scene{cut(read_picture(file), 20, 100, 240, 240, file), {}};
     const Subject shrink =
         subject_of(cubic_resize(3, 1 / static_cast<double>(scale)), "shrink", {240, 240, {0}, {1}, {}, std::nullopt});
     const Evaluator evaluator(shrink.graph, settings.execution.threads);
@@ -107,8 +108,8 @@ std::vector<double> edges_at(const Picture& picture, const std::vector<PixelPlac
 
 // ---- reading a network ------------------------------------------------------------------------------------------------
 
-Reading read(const Settings& settings, const Magnifier& of, Subject subject, const Picture& small,
-             const Picture& elsewhere, int wanted) {
+Reading read_frozen(const Settings& settings, const Magnifier& of, Subject subject, const Picture& small,
+                    const Picture& elsewhere, int wanted) {
     Backend<double>& on = settings.execution.backend<double>();
     Reading result;
     result.of = of;
@@ -160,16 +161,21 @@ Reading read(const Settings& settings, const Magnifier& of, Subject subject, con
     return result;
 }
 
+Reading read(const Settings& settings, const Magnifier& of, const Subject& subject, const Picture& small,
+             const Picture& elsewhere, int wanted) {
+    return of_file(subject.file, [&] { return read_frozen(settings, of, subject, small, elsewhere, wanted); });
+}
+
 // A network of the user, at the same picture.
 Reading read_given(const Settings& settings, const Picture& small, const Picture& elsewhere, int wanted) {
-    Subject subject = open_subject(settings, "", {24, 24, {0}, {255}, {}, std::nullopt});
+    const Subject subject = open_subject(settings, "", {24, 24, {0}, {255}, {}, std::nullopt});
     if (!subject.output || subject.output->height <= subject.input.height || small.height < subject.input.height)
-        throw InputError(subject.name + ": input " + std::to_string(subject.input.height) + " x " +
+        throw InputError(subject.file + ": input " + std::to_string(subject.input.height) + " x " +
                          std::to_string(subject.input.width) +
                          ", expected a network that enlarges pictures of at most 60 x 60 pixels");
     const Magnifier of{"given", "", std::max<Index>(1, subject.output->height / subject.input.height),
                        subject.input.height, subject.input.channels};
-    return read(settings, of, std::move(subject), small, elsewhere, wanted);
+    return read(settings, of, subject, small, elsewhere, wanted);
 }
 
 double psnr(const Settings& settings, const Magnifier& of, const Scene& scene) {
@@ -290,9 +296,10 @@ std::vector<double> participations(const Settings& settings, const Subject& subj
     const Index side = subject.input.height;
     for (const std::string& name : places_of_interest) {
         settings.step("E3: " + name, static_cast<double>(result.size()), 5);
-        const Picture photograph = read_picture(settings.data / "images" / name);
+        const std::filesystem::path file = settings.data / "images" / name;
+        const Picture photograph = read_picture(file);
         const Picture middle =
-            cut(photograph, (photograph.height - side) / 2, (photograph.width - side) / 2, side, side);
+            cut(photograph, (photograph.height - side) / 2, (photograph.width - side) / 2, side, side, file);
         const FrozenNetwork<double> frozen(on, subject.graph, subject.x0_of(middle), {});
         result.push_back(mean_measures(on, leading_triplets(on, frozen, wanted, 1e-4, settings.seed).V, subject.input)
                              .participation);

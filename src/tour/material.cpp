@@ -57,7 +57,7 @@ const std::vector<std::string> shipped_photographs = {
 
 std::vector<double> Subject::raw_of(const Picture& picture) const {
     if (picture.height != input.height || picture.width != input.width)
-        throw InputError(name + ": a picture of " + std::to_string(picture.height) + " x " +
+        throw InputError(file + ": a picture of " + std::to_string(picture.height) + " x " +
                          std::to_string(picture.width) + " pixels, expected " + std::to_string(input.height) + " x " +
                          std::to_string(input.width));
     const Picture seen = with_channels(picture, input.channels);
@@ -100,11 +100,12 @@ Subject subject_of(const OnnxModel& model, const std::string& name, const Openin
     bind_picture(model, opening, options);
     Subject result;
     result.name = name;
+    result.file = model.path;
     result.graph = import_onnx(model, options);
     const Shape& shape = result.graph.values[static_cast<std::size_t>(result.graph.input)].shape;
     const std::optional<ImageShape> image = image_of(shape);
     if (!image || !few(image->channels))
-        throw InputError(name + ": input " + descrambler::to_string(shape) +
+        throw InputError(result.file + ": input " + descrambler::to_string(shape) +
                          ", expected one picture of 1 or 3 channels");
     result.input = *image;
     if (const auto output = image_of(result.graph.output_shape);
@@ -166,9 +167,10 @@ Picture resampled(const Picture& picture, Index height, Index width) {
     return result;
 }
 
-Picture cut(const Picture& picture, Index top, Index left, Index height, Index width) {
+Picture cut(const Picture& picture, Index top, Index left, Index height, Index width,
+            const std::filesystem::path& file) {
     if (top < 0 || left < 0 || top + height > picture.height || left + width > picture.width)
-        throw InputError("a picture of " + std::to_string(picture.height) + " x " + std::to_string(picture.width) +
+        throw InputError(file.string() + ": " + std::to_string(picture.height) + " x " + std::to_string(picture.width) +
                          " pixels, expected " + std::to_string(top + height) + " x " + std::to_string(left + width) +
                          " at least");
     Picture result{height, width, picture.channels, {}};
@@ -207,7 +209,7 @@ void check_classifier(const Subject& subject) {
     const Shape& shape = subject.graph.output_shape;
     const Index most = shape.empty() ? 1 : *std::ranges::max_element(shape);
     if (most < 2 || most != subject.graph.outputs())
-        throw InputError(subject.name + ": output " + descrambler::to_string(shape) +
+        throw InputError(subject.file + ": output " + descrambler::to_string(shape) +
                          ", expected a classifier: two scores or more in one row");
 }
 

@@ -15,7 +15,7 @@ namespace descrambler::tour {
 
 // x0 = (raw - mean) / scale, raw from 0 to 255.
 struct Subject {
-    std::string name;
+    std::string name, file;  // for pages, for messages
     Graph graph;
     ImageShape input;
     std::optional<ImageShape> output;                                        // of networks that make pictures
@@ -41,8 +41,9 @@ struct Opening {
 
 // The middle of a picture in the proportions of height x width, resampled by areas: the mean of what a pixel covers.
 [[nodiscard]] Picture resampled(const Picture& picture, Index height, Index width);
-// height x width pixels of a picture from (top, left), as they are. Throws InputError where it is smaller.
-[[nodiscard]] Picture cut(const Picture& picture, Index top, Index left, Index height, Index width);
+// height x width pixels of a picture from (top, left), as they are. Throws InputError "FILE: ..." where it is smaller.
+[[nodiscard]] Picture cut(const Picture& picture, Index top, Index left, Index height, Index width,
+                          const std::filesystem::path& file = "a picture");
 [[nodiscard]] Picture picture_of(std::span<const double> values, const ImageShape& image, double zero, double step);
 
 // The photographs of the tour, or those that were given, by name.

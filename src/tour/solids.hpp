@@ -1,5 +1,5 @@
 // Solids of a few parameters on a grid of n^3 voxels, with a number each that a formula gives: cars with a drag, rotors of
-// three blades with a peak stress. They stand in for the cars and turbines of SpecXAI, whose data are not to be had.
+// three blades with a peak stress. They stand in for the cars and turbines of SpecXAI, whose data are not available.
 // Voxel (x, y, z) of a solid is number (x n + y) n + z; its middle lies at ((x + 1/2) 2 / n - 1, ...), the grid is
 // [-1, 1]^3. A voxel holds 1 inside, 0 outside, and passes smoothly from one to the other over about a voxel.
 #pragma once

@@ -5,11 +5,13 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/of_file.hpp"
 #include "descrambler/error.hpp"
 #include "descrambler/files.hpp"
 #include "descrambler/version.hpp"
 #include "report/gnuplot.hpp"
 #include "tour/catalogue.hpp"
+#include "tour/folder_lock.hpp"
 
 namespace descrambler::tour {
 
@@ -104,7 +106,8 @@ std::string counted(const std::vector<std::vector<std::string>>& rows) {
         ++count[row[4]];
     const auto of = [&](Verdict verdict) { return std::to_string(count[std::string(to_string(verdict))]); };
     std::string words = of(Verdict::holds) + " findings hold, " + of(Verdict::in_part) + " hold in part, " +
-                        of(Verdict::does_not_hold) + " do not, " + of(Verdict::not_repeated) + " could not be repeated";
+                        of(Verdict::does_not_hold) + " do not hold, " + of(Verdict::not_repeated) +
+                        " could not be repeated";
     if (count["withheld"] > 0)
         words += "; " + of(Verdict::withheld) + " verdicts are withheld, of quick runs";
     if (count["not run"] > 0)
@@ -114,23 +117,28 @@ std::string counted(const std::vector<std::vector<std::string>>& rows) {
 
 void write_index(const Json& all, const fs::path& out) {
     Article page("A tour of what networks compute",
-                 "Linear interpreters and spectral interpreters on networks that can be had, each finding beside its "
-                 "control. descrambler " +
+                 "Linear interpreters and spectral interpreters on networks that are freely available, each finding "
+                 "beside its control. descrambler " +
                      version());
     page.section("findings", "Findings");
     page.paragraph(
         "Every figure and table of both papers: Navarrete Michelini et al., A Tour of Convolutional Networks Guided by "
-        "Linear Interpreters (ICCV 2019), and SpecXAI. The published weights are not to be had, so the numbers are "
-        "those "
-        "of other networks, and a verdict says whether the finding shows on them by the rule that its page states. "
-        "Weights of your own as ONNX take their place: descrambler tour E1 --network FILE.onnx --mean .. --scale ..");
+        "Linear Interpreters (ICCV 2019), here Tour, and SpecXAI. Most of the published weights are not available, so "
+        "the numbers are those of other networks. The verdict is computed from the numbers of the row, by the rule "
+        "that the page of the experiment states; holds in part means that only some of its conditions are met. Your "
+        "own weights, as ONNX, can take the place of ours: descrambler tour E1 --network FILE.onnx --mean .. --scale "
+        "..");
     const std::vector<std::vector<std::string>> rows = finding_rows(all);
     page.paragraph(counted(rows));
     page.table({"Paper", "Published finding", "Ours", "Control", "Verdict", "Page"}, rows, "", {1, 2, 3, 4, 5});
     page.section("pages", "Pages");
     for (const auto& [id, one] : all.items())
-        page.link(id + ".html", id + ": " + one["title"].get<std::string>() +
-                                    (one["quick"].get<bool>() ? " (quick: verdicts withheld)" : ""));
+        if (const std::string words = id + ": " + one["title"].get<std::string>() +
+                                      (one["quick"].get<bool>() ? " (quick: verdicts withheld)" : "");
+            fs::exists(out / (id + ".html")))
+            page.link(id + ".html", words);
+        else
+            page.absent(words + ": its page is not in this folder");
     page.write(out, "index");
 }
 
@@ -140,6 +148,14 @@ Json in_order(const Json& all) {
         if (all.contains(experiment.id))
             result[experiment.id] = all[experiment.id];
     return result;
+}
+
+// Whose messages name no file: that which a network of the user takes the place of. Experiments that read several name
+// the others themselves.
+std::string network_of(const Experiment& experiment, const Settings& settings) {
+    if (experiment.replaced.empty() || experiment.replaced == "beside")
+        return "the network";
+    return (settings.network ? settings.network->file : settings.data / experiment.replaced).string();
 }
 
 Outcome run_one(const Experiment& experiment, const Settings& settings, const fs::path& out) {
@@ -154,7 +170,7 @@ Outcome run_one(const Experiment& experiment, const Settings& settings, const fs
         page.paragraph("Network: " + settings.network->file.string() +
                        (experiment.replaced == "beside" ? ", read beside those of the tour."
                                                         : ", given in place of that of the tour."));
-    outcome.findings = experiment.run(settings, page);
+    outcome.findings = of_file(network_of(experiment, settings), [&] { return experiment.run(settings, page); });
     for (Finding& finding : outcome.findings)
         if (settings.quick && finding.verdict != Verdict::not_repeated)
             finding.verdict = Verdict::withheld;
@@ -233,6 +249,7 @@ std::vector<const Experiment*> chosen(const std::vector<std::string>& names) {
 
 std::vector<Outcome> run(std::span<const Experiment* const> experiments, const Settings& settings,
                          const fs::path& out) {
+    const FolderLock lock(out / lock_name);
     const fs::path file = out / "findings.json";
     const auto kept = [&] {
         try {
@@ -265,7 +282,7 @@ std::vector<Outcome> run(std::span<const Experiment* const> experiments, const S
         }
         if (!outcomes.back().skipped.empty())
             continue;
-        all = kept();  // another run into the folder may have added to it
+        all = kept();  // where there are no locks another run may have added to it
         all[experiment->id] = json_of(outcomes.back(), settings);
         all = in_order(all);
         keep(all);

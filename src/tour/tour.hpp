@@ -20,10 +20,12 @@ struct Outcome {
     double seconds = 0;
     std::string skipped;  // why it was not run; empty: it was
 };
+// Beside the pages, as long as a tour writes there.
+constexpr const char* lock_name = ".tour.lock";
 // Each experiment writes OUT/ID.html and OUT/ID/; OUT/index.html and OUT/findings.json, written after each, hold what this
 // and earlier runs have found. One whose files are not in `data` is skipped, which its outcome says. Throws InputError for
-// a findings.json of something else and as the experiments do, Error where a file cannot be written, Stopped between
-// experiments.
+// a findings.json of something else and as the experiments do, Error where a file cannot be written or another tour writes
+// there, Stopped between experiments.
 [[nodiscard]] std::vector<Outcome> run(std::span<const Experiment* const> experiments, const Settings& settings,
                                        const std::filesystem::path& out);
 

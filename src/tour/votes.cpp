@@ -9,7 +9,7 @@ Index top_of(const std::vector<double>& y) {
     return std::ranges::max_element(y) - y.begin();
 }
 
-VoteReading vote(const FrozenNetwork<double>& frozen, const Discussion& discussion, const Subject& subject) {
+VoteReading vote(const FrozenNetwork<double>& frozen, const Discussion<double>& discussion, const Subject& subject) {
     const std::vector<double>& y = frozen.output();
     std::vector<Index> labels(y.size());
     std::iota(labels.begin(), labels.end(), 0);

@@ -21,7 +21,7 @@ struct VoteReading {
     std::vector<Index> winner;  // label of each pixel
 };
 // discussion: that of `frozen`, which is the subject at an input.
-[[nodiscard]] VoteReading vote(const FrozenNetwork<double>& frozen, const Discussion& discussion,
+[[nodiscard]] VoteReading vote(const FrozenNetwork<double>& frozen, const Discussion<double>& discussion,
                                const Subject& subject);
 
 }  // namespace descrambler::tour

@@ -154,7 +154,7 @@ TEST_F(InterpretBaselinesTest, WhatCannotBeAsked) {
         "--methods: expected some of deconvolution,gradient,gradient_x_input,integrated_gradients,lrp,grad_cam,lime,"
         "rows,discussion, found \"mine\"");
     refused({"--methods", "rows"}, "--methods: expected --baselines");
-    refused({"--baselines", "0", "--grad-cam-node", "none"}, "none: no node of this name");
+    refused({"--baselines", "0", "--grad-cam-node", "none"}, "--grad-cam-node none: no node of this name");
     refused({"--baselines", "0", "--two-batch"}, "--two-batch: expected no");
     refused({"--deconvolution", "3"}, "--deconvolution 3: 3 is out of range");
     refused({"--deconvolution", "0", "--all", "rows", "--out", out}, "--all: expected no --deconvolution beside it");

@@ -63,7 +63,7 @@ TEST_F(InterpretReportTest, TellsTheNumbersOfTheResult) {
     for (const Json& image : json["bias_images"])
         expect_number(image["norm"]);
     if (json["kink"].is_object())
-        expect_on_page("at " + six(json["kink"]["distance"]) + " of it");
+        expect_on_page("at " + six(json["kink"]["distance"]) + " times this direction");
     expect_on_page("F x0 + r misses y by ");
     for (const char* name : {"row_0", "column_0", "left_2", "right_2", "discussion_0", "votes_0", "split_0_map_0"})
         EXPECT_TRUE(std::filesystem::exists(report + "/index/" + name + ".png")) << name;
@@ -94,6 +94,12 @@ TEST_F(InterpretReportTest, WhatIsNoImageIsDrawnAsLines) {
     EXPECT_EQ(malformed(page()), "");
     expect_number(json["sigma"][0]);
     EXPECT_TRUE(std::filesystem::exists(report + "/index/row.csv"));
+    reported({"--rows", "1", "--svd", "1", "--contributions", "top", "--discussion", "0", "--votes", "all",
+              "--baselines", "0", "--split", "h", "--bias-images", "--force"});
+    EXPECT_EQ(malformed(page()), "");
+    for (const char* of_pictures : {"pixel", "neighbour", "checkerboard", "irror", "Bright"})  // there are none
+        EXPECT_EQ(page().find(of_pictures, page().find("<h1>")), std::string::npos) << of_pictures;
+    reported({"--rows", "1,1", "--force"});
     EXPECT_NE(read_file(report + "/index/row.csv").find("row 1,,0,2,"), std::string::npos);
 }
 
@@ -127,6 +133,85 @@ TEST_F(InterpretReportTest, AFolderOfAnotherRequestIsRefused) {
         {"interpret", net, "--input", std::string("@") + (folder / "list").string(), "--report", folder / "r"},
         "--report: expected one input, not a list");
     EXPECT_FALSE(std::filesystem::exists(folder / "r"));
+}
+
+TEST_F(InterpretReportTest, ARequestThatFailsLeavesNoFolder) {
+    for (const std::string option : {"--report", "--pictures"}) {
+        expect_refusal(asked({"--svd", "100000", option, folder / "new/er"}), "--svd 100000: expected 1 to");
+        EXPECT_FALSE(std::filesystem::exists(folder / "new")) << option;
+    }
+    std::filesystem::create_directory(folder / "there");
+    expect_refusal(asked({"--svd", "100000", "--report", folder / "there"}), "--svd 100000: expected 1 to");
+    EXPECT_TRUE(std::filesystem::is_empty(folder / "there"));
+}
+
+TEST_F(InterpretReportTest, OnePathIsOneThing) {
+    const std::string p = folder / "p";
+    for (const std::string option : {"--report", "--pictures"}) {
+        for (const std::string& inside : {p, p + "/", p + "/below", (folder / "in/../p").string()})
+            expect_refusal(asked({"--out", p, option, inside}),
+                           option + " " + inside + ": expected another path than --out " + p + ", which is a file");
+        expect_refusal(asked({option, net}), option + " " + net + ": expected a folder, something else is in the way");
+        expect_refusal(asked({option, net + "/below"}), option + " " + net + "/below: expected a folder");
+    }
+    expect_refusal(asked({"--report", p, "--pictures", p + "/index"}),
+                   "--pictures " + p + "/index: expected another folder than that of the page's own pictures");
+    for (const std::string option : {"--viewer", "--walk"})
+        expect_refusal(asked({"--all", "rows", "--out", p, option, p}),
+                       option + " " + p + ": expected another path than --out " + p + ", which is a file");
+    EXPECT_FALSE(std::filesystem::exists(p));
+}
+
+// Their squares are out of range; the numbers of the page are not.
+TEST_F(InterpretReportTest, TellsFiniteNumbersOfLargeOnes) {
+    std::vector<double> values;
+    for (Index i = 0; i < inputs(); ++i)
+        values.push_back(1e300 * std::sin(.31 * static_cast<double>(i * i % 97)));
+    write_input(values);
+    const Json json = reported({"--rows", "130", "--columns", "40", "--svd", "2", "--discussion", "130", "--measures",
+                                "--residual", "--bias-images", "--contributions", "130"});
+    const auto expect_finite = [&](const auto& self, const Json& of, const std::string& name) -> void {
+        EXPECT_FALSE(of.is_null()) << name;
+        if (of.is_structured())
+            for (const auto& [key, value] : of.items())
+                self(self, value, name + "/" + key);
+    };
+    expect_finite(expect_finite, json, "");
+    for (const char* number : {">nan", ">-nan", ">inf", ">-inf", " nan", " inf"})
+        EXPECT_EQ(page().find(number), std::string::npos) << number;
+}
+
+TEST_F(InterpretReportTest, AnAttackThatIsAtItsTargetChangesNothing) {
+    const Json before = reported({"--adversarial", "2"})["adversarial"]["before"];
+    const std::string top = std::to_string(before["label"].get<int>());
+    const Json json = reported({"--adversarial", "2", "--target", top, "--force"})["adversarial"];
+    EXPECT_TRUE(json["succeeded"].is_null());
+    EXPECT_EQ(json["target_before"], true);
+    EXPECT_EQ(json["before"], json["after"]);
+    expect_on_page("nothing had to be changed");
+    EXPECT_NE(run(asked({"--adversarial", "2", "--target", top})).out.find("nothing had to be changed"),
+              std::string::npos);
+    const Json other = reported({"--adversarial", "2", "--target", top == "0" ? "1" : "0", "--force"})["adversarial"];
+    EXPECT_TRUE(other["succeeded"].is_boolean());
+    EXPECT_EQ(other["target_before"], false);
+}
+
+// Numbers of a logarithmic axis within one decade would have no tick.
+TEST_F(InterpretReportTest, ASpectrumHasNumbersAtItsAxis) {
+    const Json sigma = reported({"--svd", "3"})["sigma"];
+    ASSERT_LT(sigma[0].get<double>(), 10 * sigma[2].get<double>());
+    const std::string all = page();
+    const std::size_t begin = all.find("<svg", all.find("<h2 id=\"svd\">")), end = all.find("</svg>", begin);
+    ASSERT_NE(end, std::string::npos);
+    int ticks = 0;  // at the axis of sigma: numbers between the smallest and the largest
+    for (std::size_t at = all.find("<text", begin); at < end; at = all.find("<text", at + 1)) {
+        const std::size_t from = all.find("<tspan", at),
+                          open = all.find('>', from == std::string::npos ? at : from) + 1;
+        char* stop = nullptr;
+        const double number = std::strtod(all.c_str() + open, &stop);
+        ticks += *stop == '<' && stop != all.c_str() + open && number > 2 ? 1 : 0;
+    }
+    EXPECT_GE(ticks, 2);
 }
 
 // The report changes no bit of the result, and is not part of what was asked.

@@ -244,7 +244,8 @@ TEST_F(SplitTest, KinkByHand) {
                    "--kink: expected --origin input");
     using namespace onnx;
     write_file(net, model(node("Tanh", {"x"}, {"y"}) + input("x", {1, 2}) + output("y", {1, 2})));
-    expect_refusal({"interpret", net, "--input", x, "--kink", "x0"}, "node \"Tanh_0\" (Tanh): not piecewise linear");
+    expect_refusal({"interpret", net, "--input", x, "--kink", "x0"},
+                   net + ": node \"Tanh_0\" (Tanh): not piecewise linear");
 }
 
 // y = relu(x + 1) + 2 on an image of 2 x 2: the first bias adds 1 where the unit is on, at (0, 0), (0, 1) and (1, 0).

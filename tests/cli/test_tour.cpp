@@ -1,4 +1,5 @@
 // `tour` as a user runs it: what it refuses, and a whole small run.
+#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "program.hpp"
@@ -48,9 +49,38 @@ TEST_F(TourTest, Refusals) {
     expect_refusal({"tour", "E1", "--out", out, "--network", "net.onnx", "--images", list}, "1 pictures, expected 2");
     write("other.txt", "something");
     expect_refusal({"tour", "E6", "--out", folder.path()}, "holds other files and no findings.json");
+    expect_refusal({"tour", "E6", "--out", list},
+                   "--out " + list + ": expected a folder, something else is in the way");
+    expect_refusal(
+        {"tour", "E1", "--out", folder / "new/er", "--data", folder.path(), "--network", "net.onnx", "--images", list},
+        "1 pictures");
+    EXPECT_FALSE(std::filesystem::exists(folder / "new"));
     const Outcome listed = run({"tour", "--list"});
     EXPECT_EQ(listed.code, 0);
     EXPECT_NE(listed.out.find("E8  Denoising"), std::string::npos);
+}
+
+TEST_F(TourTest, OffersNoPrecision) {
+    EXPECT_EQ(run({"tour", "--help"}).out.find("--precision"), std::string::npos);
+    expect_refusal({"tour", "E6", "--out", out, "--precision", "f32"}, "--precision f32: expected f64");
+}
+
+// One that is killed keeps nobody out.
+TEST_F(TourTest, OneTourAtATimeWritesIntoAFolder) {
+    const std::vector<std::string> asked{"tour", "E6", "--quick", "--out", out, "--data", none};
+    const pid_t first = start(asked, folder / "first.out", folder / "first.err");
+    for (int i = 0; i < 60000 && !std::filesystem::exists(out + "/findings.json"); ++i)
+        usleep(1000);
+    kill(first, SIGSTOP);  // in the middle of its work
+    const Outcome second = run(asked);
+    kill(first, SIGKILL);
+    EXPECT_EQ(code_of(first), 128 + SIGKILL);
+    EXPECT_EQ(second.code, 1);
+    EXPECT_NE(second.err.find("descrambler: " + out + ": another tour is writing here"), std::string::npos)
+        << second.err;
+    EXPECT_TRUE(std::filesystem::exists(out + "/.tour.lock"));
+    EXPECT_EQ(run(asked).code, 0);
+    EXPECT_FALSE(std::filesystem::exists(out + "/.tour.lock"));
 }
 
 }  // namespace

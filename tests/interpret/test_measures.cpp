@@ -56,6 +56,59 @@ TEST_F(MapMeasuresTest, AWave) {
     }
 }
 
+// A factor that is a power of two changes no bit, up to the largest and down to small numbers.
+TEST_F(MapMeasuresTest, AnySize) {
+    const ImageShape shape{2, 4, 5};
+    std::vector<double> map;
+    for (Index i = 0; i < shape.size(); ++i)
+        map.push_back(1.9 * std::sin(static_cast<double>(3 * i * i + 1)));
+    const MapMeasures one = measure(*on, map, shape);
+    for (const int power : {1022, 600, -600, -1000}) {
+        std::vector<double> large;
+        for (const double number : map)
+            large.push_back(std::ldexp(number, power));
+        const MapMeasures other = measure(*on, large, shape);
+        EXPECT_EQ(other.participation, one.participation);
+        EXPECT_EQ(other.frequency, one.frequency);
+        EXPECT_EQ(other.bandwidth, one.bandwidth);
+        EXPECT_EQ(other.orientation, one.orientation);
+        EXPECT_EQ(other.constant, one.constant);
+        EXPECT_EQ(other.nonzero, 1);
+        EXPECT_EQ(energy_within(large, shape, 1, 2, 1.5), energy_within(map, shape, 1, 2, 1.5));
+        EXPECT_EQ(energy_radius(large, shape, 1, 2, .5), energy_radius(map, shape, 1, 2, .5));
+        EXPECT_EQ(neighbour_signs(large, 5).correlation, neighbour_signs(map, 5).correlation);
+        EXPECT_EQ(cosine(large, map), cosine(map, map));
+        EXPECT_EQ(cross_correlation(large, map), cross_correlation(map, map));
+        std::vector<double> sizes, scaled;
+        for (std::size_t i = 0; i < map.size(); ++i) {
+            sizes.push_back(std::abs(map[i]));
+            scaled.push_back(std::abs(large[i]));
+        }
+        EXPECT_EQ(concentration(scaled).gini, concentration(sizes).gini);
+        Matrix<double> columns(shape.size(), 2), scaled_columns(shape.size(), 2);
+        for (Index i = 0; i < shape.size(); ++i)
+            for (Index k = 0; k < 2; ++k) {
+                columns(i, k) = map[static_cast<std::size_t>((i + k) % shape.size())];
+                scaled_columns(i, k) = std::ldexp(columns(i, k), power);
+            }
+        const std::vector<PixelPlace> centres{{1, 1}, {2, 3}};
+        EXPECT_EQ(adaptivity(scaled_columns, shape, centres, 1).overall,
+                  adaptivity(columns, shape, centres, 1).overall);
+    }
+}
+
+// Numbers whose squares are 0 beside the largest are there all the same.
+TEST_F(MapMeasuresTest, SmallNumbersAreNotZero) {
+    std::vector<double> map(12);
+    map[5] = 1;
+    map[11] = 1e-200;
+    const MapMeasures m = measure(*on, map, {1, 3, 4});
+    EXPECT_DOUBLE_EQ(m.nonzero, 2. / 12);
+    EXPECT_EQ(m.height, 2);
+    EXPECT_EQ(m.width, 3);
+    EXPECT_DOUBLE_EQ(m.participation, 1. / 12);
+}
+
 // White: |f| over a square, of mean .3826 and deviation .142; (E e)^2 / E e^2 = 1/3 for one channel.
 TEST_F(MapMeasuresTest, Noise) {
     const ImageShape shape{1, 64, 64};

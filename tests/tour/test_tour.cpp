@@ -9,9 +9,12 @@
 #include "data.hpp"
 #include "descrambler/error.hpp"
 #include "descrambler/files.hpp"
+#include "descrambler/picture.hpp"
+#include "io/onnx_bytes.hpp"
 #include "tour/catalogue.hpp"
 #include "tour/cyclegan.hpp"
 #include "tour/digits.hpp"
+#include "tour/folder_lock.hpp"
 #include "tour/material.hpp"
 #include "tour/singular.hpp"
 #include "tour/votes.hpp"
@@ -52,6 +55,95 @@ TEST(Tour, FindingsOfSeveralRunsStandOnOnePage) {
     EXPECT_LT(page.find("E1: Title of E1"), page.find("E2: Title of E2"));
     EXPECT_TRUE(fs::exists(folder / "E1.html"));
     EXPECT_TRUE(fs::exists(folder / "E2.html"));
+}
+
+TEST(Tour, LinksPagesThatAreThere) {
+    const test::Scratch folder("tour_links");
+    (void)run_these({stand_in("E1", "8"), stand_in("E2", "9")}, {}, folder.path());
+    EXPECT_NE(read_file(folder / "index.html").find("href=\"E2.html\""), std::string::npos);
+    fs::remove(folder / "E2.html");
+    (void)run_these({stand_in("E1", "8")}, {}, folder.path());
+    const std::string page = read_file(folder / "index.html");
+    EXPECT_NE(page.find("href=\"E1.html\""), std::string::npos);
+    EXPECT_EQ(page.find("href=\"E2.html\""), std::string::npos);
+    EXPECT_NE(page.find("E2: Title of E2"), std::string::npos);
+}
+
+TEST(Tour, OneAtATime) {
+    const test::Scratch folder("tour_lock");
+    {
+        const FolderLock held(folder / lock_name);
+        try {
+            (void)run_these({stand_in("E1", "8")}, {}, folder.path());
+            ADD_FAILURE();
+        } catch (const Error& error) {
+            EXPECT_NE(std::string(error.what()).find("another tour is writing here"), std::string::npos);
+        }
+        EXPECT_FALSE(fs::exists(folder / "findings.json"));
+    }
+    EXPECT_FALSE(fs::exists(folder / lock_name));
+    write_file(folder / lock_name, "");  // as a killed one leaves it
+    (void)run_these({stand_in("E1", "8")}, {}, folder.path());
+    EXPECT_TRUE(fs::exists(folder / "E1.html"));
+    EXPECT_FALSE(fs::exists(folder / lock_name));
+}
+
+std::string message_of(const Experiment& experiment, const Settings& settings) {
+    Article page("page", "");
+    try {
+        (void)experiment.run(settings, page);
+    } catch (const InputError& error) {
+        return error.what();
+    }
+    return "";
+}
+
+// What a network or a picture lacks is told with the name of its file.
+TEST(Tour, MessagesNameTheirFile) {
+    const test::Scratch folder("tour_files");
+    for (const char* const sub : {"onnx", "images"})
+        fs::create_directory(folder / sub);
+    Settings settings;
+    settings.quick = true;
+    settings.data = folder.path();
+    write_png(folder / "images/coffee.png", {64, 64, 3, std::vector<double>(64 * 64 * 3, 90)});
+    EXPECT_EQ(message_of(restoration(), settings),
+              (folder / "images/coffee.png").string() + ": 64 x 64 pixels, expected 280 x 360 at least");
+    write_png(folder / "images/coffee.png", {400, 600, 3, std::vector<double>(400 * 600 * 3, 90)});
+    using namespace test::onnx;
+    const auto net = [](const std::string& nodes) {
+        return model(nodes + input("x", {1, 1, 32, 32}) + output("y", {1, 1}));
+    };
+    const fs::path denoiser = folder / "onnx/waifu2x_resnet10_noise1_y.onnx";
+    write_file(denoiser, net(node("GlobalAveragePool", {"x"}, {"p"}) + node("Flatten", {"p"}, {"y"})));
+    EXPECT_EQ(message_of(restoration(), settings),
+              denoiser.string() + ": expected a network from pictures to pictures");
+    // a network that is not finite at its picture
+    write_file(denoiser, model(node("Sub", {"x", "x"}, {"z"}) + node("Div", {"x", "z"}, {"y"}) +
+                               input("x", {1, 1, 32, 32}) + output("y", {1, 1, 32, 32})));
+    EXPECT_TRUE(message_of(restoration(), settings).starts_with(denoiser.string() + ": node "))
+        << message_of(restoration(), settings);
+    const fs::path given = folder / "given.onnx";
+    settings.network = GivenNetwork{given, {0}, {255}, {folder / "images/coffee.png", folder / "images/coffee.png"}};
+    write_file(given, net(node("GlobalAveragePool", {"x"}, {"p"}) + node("Flatten", {"p"}, {"y"})));
+    EXPECT_EQ(message_of(adversarial(), settings),
+              given.string() + ": output 1x1, expected a classifier: two scores or more in one row");
+    // what a frozen network says of itself
+    Experiment experiment = stand_in("E2", "9");
+    experiment.replaced = "onnx/own.onnx";
+    experiment.run = [](const Settings&, Article&) -> std::vector<Finding> {
+        throw InputError("the network: no rule");
+    };
+    const fs::path own = settings.data / "onnx/own.onnx";
+    for (const fs::path& file : {given, own}) {
+        try {
+            (void)run_these({experiment}, settings, folder.path());
+            ADD_FAILURE();
+        } catch (const InputError& error) {
+            EXPECT_EQ(std::string(error.what()), "E2: " + file.string() + ": no rule");
+        }
+        settings.network.reset();
+    }
 }
 
 TEST(Tour, VerdictsOfQuickRunsAreWithheld) {
