@@ -7,7 +7,7 @@ import re
 import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
-order = ["core", "mpi", "backend", "cpu", "cuda", "linalg", "io", "model", "graph", "interpret", "tasks", "train", "descramble", "analysis",
+order = ["core", "mpi", "backend", "cpu", "cuda", "linalg", "io", "model", "graph", "interpret", "scatter", "tasks", "train", "descramble", "analysis",
          "predict", "report", "tour", "study", "verify", "cli", "bench"]
 # public headers that have no source of their stem, or one in another room
 header_room = {"array": "core", "error": "core", "progress": "core", "random": "core", "version": "core",
