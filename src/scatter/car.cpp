@@ -193,8 +193,8 @@ std::string to_string(CarScore score) {
 double car_bytes(Index features, Index samples, Index groups, Index targets, Index restarts) {
     const double p = static_cast<double>(features), n = static_cast<double>(samples),
                  heads = static_cast<double>((groups + 1) * targets);
-    // of a split: both halves twice while they are standardised, the normal matrix, its factor and its inverse, weights
-    return 8 * static_cast<double>(restarts) * (2 * p * n + 3 * p * p + p * heads);
+    // what is left, and of every split its samples, the normal matrix, its inverse and what that takes, and weights
+    return 8 * (p * n + static_cast<double>(restarts) * (p * n + 3 * p * p + p * heads));
 }
 
 // ---- CAR -------------------------------------------------------------------------------------------------------------

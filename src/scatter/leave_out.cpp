@@ -81,28 +81,30 @@ Matrix<double> leave_out_inverse(Backend<double>& on, const Matrix<double>& B, s
 
 // ---- one split -------------------------------------------------------------------------------------------------------
 
-SplitHead::SplitHead(Backend<double>& on, const Matrix<double>& train, const Matrix<double>& Y,
-                     const Matrix<double>& held, std::vector<Index> features, double lambda, CarMode mode)
-    : features_(std::move(features)), mode_(mode) {
+SplitHead::SplitHead(Backend<double>& on, Matrix<double> train, const Matrix<double>& Y, Matrix<double> held,
+                     std::vector<Index> features, double lambda, CarMode mode)
+    : features_(std::move(features)), held_(std::move(held)), mode_(mode) {
     const Standardisation by = standardisation_of(train);
-    held_ = standardise(by, held);
-    const Matrix<double> Z = standardise(by, train);
+    standardise_in_place(by, held_);
+    standardise_in_place(by, train);
     Matrix<double> centred = Y;
     intercept_ = centre(centred);
-    A_ = normal_matrix(on, Z, lambda * static_cast<double>(train.cols()));
-    C_ = multiply(on, Op::none, Op::transpose, Z, centred);
+    A_ = normal_matrix(on, train, lambda * static_cast<double>(train.cols()));
+    C_ = multiply(on, Op::none, Op::transpose, train, centred);
     solve(on);
 }
 
 void SplitHead::solve(Backend<double>& on) {
-    if (mode_ == CarMode::exact) {
-        Matrix<double> A = A_;
-        B_ = identity(A.rows());
-        on.cholesky_solve(A.view(), B_.view());
-        W_ = multiply(on, Op::none, Op::none, B_, C_);
-    } else {
+    if (mode_ == CarMode::fast) {
         W_ = cholesky_solve(on, A_, C_);
+        return;
     }
+    B_ = inverse_by_halves(on, A_.view());
+    W_ = multiply(on, Op::none, Op::none, B_, C_);
+    if (residual(on) <= most_residual)
+        return;
+    B_ = cholesky_solve(on, A_, identity(A_.rows()));  // the condition is too bad for products
+    W_ = multiply(on, Op::none, Op::none, B_, C_);
 }
 
 double SplitHead::residual(Backend<double>& on) const {
@@ -113,7 +115,6 @@ double SplitHead::residual(Backend<double>& on) const {
 }
 
 void SplitHead::remove(Backend<double>& on, std::span<const Index> features) {
-    constexpr double most = 1e-10;
     const std::vector<Index> g = places(features_, features);
     if (g.empty())
         return;
@@ -129,7 +130,7 @@ void SplitHead::remove(Backend<double>& on, std::span<const Index> features) {
     C_ = rows_of(C_, rest);
     if (mode_ == CarMode::exact)
         W_ = multiply(on, Op::none, Op::none, B_, C_);
-    if (mode_ == CarMode::fast || !(residual(on) <= most)) {
+    if (mode_ == CarMode::fast || !(residual(on) <= most_residual)) {
         solve(on);
         ++refits_;
     }
@@ -159,11 +160,14 @@ Matrix<double> SplitHead::weights(Backend<double>& on, std::span<const std::vect
 void LeaveOut::fit(std::span<const Split> splits, const std::vector<Index>& features) {
     splits_.assign(splits.begin(), splits.end());
     heads_.clear();
+    const bool all = std::ssize(features) == X_.rows();
+    const Matrix<double> left = all ? Matrix<double>() : rows_of(X_, features);  // gathered once for all splits
+    const Matrix<double>& X = all ? X_ : left;
     std::vector<std::optional<SplitHead>> made(splits.size());
     parallel_items(std::ssize(splits), threads_, [&](Index s, Backend<double>& on) {
         const Split& split = splits_[at(s)];
-        made[at(s)].emplace(on, part_of(X_, features, split.train), columns_of(targets_.Y, split.train),
-                            part_of(X_, features, split.held), features, lambda_, mode_);
+        made[at(s)].emplace(on, columns_of(X, split.train), columns_of(targets_.Y, split.train),
+                            columns_of(X, split.held), features, lambda_, mode_);
     });
     for (std::optional<SplitHead>& head : made)
         heads_.push_back(std::move(*head));

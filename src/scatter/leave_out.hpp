@@ -12,7 +12,7 @@ namespace descrambler {
 class SplitHead {
 public:
     // train [features left, samples], held likewise: raw. features: their names, ascending.
-    SplitHead(Backend<double>& on, const Matrix<double>& train, const Matrix<double>& Y, const Matrix<double>& held,
+    SplitHead(Backend<double>& on, Matrix<double> train, const Matrix<double>& Y, Matrix<double> held,
               std::vector<Index> features, double lambda, CarMode mode);
     // Forgets these features, names of which some may be gone: downdates the inverse, or makes a new one where the
     // residual |A W - C| is above 1e-10 |C|.
@@ -27,6 +27,7 @@ public:
 
 private:
     void solve(Backend<double>& on);  // B and W, or W alone, from A and C
+    static constexpr double most_residual = 1e-10;
     [[nodiscard]] double residual(Backend<double>& on) const;
 
     std::vector<Index> features_;

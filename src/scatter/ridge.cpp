@@ -113,11 +113,8 @@ Standardisation standardisation_of(const Matrix<double>& X) {
 }
 
 Matrix<double> standardise(const Standardisation& by, const Matrix<double>& X) {
-    require(std::ssize(by.mean) == X.rows(), "standardise: another number of features");
-    Matrix<double> Z(X.rows(), X.cols());
-    for (Index j = 0; j < X.cols(); ++j)
-        for (Index i = 0; i < X.rows(); ++i)
-            Z(i, j) = (X(i, j) - by.mean[at(i)]) * by.scale[at(i)];
+    Matrix<double> Z = X;
+    standardise_in_place(by, Z);
     return Z;
 }
 
