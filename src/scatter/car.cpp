@@ -143,8 +143,8 @@ std::vector<Index> kept_groups(const std::vector<bool>& gone) {
     return kept;
 }
 
-CarScores evaluate(const LeaveOut& heads, const Targets& targets, const FeatureGroups& groups,
-                   const std::vector<bool>& gone, CarScore score) {
+CarScores evaluate(LeaveOut& heads, const Targets& targets, const FeatureGroups& groups, const std::vector<bool>& gone,
+                   CarScore score) {
     const std::vector<Index> kept = kept_groups(gone);
     std::vector<std::vector<Index>> members;
     for (const Index i : kept)

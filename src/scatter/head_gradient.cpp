@@ -22,11 +22,11 @@ struct Fold {
 
 Fold fit_fold(Backend<double>& on, const Matrix<double>& X, const Targets& targets, double lambda, const Split& split) {
     Fold fold;
-    const Matrix<double> train = columns_of(X, split.train);
+    const Matrix<double> train = columns_of(X.view(), split.train);
     fold.by = standardisation_of(train);
     fold.Z = standardise(fold.by, train);
-    fold.H = standardise(fold.by, columns_of(X, split.held));
-    fold.Yc = columns_of(targets.Y, split.train);
+    fold.H = standardise(fold.by, columns_of(X.view(), split.held));
+    fold.Yc = columns_of(targets.Y.view(), split.train);
     const std::vector<double> mean = centre(fold.Yc);
     fold.ridge = lambda * static_cast<double>(split.train.size());
     fold.W = ridge_weights(on, fold.Z, fold.Yc, fold.ridge);

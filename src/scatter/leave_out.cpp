@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
-#include <optional>
+#include <numeric>
+#include <utility>
 
 #include "descrambler/error.hpp"
 #include "scatter/parts.hpp"
@@ -37,20 +37,19 @@ std::vector<Index> others(Index n, std::span<const Index> out) {
 }
 
 // (B_gg)^-1 R_g.
-Matrix<double> block_solve(Backend<double>& on, const Matrix<double>& B, Matrix<double> right,
-                           std::span<const Index> g) {
+Matrix<double> block_solve(Backend<double>& on, Batch<const double> B, Matrix<double> right, std::span<const Index> g) {
     Matrix<double> block = part_of(B, g, g);
     on.cholesky_solve(block.view(), right.view());
     return right;
 }
 
 // W' = W - B_.g (B_gg)^-1 W_g into `to`; rows g are 0 whatever rounding leaves.
-void leave_out(Backend<double>& on, const Matrix<double>& B, const Matrix<double>& W, std::span<const Index> g,
+void leave_out(Backend<double>& on, Batch<const double> B, const Matrix<double>& W, std::span<const Index> g,
                Batch<double> to) {
     on.axpby(1, W.view(), 0, to);
     if (g.empty())
         return;
-    const Matrix<double> M = block_solve(on, B, rows_of(W, g), g), columns = columns_of(B, g);
+    const Matrix<double> M = block_solve(on, B, rows_of(W.view(), g), g), columns = columns_of(B, g);
     on.gemm(Op::none, Op::none, -1, columns.view(), M.view(), 1, to);
     for (Index j = 0; j < to.cols; ++j)
         for (const Index i : g)
@@ -63,48 +62,64 @@ Matrix<double> leave_out_weights(Backend<double>& on, const Matrix<double>& B, c
                                  std::span<const Index> g) {
     require(B.rows() == B.cols() && B.rows() == W.rows(), "leave_out_weights: shapes");
     Matrix<double> result(W.rows(), W.cols());
-    leave_out(on, B, W, g, result.view());
+    leave_out(on, B.view(), W, g, result.view());
     return result;
 }
 
 Matrix<double> leave_out_inverse(Backend<double>& on, const Matrix<double>& B, std::span<const Index> g) {
     require(B.rows() == B.cols(), "leave_out_inverse: a square matrix");
     const std::vector<Index> rest = others(B.rows(), g);
-    Matrix<double> result = part_of(B, rest, rest);
+    Matrix<double> result = part_of(B.view(), rest, rest);
     if (g.empty() || rest.empty())
         return result;
-    const Matrix<double> across = part_of(B, g, rest);
-    const Matrix<double> M = block_solve(on, B, across, g);
+    const Matrix<double> across = part_of(B.view(), g, rest);
+    const Matrix<double> M = block_solve(on, B.view(), across, g);
     on.gemm(Op::transpose, Op::none, -1, across.view(), M.view(), 1, result.view());
     return result;
 }
 
 // ---- one split -------------------------------------------------------------------------------------------------------
 
-SplitHead::SplitHead(Backend<double>& on, Matrix<double> train, const Matrix<double>& Y, Matrix<double> held,
-                     std::vector<Index> features, double lambda, CarMode mode)
-    : features_(std::move(features)), held_(std::move(held)), mode_(mode) {
-    const Standardisation by = standardisation_of(train);
-    standardise_in_place(by, held_);
-    standardise_in_place(by, train);
+void SplitHead::fit(Backend<double>& on, Batch<const double> train, std::span<const Index> train_samples,
+                    const Matrix<double>& Y, Batch<const double> held, std::span<const Index> held_samples,
+                    std::vector<Index> features, double lambda, CarMode mode) {
+    features_ = std::move(features);
+    mode_ = mode;
+    const Batch<double> Z = train_.shape(train.rows, std::ssize(train_samples)),
+                        H = held_.shape(held.rows, std::ssize(held_samples)), A = A_.shape(train.rows, train.rows);
+    copy_columns(train, train_samples, Z);
+    copy_columns(held, held_samples, H);
+    const Standardisation by = standardisation_of(Z);
+    standardise_in_place(by, Z);
+    standardise_in_place(by, H);
     Matrix<double> centred = Y;
     intercept_ = centre(centred);
-    A_ = normal_matrix(on, train, lambda * static_cast<double>(train.cols()));
-    C_ = multiply(on, Op::none, Op::transpose, train, centred);
+    on.gram(Z, 0, A);
+    for (Index i = 0; i < A.rows; ++i)
+        A(i, i) += lambda * static_cast<double>(Z.cols);
+    C_ = Matrix<double>(A.rows, Y.rows());
+    on.gemm(Op::none, Op::transpose, 1, Z, centred.view(), 0, C_.view());
     solve(on);
 }
 
 void SplitHead::solve(Backend<double>& on) {
+    const Batch<const double> A = std::as_const(A_).view();
+    const Batch<double> B = B_.shape(A.rows, A.rows);
+    on.axpby(1, A, 0, B);
+    W_ = C_;
     if (mode_ == CarMode::fast) {
-        W_ = cholesky_solve(on, A_, C_);
+        on.cholesky_solve(B, W_.view());
         return;
     }
-    B_ = inverse_by_halves(on, A_.view());
-    W_ = multiply(on, Op::none, Op::none, B_, C_);
+    invert_by_halves(on, B);
+    on.gemm(Op::none, Op::none, 1, B, C_.view(), 0, W_.view());
     if (residual(on) <= most_residual)
         return;
-    B_ = cholesky_solve(on, A_, identity(A_.rows()));  // the condition is too bad for products
-    W_ = multiply(on, Op::none, Op::none, B_, C_);
+    Matrix<double> factor(A.rows, A.rows), inverse = identity(A.rows);  // the condition is too bad for products
+    on.axpby(1, A, 0, factor.view());
+    on.cholesky_solve(factor.view(), inverse.view());
+    on.axpby(1, inverse.view(), 0, B);
+    on.gemm(Op::none, Op::none, 1, B, C_.view(), 0, W_.view());
 }
 
 double SplitHead::residual(Backend<double>& on) const {
@@ -119,32 +134,39 @@ void SplitHead::remove(Backend<double>& on, std::span<const Index> features) {
     if (g.empty())
         return;
     const std::vector<Index> rest = others(std::ssize(features_), g);
-    std::vector<Index> names;
+    std::vector<Index> names, samples(at(held_.view().cols));
     for (const Index i : rest)
         names.push_back(features_[at(i)]);
     features_ = std::move(names);
-    if (mode_ == CarMode::exact)
-        B_ = leave_out_inverse(on, B_, g);
-    held_ = rows_of(held_, rest);
-    A_ = part_of(A_, rest, rest);
-    C_ = rows_of(C_, rest);
-    if (mode_ == CarMode::exact)
-        W_ = multiply(on, Op::none, Op::none, B_, C_);
-    if (mode_ == CarMode::fast || !(residual(on) <= most_residual)) {
+    std::iota(samples.begin(), samples.end(), Index{0});
+    held_.keep(rest, samples);
+    A_.keep(rest, rest);
+    C_ = rows_of(C_.view(), rest);
+    if (mode_ == CarMode::fast) {
         solve(on);
-        ++refits_;
+        return;
     }
+    const Batch<const double> B = std::as_const(B_).view();
+    const Matrix<double> across = part_of(B, g, rest), M = block_solve(on, B, across, g);
+    B_.keep(rest, rest);
+    on.gemm(Op::transpose, Op::none, -1, across.view(), M.view(), 1, B_.view());
+    W_ = Matrix<double>(C_.rows(), C_.cols());
+    on.gemm(Op::none, Op::none, 1, B_.view(), C_.view(), 0, W_.view());
+    if (residual(on) <= most_residual)
+        return;
+    solve(on);
+    ++refits_;
 }
 
-Matrix<double> SplitHead::weights(Backend<double>& on, std::span<const std::vector<Index>> groups) const {
+Batch<const double> SplitHead::weights(Backend<double>& on, std::span<const std::vector<Index>> groups) {
     const Index targets = W_.cols();
-    Matrix<double> result(W_.rows(), targets * (1 + std::ssize(groups)));
-    on.axpby(1, W_.view(), 0, result.view().columns(0, targets));
+    const Batch<double> result = weights_.shape(W_.rows(), targets * (1 + std::ssize(groups)));
+    on.axpby(1, W_.view(), 0, result.columns(0, targets));
     for (std::size_t k = 0; k < groups.size(); ++k) {
-        const Batch<double> to = result.view().columns(targets * static_cast<Index>(k + 1), targets);
+        const Batch<double> to = result.columns(targets * static_cast<Index>(k + 1), targets);
         const std::vector<Index> g = places(features_, groups[k]);
         if (mode_ == CarMode::exact) {
-            leave_out(on, B_, W_, g, to);
+            leave_out(on, B_.view(), W_, g, to);
             continue;
         }
         on.axpby(1, W_.view(), 0, to);
@@ -159,18 +181,18 @@ Matrix<double> SplitHead::weights(Backend<double>& on, std::span<const std::vect
 
 void LeaveOut::fit(std::span<const Split> splits, const std::vector<Index>& features) {
     splits_.assign(splits.begin(), splits.end());
-    heads_.clear();
-    const bool all = std::ssize(features) == X_.rows();
-    const Matrix<double> left = all ? Matrix<double>() : rows_of(X_, features);  // gathered once for all splits
-    const Matrix<double>& X = all ? X_ : left;
-    std::vector<std::optional<SplitHead>> made(splits.size());
+    heads_.resize(splits.size());
+    if (std::ssize(features) < X_.rows()) {  // gathered once for all splits, from what was left before
+        left_ = gathered_ ? rows_of(left_.view(), places(features_, features)) : rows_of(X_.view(), features);
+        gathered_ = true;
+    }
+    features_ = features;
+    const Batch<const double> X = gathered_ ? std::as_const(left_).view() : X_.view();
     parallel_items(std::ssize(splits), threads_, [&](Index s, Backend<double>& on) {
         const Split& split = splits_[at(s)];
-        made[at(s)].emplace(on, columns_of(X, split.train), columns_of(targets_.Y, split.train),
-                            columns_of(X, split.held), features, lambda_, mode_);
+        heads_[at(s)].fit(on, X, split.train, columns_of(targets_.Y.view(), split.train), X, split.held, features,
+                          lambda_, mode_);
     });
-    for (std::optional<SplitHead>& head : made)
-        heads_.push_back(std::move(*head));
 }
 
 void LeaveOut::remove(std::span<const Index> features) {
@@ -185,12 +207,12 @@ Index LeaveOut::refits() const {
     return sum;
 }
 
-HeldOutSums LeaveOut::block_sums(Backend<double>& on, Index split, const Matrix<double>& weights, Index first,
-                                 Index count) const {
+HeldOutSums LeaveOut::block_sums(Backend<double>& on, Index split, Index first, Index count) const {
     const SplitHead& head = heads_[at(split)];
-    const Index targets = targets_.count(), heads = weights.cols() / targets;
-    Matrix<double> P(weights.cols(), count);
-    on.gemm(Op::transpose, Op::none, 1, weights.view(), head.held().view().columns(first, count), 0, P.view());
+    const Batch<const double> weights = head.weights();
+    const Index targets = targets_.count(), heads = weights.cols / targets;
+    Matrix<double> P(weights.cols, count);
+    on.gemm(Op::transpose, Op::none, 1, weights, head.held().columns(first, count), 0, P.view());
     HeldOutSums sums{Matrix<double>(targets, heads), std::vector<double>(at(heads)), std::vector<double>(at(heads)),
                      count};
     for (Index j = 0; j < count; ++j) {
@@ -220,11 +242,10 @@ HeldOutSums LeaveOut::block_sums(Backend<double>& on, Index split, const Matrix<
     return sums;
 }
 
-std::vector<HeldOutSums> LeaveOut::sums(std::span<const std::vector<Index>> groups) const {
-    constexpr Index block = 256;  // samples, the same for any number of threads
-    std::vector<Matrix<double>> weights(heads_.size());
+std::vector<HeldOutSums> LeaveOut::sums(std::span<const std::vector<Index>> groups) {
+    constexpr Index block = 512;  // samples, the same for any number of threads
     parallel_items(std::ssize(heads_), threads_,
-                   [&](Index s, Backend<double>& on) { weights[at(s)] = heads_[at(s)].weights(on, groups); });
+                   [&](Index s, Backend<double>& on) { static_cast<void>(heads_[at(s)].weights(on, groups)); });
     struct Block {
         Index split, first, count;
     };
@@ -235,7 +256,7 @@ std::vector<HeldOutSums> LeaveOut::sums(std::span<const std::vector<Index>> grou
     std::vector<HeldOutSums> parts(blocks.size()), result(heads_.size());
     parallel_items(std::ssize(blocks), threads_, [&](Index b, Backend<double>& on) {
         const Block& of = blocks[at(b)];
-        parts[at(b)] = block_sums(on, of.split, weights[at(of.split)], of.first, of.count);
+        parts[at(b)] = block_sums(on, of.split, of.first, of.count);
     });
     for (std::size_t b = 0; b < blocks.size(); ++b) {
         HeldOutSums& sum = result[at(blocks[b].split)];

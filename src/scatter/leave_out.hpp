@@ -5,21 +5,25 @@
 #include <vector>
 
 #include "descrambler/car.hpp"
+#include "scatter/parts.hpp"
 
 namespace descrambler {
 
 // The head of one split: standardised features, inverse, weights. Features are named by their rows in X.
 class SplitHead {
 public:
-    // train [features left, samples], held likewise: raw. features: their names, ascending.
-    SplitHead(Backend<double>& on, Matrix<double> train, const Matrix<double>& Y, Matrix<double> held,
-              std::vector<Index> features, double lambda, CarMode mode);
+    // Some columns of train and of held [features left, samples], both raw. Y [targets, training samples].
+    // features: the names of the rows, ascending. May be called again: memory is kept.
+    void fit(Backend<double>& on, Batch<const double> train, std::span<const Index> train_samples,
+             const Matrix<double>& Y, Batch<const double> held, std::span<const Index> held_samples,
+             std::vector<Index> features, double lambda, CarMode mode);
     // Forgets these features, names of which some may be gone: downdates the inverse, or makes a new one where the
     // residual |A W - C| is above 1e-10 |C|.
     void remove(Backend<double>& on, std::span<const Index> features);
     // Weights [features, targets (1 + groups)]: with all, and without each group.
-    [[nodiscard]] Matrix<double> weights(Backend<double>& on, std::span<const std::vector<Index>> groups) const;
-    [[nodiscard]] const Matrix<double>& held() const { return held_; }  // standardised
+    Batch<const double> weights(Backend<double>& on, std::span<const std::vector<Index>> groups);
+    [[nodiscard]] Batch<const double> weights() const { return weights_.view(); }  // as they were asked for last
+    [[nodiscard]] Batch<const double> held() const { return held_.view(); }        // standardised
     [[nodiscard]] const Matrix<double>& W() const { return W_; }
     [[nodiscard]] const std::vector<double>& intercept() const { return intercept_; }
     [[nodiscard]] const std::vector<Index>& features() const { return features_; }
@@ -31,9 +35,10 @@ private:
     [[nodiscard]] double residual(Backend<double>& on) const;
 
     std::vector<Index> features_;
-    Matrix<double> held_, A_, B_, C_, W_;  // A = Z Z^T + lambda n I, B its inverse (exact mode alone), C = Z Y^T
+    Reused train_, held_, A_, B_, weights_;  // A = Z Z^T + lambda n I, B its inverse (exact mode alone)
+    Matrix<double> C_, W_;                   // C = Z Y^T
     std::vector<double> intercept_;
-    CarMode mode_;
+    CarMode mode_ = CarMode::exact;
     Index refits_ = 0;
 };
 
@@ -49,16 +54,16 @@ class LeaveOut {
 public:
     LeaveOut(const Matrix<double>& X, const Targets& targets, double lambda, CarMode mode, int threads)
         : X_(X), targets_(targets), lambda_(lambda), mode_(mode), threads_(threads) {}
+    // features: ascending; in a later call some of those of the one before.
     void fit(std::span<const Split> splits, const std::vector<Index>& features);
     void remove(std::span<const Index> features);
     // [splits]. groups: names of features, of which some may be gone.
-    [[nodiscard]] std::vector<HeldOutSums> sums(std::span<const std::vector<Index>> groups) const;
+    [[nodiscard]] std::vector<HeldOutSums> sums(std::span<const std::vector<Index>> groups);
     [[nodiscard]] const std::vector<Split>& splits() const { return splits_; }
     [[nodiscard]] Index refits() const;
 
 private:
-    [[nodiscard]] HeldOutSums block_sums(Backend<double>& on, Index split, const Matrix<double>& weights, Index first,
-                                         Index count) const;
+    [[nodiscard]] HeldOutSums block_sums(Backend<double>& on, Index split, Index first, Index count) const;
 
     const Matrix<double>& X_;
     const Targets& targets_;
@@ -66,6 +71,9 @@ private:
     CarMode mode_;
     int threads_;
     std::vector<Split> splits_;
+    std::vector<Index> features_;  // that are left, names of the rows of left_
+    Matrix<double> left_;
+    bool gathered_ = false;  // left_ is filled, otherwise all features are left
     std::vector<SplitHead> heads_;
 };
 

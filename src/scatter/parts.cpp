@@ -1,5 +1,7 @@
 #include "scatter/parts.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/finite.hpp"
@@ -7,10 +9,10 @@
 
 namespace descrambler {
 
-Matrix<double> part_of(const Matrix<double>& X, std::span<const Index> features, std::span<const Index> samples) {
+Matrix<double> part_of(Batch<const double> X, std::span<const Index> features, std::span<const Index> samples) {
     Matrix<double> part(std::ssize(features), std::ssize(samples));
     for (Index j = 0; j < part.cols(); ++j) {
-        const double* from = X.data() + samples[at(j)] * X.rows();
+        const double* from = &X(0, samples[at(j)]);
         double* to = part.data() + j * part.rows();
         for (Index i = 0; i < part.rows(); ++i)
             to[i] = from[features[at(i)]];
@@ -18,17 +20,30 @@ Matrix<double> part_of(const Matrix<double>& X, std::span<const Index> features,
     return part;
 }
 
-Matrix<double> columns_of(const Matrix<double>& X, std::span<const Index> samples) {
-    Matrix<double> part(X.rows(), std::ssize(samples));
-    for (Index j = 0; j < part.cols(); ++j)
-        std::ranges::copy(X.column(samples[at(j)]), part.column(j).begin());
+void copy_columns(Batch<const double> X, std::span<const Index> samples, Batch<double> to) {
+    for (Index j = 0; j < to.cols; ++j)
+        std::copy_n(&X(0, samples[at(j)]), X.rows, &to(0, j));
+}
+
+Matrix<double> columns_of(Batch<const double> X, std::span<const Index> samples) {
+    Matrix<double> part(X.rows, std::ssize(samples));
+    copy_columns(X, samples, part.view());
     return part;
 }
 
-Matrix<double> rows_of(const Matrix<double>& X, std::span<const Index> rows) {
-    std::vector<Index> all(at(X.cols()));
+Matrix<double> rows_of(Batch<const double> X, std::span<const Index> rows) {
+    std::vector<Index> all(at(X.cols));
     std::iota(all.begin(), all.end(), Index{0});
     return part_of(X, rows, all);
+}
+
+void Reused::keep(std::span<const Index> rows, std::span<const Index> cols) {
+    double* to = data_.data();  // never behind what is read
+    for (const Index j : cols)
+        for (const Index i : rows)
+            *to++ = data_[at(j * rows_ + i)];
+    rows_ = std::ssize(rows);
+    cols_ = std::ssize(cols);
 }
 
 std::vector<double> centre(Matrix<double>& Y) {
@@ -54,40 +69,65 @@ void require_finite(const Matrix<double>& X) {
                                  " in feature " + std::to_string(i) + " of sample " + std::to_string(j));
 }
 
-void standardise_in_place(const Standardisation& by, Matrix<double>& X) {
-    require(std::ssize(by.mean) == X.rows(), "standardise: another number of features");
-    for (Index j = 0; j < X.cols(); ++j) {
-        double* x = X.data() + j * X.rows();
-        for (Index i = 0; i < X.rows(); ++i)
+Standardisation standardisation_of(Batch<const double> X) {
+    require(X.cols > 0, "standardisation: no sample");
+    constexpr double least = 1e-12;  // a deviation below is rounding of equal numbers
+    const Index p = X.rows;
+    const double n = static_cast<double>(X.cols);
+    Standardisation result{std::vector<double>(at(p)), std::vector<double>(at(p)), 0};
+    std::vector<double> largest(at(p)), square(at(p));
+    for (Index j = 0; j < X.cols; ++j)  // about the first sample: equal numbers have no deviation at all
+        for (Index i = 0; i < p; ++i) {
+            result.mean[at(i)] += X(i, j) - X(i, 0);
+            largest[at(i)] = std::max(largest[at(i)], std::abs(X(i, j)));
+        }
+    for (Index i = 0; i < p; ++i)
+        result.mean[at(i)] = X(i, 0) + result.mean[at(i)] / n;
+    for (Index j = 0; j < X.cols; ++j)
+        for (Index i = 0; i < p; ++i) {
+            const double off = X(i, j) - result.mean[at(i)];
+            square[at(i)] += off * off;
+        }
+    for (Index i = 0; i < p; ++i) {
+        const double deviation = std::sqrt(square[at(i)] / n);
+        const bool constant = deviation <= least * largest[at(i)];
+        result.scale[at(i)] = constant ? 0 : 1 / deviation;
+        result.constant += constant ? 1 : 0;
+    }
+    return result;
+}
+
+void standardise_in_place(const Standardisation& by, Batch<double> X) {
+    require(std::ssize(by.mean) == X.rows, "standardise: another number of features");
+    for (Index j = 0; j < X.cols; ++j) {
+        double* x = &X(0, j);
+        for (Index i = 0; i < X.rows; ++i)
             x[i] = (x[i] - by.mean[at(i)]) * by.scale[at(i)];
     }
 }
 
-Matrix<double> inverse_by_halves(Backend<double>& on, Batch<const double> A) {
+void invert_by_halves(Backend<double>& on, Batch<double> A) {
     constexpr Index small = 128;  // below, a factorisation is as fast
     const Index n = A.rows, h = n / 2, m = n - h;
-    Matrix<double> B = n <= small ? identity(n) : Matrix<double>(n, n);
     if (n <= small) {
-        Matrix<double> factor(n, n);
+        Matrix<double> factor(n, n), B = identity(n);
         on.axpby(1, A, 0, factor.view());
         on.cholesky_solve(factor.view(), B.view());
-        return B;
+        on.axpby(1, B.view(), 0, A);
+        return;
     }
-    const Batch<const double> A21 = A.row_range(h, m).columns(0, h);
-    const Batch<double> B11 = B.view().row_range(0, h).columns(0, h), B12 = B.view().row_range(0, h).columns(h, m),
-                        B21 = B.view().row_range(h, m).columns(0, h), B22 = B.view().row_range(h, m).columns(h, m);
-    Matrix<double> X(h, m), S(m, m);
-    on.axpby(1, inverse_by_halves(on, A.row_range(0, h).columns(0, h)).view(), 0, B11);
-    on.gemm(Op::none, Op::transpose, 1, B11, A21, 0, X.view());
-    on.axpby(1, A.row_range(h, m).columns(h, m), 0, S.view());
-    on.gemm(Op::none, Op::none, -1, A21, X.view(), 1, S.view());
-    on.axpby(1, inverse_by_halves(on, S.view()).view(), 0, B22);
-    on.gemm(Op::none, Op::none, -1, X.view(), B22, 0, B12);
-    on.gemm(Op::none, Op::transpose, -1, B12, X.view(), 1, B11);
+    const Batch<double> A11 = A.row_range(0, h).columns(0, h), A12 = A.row_range(0, h).columns(h, m),
+                        A21 = A.row_range(h, m).columns(0, h), A22 = A.row_range(h, m).columns(h, m);
+    Matrix<double> X(h, m);
+    invert_by_halves(on, A11);
+    on.gemm(Op::none, Op::none, 1, A11, A12, 0, X.view());
+    on.gemm(Op::none, Op::none, -1, A21, X.view(), 1, A22);
+    invert_by_halves(on, A22);
+    on.gemm(Op::none, Op::none, -1, X.view(), A22, 0, A12);
+    on.gemm(Op::none, Op::transpose, -1, A12, X.view(), 1, A11);
     for (Index j = 0; j < h; ++j)
         for (Index i = 0; i < m; ++i)
-            B21(i, j) = B12(j, i);
-    return B;
+            A21(i, j) = A12(j, i);
 }
 
 Matrix<double> normal_matrix(Backend<double>& on, const Matrix<double>& Z, double ridge) {

@@ -55,7 +55,12 @@ std::vector<CurvePoint> removal_curve(Backend<double>& on, const Matrix<double>&
     require_finite(test);
     std::vector<Index> all(at(groups.features));
     std::iota(all.begin(), all.end(), Index{0});
-    SplitHead head(on, train, train_targets.Y, test, std::move(all), lambda, CarMode::exact);
+    std::vector<Index> train_samples(at(train.cols())), test_samples(at(test.cols()));
+    std::iota(train_samples.begin(), train_samples.end(), Index{0});
+    std::iota(test_samples.begin(), test_samples.end(), Index{0});
+    SplitHead head;
+    head.fit(on, train.view(), train_samples, train_targets.Y, test.view(), test_samples, std::move(all), lambda,
+             CarMode::exact);
     std::vector<CurvePoint> curve;
     for (Index removed = 0; removed <= std::ssize(order); ++removed) {
         if (removed > 0) {
@@ -65,7 +70,7 @@ std::vector<CurvePoint> removal_curve(Backend<double>& on, const Matrix<double>&
         }
         Matrix<double> P(test_targets.count(), test.cols());
         if (!head.features().empty())
-            on.gemm(Op::transpose, Op::none, 1, head.W().view(), head.held().view(), 0, P.view());
+            on.gemm(Op::transpose, Op::none, 1, head.W().view(), head.held(), 0, P.view());
         for (Index j = 0; j < P.cols(); ++j)
             for (Index i = 0; i < P.rows(); ++i)
                 P(i, j) += head.intercept()[at(i)];

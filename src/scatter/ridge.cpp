@@ -44,7 +44,7 @@ Targets real_targets(Matrix<double> Y, Index samples, const std::string& name) {
 }
 
 Targets targets_of(const Targets& all, std::span<const Index> samples) {
-    Targets result{columns_of(all.Y, samples), {}};
+    Targets result{columns_of(all.Y.view(), samples), {}};
     if (all.classes())
         for (const Index i : samples)
             result.labels.push_back(all.labels[at(i)]);
@@ -85,36 +85,12 @@ Split halves(const Targets& targets, std::uint64_t seed, std::uint64_t draw) {
 // ---- the head --------------------------------------------------------------------------------------------------------
 
 Standardisation standardisation_of(const Matrix<double>& X) {
-    require(X.cols() > 0, "standardisation: no sample");
-    constexpr double least = 1e-12;  // a deviation below is rounding of equal numbers
-    const Index p = X.rows();
-    const double n = static_cast<double>(X.cols());
-    Standardisation result{std::vector<double>(at(p)), std::vector<double>(at(p)), 0};
-    std::vector<double> largest(at(p)), square(at(p));
-    for (Index j = 0; j < X.cols(); ++j)  // about the first sample: equal numbers have no deviation at all
-        for (Index i = 0; i < p; ++i) {
-            result.mean[at(i)] += X(i, j) - X(i, 0);
-            largest[at(i)] = std::max(largest[at(i)], std::abs(X(i, j)));
-        }
-    for (Index i = 0; i < p; ++i)
-        result.mean[at(i)] = X(i, 0) + result.mean[at(i)] / n;
-    for (Index j = 0; j < X.cols(); ++j)
-        for (Index i = 0; i < p; ++i) {
-            const double off = X(i, j) - result.mean[at(i)];
-            square[at(i)] += off * off;
-        }
-    for (Index i = 0; i < p; ++i) {
-        const double deviation = std::sqrt(square[at(i)] / n);
-        const bool constant = deviation <= least * largest[at(i)];
-        result.scale[at(i)] = constant ? 0 : 1 / deviation;
-        result.constant += constant ? 1 : 0;
-    }
-    return result;
+    return standardisation_of(X.view());
 }
 
 Matrix<double> standardise(const Standardisation& by, const Matrix<double>& X) {
     Matrix<double> Z = X;
-    standardise_in_place(by, Z);
+    standardise_in_place(by, Z.view());
     return Z;
 }
 

@@ -376,6 +376,18 @@ TEST_F(CarTest, FastMasksTheWeights) {
     }
 }
 
+// Of the last two filters only a path of both is left: without either there is the intercept alone.
+TEST_F(CarTest, AGroupMayBeLeftWithoutFeatures) {
+    const std::vector<std::vector<Index>> filters{{0, 1}, {0, 2}, {1, 2}, {0, 1}};
+    const std::vector<Index> labels = cyclic_labels(2, 40);
+    const Pruning found = prune(lifted(4, labels, 1, 1), class_targets(labels, 40), groups_of_paths(filters, 3));
+    ASSERT_EQ(found.steps.size(), 2u);
+    for (const Index i : {0, 1, 2})
+        if (i != found.removed[0]) {
+            EXPECT_DOUBLE_EQ(found.steps[1].loss_without[at(i)], .5);
+        }
+}
+
 TEST_F(CarTest, ToleranceStopsTheRun) {
     const Sample sample = balanced(.5, 6, 0, 4000, 1);
     const Pruning pruning =
@@ -419,7 +431,7 @@ TEST_F(CarTest, RefusesWhatCannotBePruned) {
               }),
               "pruning: expected groups of features, found none");
     EXPECT_EQ(input_error([&] { (void)prune(sample.X, sample.targets, singles(12), {.memory = 1e4}); }),
-              "pruning: 12 features of 100 samples take 9.25e+04 bytes, expected at most 1e+04");
+              "pruning: 12 features of 100 samples take 6.37e+04 bytes, expected at most 1e+04");
     EXPECT_EQ(input_error([&] {
                   const std::vector<std::vector<Index>> filters{{0}, {0, 2}};
                   (void)groups_of_paths(filters, 2);
