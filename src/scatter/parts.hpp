@@ -25,7 +25,7 @@ void copy_columns(Batch<const double> X, std::span<const Index> samples, Batch<d
 void standardise_in_place(const Standardisation& by, Batch<double> X);
 // A [n, n] symmetric positive definite, both triangles, becomes its inverse, by halves: with X = A11^-1 A12,
 //   S = A22 - A21 X,   A^-1 = [A11^-1 + X S^-1 X^T, -X S^-1; ., S^-1],
-// 4/3 n^3 multiplications in products instead of the 7/3 n^3 of a solution with n right sides.
+// 4/3 n^3 operations, all in products, instead of the 7/3 n^3 of a solution with n right sides.
 void invert_by_halves(Backend<double>& on, Batch<double> A);
 // A matrix whose memory is kept when its shape changes: what is made anew at every step costs no new pages.
 class Reused {

@@ -186,6 +186,23 @@ TEST_F(CarTest, BlockFormulaEqualsRefits) {
     }
 }
 
+// Sizes around and above one block. A and its inverse have norms of at most 10 and 1 / .01: rounding of sums of n products.
+TEST_F(CarTest, InverseByHalvesIsAnInverse) {
+    for (const Index n : {1, 128, 129, 301}) {
+        const Matrix<double> Z = normals(n, 2 * n + 3, 1);
+        Matrix<double> A = gram(*on, Z);
+        for (double& a : A.values())
+            a /= static_cast<double>(Z.cols());
+        for (Index i = 0; i < n; ++i)
+            A(i, i) += .01;
+        Matrix<double> B = A;
+        invert_by_halves(*on, B.view());
+        EXPECT_LE(largest_difference(multiply(*on, Op::none, Op::none, A, B), identity(n)),
+                  static_cast<double>(n) * 1e3 * eps);
+        EXPECT_LE(largest_difference(B, transpose(B)), static_cast<double>(n) * 1e3 * eps);
+    }
+}
+
 // Larger than one block of the inverse. The residual of an inverse is rounding times the condition, here below 868 / 1e-3,
 // and of predictions what they are held to.
 TEST_F(CarTest, BlocksOfAnInverseByHalvesEqualRefits) {
