@@ -56,7 +56,7 @@ double residual_of(const Matrix<double>& X, const Targets& targets, const Featur
     std::vector<bool> gone(groups.members.size());
     gone[0] = true;
     const std::vector<Index> features = features_left(groups, gone);
-    const Split split = halves(targets, CarOptions{}.seed, 0);
+    const HoldOut split = halves(targets, CarOptions{}.seed, 0);
     const auto part = [&](const std::vector<Index>& of) {
         Matrix<double> result(std::ssize(features), std::ssize(of));
         for (Index j = 0; j < result.cols(); ++j)

@@ -21,9 +21,9 @@ struct FeatureGradient {
 //   dH = 2 / n W R,     dZ = V (Y - ybar - W^T Z) - W (V^T Z).
 // A constant feature has gradient 0. The same bits for any number of threads (0: all). Throws as fit_ridge.
 [[nodiscard]] double held_out_loss(const Matrix<double>& X, const Targets& targets, double lambda,
-                                   std::span<const Split> splits, int threads = 0);
+                                   std::span<const HoldOut> splits, int threads = 0);
 [[nodiscard]] FeatureGradient held_out_gradient(const Matrix<double>& X, const Targets& targets, double lambda,
-                                                std::span<const Split> splits, int threads = 0);
+                                                std::span<const HoldOut> splits, int threads = 0);
 
 // Mean squared loss of a head that stays as it is, on a batch: the step of the online mode.
 [[nodiscard]] FeatureGradient squared_loss_gradient(Backend<double>& on, const RidgeHead& head, const Matrix<double>& X,

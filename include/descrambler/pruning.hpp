@@ -54,7 +54,7 @@ struct NestedSearch {
 // one standard error. The last part of a family stays. The one-standard-error rule of Breiman et al., Classification and
 // Regression Trees (1984), 3.4.3.
 [[nodiscard]] NestedSearch nested_search(const Matrix<double>& X, const Targets& targets,
-                                         std::span<const NestedFamily> families, std::span<const Split> splits,
+                                         std::span<const NestedFamily> families, std::span<const HoldOut> splits,
                                          const CarOptions& options = {});
 
 }  // namespace descrambler

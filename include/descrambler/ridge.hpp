@@ -33,15 +33,15 @@ struct Targets {
 
 // ---- folds -----------------------------------------------------------------------------------------------------------
 
-struct Split {
+struct HoldOut {
     std::vector<Index> train, held;  // samples, ascending
 };
 // Every sample is held out once. The members of every class are shuffled (stream::folds + draw) and dealt in turn, and
 // the next class begins where the last one ended: sizes differ by one at most, of folds and of a class in them. Real
 // targets are one class. InputError for a class with fewer members than folds; folds >= 2.
-[[nodiscard]] std::vector<Split> folds_of(const Targets& targets, Index folds, std::uint64_t seed,
-                                          std::uint64_t draw = 0);
-[[nodiscard]] Split halves(const Targets& targets, std::uint64_t seed, std::uint64_t draw);  // the first of two folds
+[[nodiscard]] std::vector<HoldOut> folds_of(const Targets& targets, Index folds, std::uint64_t seed,
+                                            std::uint64_t draw = 0);
+[[nodiscard]] HoldOut halves(const Targets& targets, std::uint64_t seed, std::uint64_t draw);  // the first of two folds
 
 // ---- the head --------------------------------------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ struct ChosenLambda {
 // The candidate of the lowest held-out squared loss over all splits, of equal ones the largest. candidates: > 0, one or
 // more. The same bits for any number of threads (0: all).
 [[nodiscard]] ChosenLambda choose_lambda(const Matrix<double>& X, const Targets& targets,
-                                         std::span<const double> candidates, std::span<const Split> splits,
+                                         std::span<const double> candidates, std::span<const HoldOut> splits,
                                          int threads = 0);
 
 // Ridge regression of a stream of batches that forgets: with every batch all sums are multiplied by rho and those of

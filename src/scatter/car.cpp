@@ -35,8 +35,8 @@ void check(const Matrix<double>& X, const Targets& targets, const FeatureGroups&
                          " samples take " + digits(bytes) + " bytes, expected at most " + digits(options.memory));
 }
 
-std::vector<Split> splits_of(const Targets& targets, const CarOptions& options, Index draw) {
-    std::vector<Split> splits;
+std::vector<HoldOut> splits_of(const Targets& targets, const CarOptions& options, Index draw) {
+    std::vector<HoldOut> splits;
     const Index first = (options.splits == CarSplits::kept ? 0 : draw) * options.restarts;
     for (Index r = 0; r < options.restarts; ++r)
         splits.push_back(halves(targets, options.seed, static_cast<std::uint64_t>(first + r)));
@@ -51,7 +51,7 @@ struct Totals {
     double samples = 0;                     // that accuracy_of is a count of, or 1
 };
 
-Totals totals_of(const std::vector<HeldOutSums>& sums, const std::vector<Split>& splits, const Targets& targets) {
+Totals totals_of(const std::vector<HeldOutSums>& sums, const std::vector<HoldOut>& splits, const Targets& targets) {
     const Index count = targets.count(), heads = sums[0].by_target.cols();
     const double restarts = static_cast<double>(sums.size());
     Totals all{Matrix<double>(count, heads), std::vector<double>(at(count), targets.classes() ? 0 : 1),

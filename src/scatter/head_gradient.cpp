@@ -20,7 +20,8 @@ struct Fold {
     double ridge = 0;
 };
 
-Fold fit_fold(Backend<double>& on, const Matrix<double>& X, const Targets& targets, double lambda, const Split& split) {
+Fold fit_fold(Backend<double>& on, const Matrix<double>& X, const Targets& targets, double lambda,
+              const HoldOut& split) {
     Fold fold;
     const Matrix<double> train = columns_of(X.view(), split.train);
     fold.by = standardisation_of(train);
@@ -47,7 +48,7 @@ double squares(const Matrix<double>& R) {
 // (Z Z^T + ridge I)^-1 B of any B, by the smaller of the two systems; Woodbury where that is [train, train].
 Matrix<double> solve(Backend<double>& on, const Matrix<double>& Z, double ridge, Matrix<double> B) {
     if (Z.rows() <= Z.cols()) {
-        Matrix<double> A = normal_matrix(on, Z, ridge);
+        Matrix<double> A = ridge_matrix(on, Z, ridge);
         on.cholesky_solve(A.view(), B.view());
         return B;
     }
@@ -103,12 +104,12 @@ void fold_gradient(Backend<double>& on, const Fold& fold, Matrix<double>& dZ, Ma
     pull_back(fold, dZ, dH);
 }
 
-double check(const Matrix<double>& X, const Targets& targets, double lambda, std::span<const Split> splits) {
+double check(const Matrix<double>& X, const Targets& targets, double lambda, std::span<const HoldOut> splits) {
     require(X.cols() == targets.Y.cols() && X.cols() > 0 && lambda > 0 && !splits.empty(),
             "held-out loss: as many targets as samples, one or more, lambda above 0, and a split");
     require_finite(X);
     std::size_t held = 0;
-    for (const Split& split : splits)
+    for (const HoldOut& split : splits)
         held += split.held.size();
     require(held > 0, "held-out loss: nothing is held out");
     return static_cast<double>(held);
@@ -116,7 +117,7 @@ double check(const Matrix<double>& X, const Targets& targets, double lambda, std
 
 }  // namespace
 
-double held_out_loss(const Matrix<double>& X, const Targets& targets, double lambda, std::span<const Split> splits,
+double held_out_loss(const Matrix<double>& X, const Targets& targets, double lambda, std::span<const HoldOut> splits,
                      int threads) {
     const double held = check(X, targets, lambda, splits);
     std::vector<double> sums(splits.size());
@@ -130,7 +131,7 @@ double held_out_loss(const Matrix<double>& X, const Targets& targets, double lam
 }
 
 FeatureGradient held_out_gradient(const Matrix<double>& X, const Targets& targets, double lambda,
-                                  std::span<const Split> splits, int threads) {
+                                  std::span<const HoldOut> splits, int threads) {
     const double held = check(X, targets, lambda, splits);
     std::vector<double> sums(splits.size());
     std::vector<Matrix<double>> dZ(splits.size()), dH(splits.size());

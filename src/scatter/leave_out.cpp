@@ -179,7 +179,7 @@ Batch<const double> SplitHead::weights(Backend<double>& on, std::span<const std:
 
 // ---- all splits ------------------------------------------------------------------------------------------------------
 
-void LeaveOut::fit(std::span<const Split> splits, const std::vector<Index>& features) {
+void LeaveOut::fit(std::span<const HoldOut> splits, const std::vector<Index>& features) {
     splits_.assign(splits.begin(), splits.end());
     heads_.resize(splits.size());
     if (std::ssize(features) < X_.rows()) {  // gathered once for all splits, from what was left before
@@ -189,7 +189,7 @@ void LeaveOut::fit(std::span<const Split> splits, const std::vector<Index>& feat
     features_ = features;
     const Batch<const double> X = gathered_ ? std::as_const(left_).view() : X_.view();
     parallel_items(std::ssize(splits), threads_, [&](Index s, Backend<double>& on) {
-        const Split& split = splits_[at(s)];
+        const HoldOut& split = splits_[at(s)];
         heads_[at(s)].fit(on, X, split.train, columns_of(targets_.Y.view(), split.train), X, split.held, features,
                           lambda_, mode_);
     });

@@ -55,11 +55,11 @@ public:
     LeaveOut(const Matrix<double>& X, const Targets& targets, double lambda, CarMode mode, int threads)
         : X_(X), targets_(targets), lambda_(lambda), mode_(mode), threads_(threads) {}
     // features: ascending; in a later call some of those of the one before.
-    void fit(std::span<const Split> splits, const std::vector<Index>& features);
+    void fit(std::span<const HoldOut> splits, const std::vector<Index>& features);
     void remove(std::span<const Index> features);
     // [splits]. groups: names of features, of which some may be gone.
     [[nodiscard]] std::vector<HeldOutSums> sums(std::span<const std::vector<Index>> groups);
-    [[nodiscard]] const std::vector<Split>& splits() const { return splits_; }
+    [[nodiscard]] const std::vector<HoldOut>& splits() const { return splits_; }
     [[nodiscard]] Index refits() const;
 
 private:
@@ -70,7 +70,7 @@ private:
     double lambda_;
     CarMode mode_;
     int threads_;
-    std::vector<Split> splits_;
+    std::vector<HoldOut> splits_;
     std::vector<Index> features_;  // that are left, names of the rows of left_
     Matrix<double> left_;
     bool gathered_ = false;  // left_ is filled, otherwise all features are left

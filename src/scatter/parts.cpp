@@ -130,7 +130,7 @@ void invert_by_halves(Backend<double>& on, Batch<double> A) {
             A21(i, j) = A12(j, i);
 }
 
-Matrix<double> normal_matrix(Backend<double>& on, const Matrix<double>& Z, double ridge) {
+Matrix<double> ridge_matrix(Backend<double>& on, const Matrix<double>& Z, double ridge) {
     Matrix<double> A = gram(on, Z);
     for (Index i = 0; i < A.rows(); ++i)
         A(i, i) += ridge;
@@ -139,7 +139,7 @@ Matrix<double> normal_matrix(Backend<double>& on, const Matrix<double>& Z, doubl
 
 Matrix<double> ridge_weights(Backend<double>& on, const Matrix<double>& Z, const Matrix<double>& Y, double ridge) {
     if (Z.rows() <= Z.cols()) {
-        Matrix<double> A = normal_matrix(on, Z, ridge), W = multiply(on, Op::none, Op::transpose, Z, Y);
+        Matrix<double> A = ridge_matrix(on, Z, ridge), W = multiply(on, Op::none, Op::transpose, Z, Y);
         on.cholesky_solve(A.view(), W.view());
         return W;
     }

@@ -48,7 +48,7 @@ private:
 // InputError that names them where a feature is not finite.
 void require_finite(const Matrix<double>& X);
 // (Z Z^T + ridge I) [features, features]
-[[nodiscard]] Matrix<double> normal_matrix(Backend<double>& on, const Matrix<double>& Z, double ridge);
+[[nodiscard]] Matrix<double> ridge_matrix(Backend<double>& on, const Matrix<double>& Z, double ridge);
 // (Z Z^T + ridge I)^-1 Z Y^T [features, targets], by the smaller of the two systems.
 [[nodiscard]] Matrix<double> ridge_weights(Backend<double>& on, const Matrix<double>& Z, const Matrix<double>& Y,
                                            double ridge);

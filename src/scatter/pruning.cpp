@@ -126,7 +126,7 @@ std::vector<double> mean_losses(const std::vector<HeldOutSums>& sums, double& st
 }  // namespace
 
 NestedSearch nested_search(const Matrix<double>& X, const Targets& targets, std::span<const NestedFamily> families,
-                           std::span<const Split> splits, const CarOptions& options) {
+                           std::span<const HoldOut> splits, const CarOptions& options) {
     require(!splits.empty() && X.cols() == targets.Y.cols(), "nested_search: splits, and as many targets as samples");
     NestedSearch result;
     Index parts = 0;

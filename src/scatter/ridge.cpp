@@ -51,7 +51,7 @@ Targets targets_of(const Targets& all, std::span<const Index> samples) {
     return result;
 }
 
-std::vector<Split> folds_of(const Targets& targets, Index folds, std::uint64_t seed, std::uint64_t draw) {
+std::vector<HoldOut> folds_of(const Targets& targets, Index folds, std::uint64_t seed, std::uint64_t draw) {
     require(folds >= 2, "folds: two or more");
     const Index samples = targets.Y.cols();
     std::vector<std::vector<Index>> members(targets.classes() ? at(targets.count()) : 1);
@@ -71,14 +71,14 @@ std::vector<Split> folds_of(const Targets& targets, Index folds, std::uint64_t s
         for (const Index i : of)
             fold[at(i)] = next++ % folds;
     }
-    std::vector<Split> result(at(folds));
+    std::vector<HoldOut> result(at(folds));
     for (Index i = 0; i < samples; ++i)
         for (Index f = 0; f < folds; ++f)
             (fold[at(i)] == f ? result[at(f)].held : result[at(f)].train).push_back(i);
     return result;
 }
 
-Split halves(const Targets& targets, std::uint64_t seed, std::uint64_t draw) {
+HoldOut halves(const Targets& targets, std::uint64_t seed, std::uint64_t draw) {
     return folds_of(targets, 2, seed, draw)[0];
 }
 
@@ -174,7 +174,7 @@ HeadScores scores_of(const Matrix<double>& predictions, const Targets& targets) 
 }
 
 ChosenLambda choose_lambda(const Matrix<double>& X, const Targets& targets, std::span<const double> candidates,
-                           std::span<const Split> splits, int threads) {
+                           std::span<const HoldOut> splits, int threads) {
     require(!candidates.empty(), "choose_lambda: no candidate");
     ChosenLambda result;
     double best = std::numeric_limits<double>::infinity();

@@ -120,9 +120,9 @@ TEST_F(RidgeTest, FoldsHoldEverySampleOutOnceInBalance) {
     for (Index c = 0; c < 4; ++c)
         labels.insert(labels.end(), static_cast<std::size_t>(7 + c), c);
     const Targets targets = class_targets(labels, std::ssize(labels));
-    const std::vector<Split> folds = folds_of(targets, 5, 9);
+    const std::vector<HoldOut> folds = folds_of(targets, 5, 9);
     std::vector<int> held(labels.size());
-    for (const Split& fold : folds) {
+    for (const HoldOut& fold : folds) {
         EXPECT_TRUE(std::ranges::is_sorted(fold.train) && std::ranges::is_sorted(fold.held));
         EXPECT_EQ(fold.train.size() + fold.held.size(), labels.size());
         EXPECT_NEAR(static_cast<double>(fold.held.size()), 34 / 5., 1);
@@ -202,7 +202,7 @@ TEST_F(RidgeTest, HeldOutGradientMatchesDifferences) {
         const Targets classes = class_targets(labels, 30), reals = real_targets(normals(2, 30, 7), 30);
         for (const Targets& targets : {classes, reals}) {
             Matrix<double> X = lifted(features, labels, .7, 8);
-            const std::vector<Split> folds = folds_of(targets, 5, 3);
+            const std::vector<HoldOut> folds = folds_of(targets, 5, 3);
             const FeatureGradient found = held_out_gradient(X, targets, 1e-2, folds);
             EXPECT_EQ(found.loss, held_out_loss(X, targets, 1e-2, folds));
             const double error = gradient_error([&] { return held_out_loss(X, targets, 1e-2, folds); }, X, found.dX);
@@ -228,7 +228,7 @@ TEST_F(RidgeTest, HeldOutGradientOfConstantFeaturesIsZero) {
 TEST_F(RidgeTest, HeldOutGradientForAnyNumberOfThreads) {
     const Matrix<double> X = normals(8, 50, 11);
     const Targets targets = class_targets(cyclic_labels(2, 50), 50);
-    const std::vector<Split> folds = folds_of(targets, 5, 1);
+    const std::vector<HoldOut> folds = folds_of(targets, 5, 1);
     const FeatureGradient one = held_out_gradient(X, targets, 1e-3, folds, 1);
     for (const int threads : {2, 3, 5}) {
         const FeatureGradient found = held_out_gradient(X, targets, 1e-3, folds, threads);
@@ -274,7 +274,7 @@ TEST_F(RidgeTest, LambdaIsSmallForALawAndLargeForNoise) {
     const std::vector<double> candidates{1e-4, 1e-2, 1, 100};
     const Targets law = real_targets(multiply(*on, Op::none, Op::none, normals(1, 10, 2), X), 60);
     const Targets noise = real_targets(normals(1, 60, 3), 60);
-    const std::vector<Split> folds = folds_of(law, 5, 1);
+    const std::vector<HoldOut> folds = folds_of(law, 5, 1);
     EXPECT_EQ(choose_lambda(X, law, candidates, folds).lambda, 1e-4);
     const ChosenLambda of_noise = choose_lambda(X, noise, candidates, folds);
     EXPECT_GE(of_noise.lambda, 1);  // of 60 samples
