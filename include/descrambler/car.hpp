@@ -61,6 +61,7 @@ struct CarOptions {
 // Held-out scores of the groups kept, over all restarts. Accuracies are counts of correct samples over counts of
 // samples, those of R^2 means over restarts. What is gone has NaN.
 struct CarScores {
+    CarMode mode = CarMode::exact;
     double accuracy = 0, loss = 0;         // of all groups kept
     std::vector<double> accuracy_without;  // [groups]
     std::vector<double> loss_without;      // [groups]

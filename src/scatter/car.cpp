@@ -110,9 +110,10 @@ std::size_t cheapest(const Totals& all, CarScore score, bool counts) {
 }
 
 CarScores scores_from(const Totals& all, const Targets& targets, const std::vector<Index>& kept, Index groups,
-                      CarScore score) {
+                      const CarOptions& options) {
     const std::size_t n = at(groups);
     CarScores result;
+    result.mode = options.mode;
     result.accuracy = all.accuracy_of[0] / all.samples;
     result.loss = all.loss[0];
     result.accuracy_without.assign(n, none);
@@ -131,7 +132,7 @@ CarScores scores_from(const Totals& all, const Targets& targets, const std::vect
             result.class_car(t, kept[k]) =
                 result.class_accuracy[at(t)] - all.by_target(t, static_cast<Index>(h)) / all.members[at(t)];
     }
-    result.next = kept[cheapest(all, score, targets.classes()) - 1];
+    result.next = kept[cheapest(all, options.score, targets.classes()) - 1];
     return result;
 }
 
@@ -144,12 +145,12 @@ std::vector<Index> kept_groups(const std::vector<bool>& gone) {
 }
 
 CarScores evaluate(LeaveOut& heads, const Targets& targets, const FeatureGroups& groups, const std::vector<bool>& gone,
-                   CarScore score) {
+                   const CarOptions& options) {
     const std::vector<Index> kept = kept_groups(gone);
     std::vector<std::vector<Index>> members;
     for (const Index i : kept)
         members.push_back(groups.members[at(i)]);
-    return scores_from(totals_of(heads.sums(members), heads.splits(), targets), targets, kept, groups.count(), score);
+    return scores_from(totals_of(heads.sums(members), heads.splits(), targets), targets, kept, groups.count(), options);
 }
 
 }  // namespace
@@ -207,7 +208,7 @@ CarScores car(const Matrix<double>& X, const Targets& targets, const FeatureGrou
         throw InputError("pruning: the bank is pruned to nothing, expected a group that is left");
     LeaveOut heads(X, targets, options.lambda, options.mode, options.threads);
     heads.fit(splits_of(targets, options, draw), features_left(groups, marks));
-    return evaluate(heads, targets, groups, marks, options.score);
+    return evaluate(heads, targets, groups, marks, options);
 }
 
 Pruning prune(const Matrix<double>& X, const Targets& targets, const FeatureGroups& groups, const CarOptions& options) {
@@ -221,7 +222,7 @@ Pruning prune(const Matrix<double>& X, const Targets& targets, const FeatureGrou
             heads.fit(splits_of(targets, options, draw), features_left(groups, gone));
         else
             heads.remove(groups.members[at(result.removed.back())]);
-        result.steps.push_back(evaluate(heads, targets, groups, gone, options.score));
+        result.steps.push_back(evaluate(heads, targets, groups, gone, options));
         const CarScores& scores = result.steps.back();
         if (scores.accuracy_without[at(scores.next)] < result.steps[0].accuracy - options.tolerance)
             break;

@@ -377,6 +377,7 @@ TEST_F(CarTest, FastMasksTheWeights) {
     const Sample sample{lifted(5, labels, 1, 6), class_targets(labels, 150)};
     const CarOptions options{.mode = CarMode::fast, .restarts = 1, .seed = 2};
     const CarScores found = car(sample.X, sample.targets, singles(5), options);
+    EXPECT_EQ(found.mode, CarMode::fast);
     EXPECT_EQ(prune(sample.X, sample.targets, singles(5), options).mode, CarMode::fast);
     const HoldOut split = halves(sample.targets, 2, 0);
     Matrix<double> train(5, std::ssize(split.train)), held(5, std::ssize(split.held));
