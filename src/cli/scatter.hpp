@@ -7,7 +7,7 @@
 
 #include "cli/commands.hpp"
 #include "descrambler/hdf5.hpp"
-#include "descrambler/scattering.hpp"
+#include "descrambler/scattering_transform.hpp"
 
 namespace descrambler::cli {
 

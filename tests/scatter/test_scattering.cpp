@@ -1,5 +1,5 @@
 // The fast transform against its definition, kymatio's stored coefficients and finite differences; what theory says of it.
-#include "descrambler/scattering.hpp"
+#include "descrambler/scattering_transform.hpp"
 
 #include <gtest/gtest.h>
 

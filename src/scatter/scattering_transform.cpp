@@ -1,4 +1,4 @@
-#include "descrambler/scattering.hpp"
+#include "descrambler/scattering_transform.hpp"
 
 #include <algorithm>
 #include <string>
