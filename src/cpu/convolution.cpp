@@ -179,14 +179,15 @@ void deliver(const Job<T>& job, Index group, const T* sums, Index plane, Index p
     mask_run(job, group, plane, position, count);
 }
 
-// One panel times all strips: sums[m][lane] = or +=. Panels are always three vectors wide: compilers may round the same
+// One panel, its rows `apart`, times all strips: sums[m][lane] = or +=. Panels are always three vectors wide: compilers may round the same
 // sum differently in tiles of another width.
 template <class T>
-void multiply(Index depth, const T* panel, Index outputs, const T* weights, bool fresh, T* sums, Index ld) {
+void multiply(Index depth, const T* panel, Index apart, Index outputs, const T* weights, bool fresh, T* sums,
+              Index ld) {
     for (Index m = 0; m < outputs; m += wide, weights += depth * wide, sums += wide * ld) {
         const auto strip = [&]<int C>(std::integral_constant<int, C>) {
             detail::Tile<T, 3, C> tile;
-            tile.template multiply<false>(depth, panel, panel_lanes<T>, weights, wide, 1, {});
+            tile.template multiply<false>(depth, panel, apart, weights, wide, 1, {});
             if (fresh)
                 tile.store(sums, ld, panel_lanes<T>);
             else
@@ -271,6 +272,8 @@ void sum_by_panels(const Job<T>& job, const GatherTile& tile, const Work<T>& wor
     constexpr Index lanes = panel_lanes<T>;
     const GatherSum& sum = job.sum;
     const bool in_place = sum.contiguous && sum.outputs % wide == 0 && (job.beta == 0 || sum.blocks == 1);
+    // few strips meet a panel: to copy it costs more than to read it where it is
+    const bool as_it_is = sum.pointwise && sum.outputs <= 12 * wide;
     for (Index block = 0; block < sum.blocks; ++block) {
         const Index depth = job.channels(block) * job.taps();
         copy_block(job, tile, group, block, boxes);
@@ -278,15 +281,22 @@ void sum_by_panels(const Job<T>& job, const GatherTile& tile, const Work<T>& wor
             T* to = work.sums + p * lanes;
             Index ld = sums_ld<T>;
             bool fresh = block == 0;
+            const T* panel = work.panel;
+            Index apart = lanes;
             tile.for_runs(p * lanes, (p + 1) * lanes, [&](Index plane, Index position, Index, Index count) {
+                if (as_it_is && count == lanes) {
+                    panel = job.channel(plane, group, block) + position;
+                    apart = sum.source_size;
+                }
                 if (!in_place || count < lanes)
                     return;
                 to = job.output(plane, group) + position;
                 ld = sum.target_size;
                 fresh = fresh && job.beta == 0;
             });
-            fill_panel(job, tile, group, block, p, boxes, work.panel);
-            multiply(depth, work.panel, sum.outputs, job.block_weights(group, block), fresh, to, ld);
+            if (panel == work.panel)
+                fill_panel(job, tile, group, block, p, boxes, work.panel);
+            multiply(depth, panel, apart, sum.outputs, job.block_weights(group, block), fresh, to, ld);
             if (block + 1 < sum.blocks)
                 continue;
             tile.for_runs(p * lanes, (p + 1) * lanes, [&](Index plane, Index position, Index lane, Index count) {

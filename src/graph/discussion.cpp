@@ -1,8 +1,11 @@
 #include "descrambler/discussion.hpp"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <exception>
 #include <functional>
 #include <limits>
 
@@ -205,14 +208,20 @@ struct Discussion<T>::State {
     DiscussionRule rule;
     std::vector<Offset> offsets;  // by node
     Sizes<T> live, all;           // `all`: where an offset has no live path
-    mutable Pool<T> pool;
+    struct Worker {               // a thread with outputs of its own
+        std::unique_ptr<Backend<T>> own;
+        Backend<T>* on = nullptr;
+        Pool<T> pool;
+    };
+    mutable std::vector<Worker> workers;
 
     State(const Network& n, DiscussionRule r);
     void find_offsets();
     void join(ByNode& shares) const;
-    void reverse(Index first, std::span<const Index> outputs, Discussions& result) const;
-    void collect(const Backwards<T>& gradients, std::span<const Backwards<T>> shares, Index first, Index K,
-                 Discussions& result) const;
+    [[nodiscard]] Index prepare_workers(Index outputs) const;  // gives the outputs of a block
+    void reverse(Worker& worker, Index first, std::span<const Index> outputs, Discussions& result) const;
+    void collect(Backend<T>& on, const Backwards<T>& gradients, std::span<const Backwards<T>> shares, Index first,
+                 Index K, Discussions& result) const;
     [[nodiscard]] std::vector<std::vector<std::size_t>> users() const;  // by value the nodes that take it
     [[nodiscard]] ByNode masked_offsets() const;                        // by value
     [[nodiscard]] std::vector<double> projected(const ByNode& masked) const;
@@ -296,13 +305,34 @@ void Discussion<T>::State::join(ByNode& shares) const {
     }
 }
 
+// On the host every thread has outputs of its own where there are enough of them: two waited for each other at every node.
+// Values that have ended are kept as far as the memory goes.
+template <class T>
+Index Discussion<T>::State::prepare_workers(Index outputs) const {
+    const Index numbers = 6 * live_numbers(*network->graph), bytes = numbers * static_cast<Index>(sizeof(T));
+    const Index fit = probes_that_fit(network->memory, 0, bytes);  // three sweeps, and targets
+    Backend<T>& on = *network->on;
+    const Index possible =
+        on.on_host() ? std::min({static_cast<Index>(on.threads()), network->memory / bytes, outputs}) : 1;
+    const Index threads = std::max<Index>(possible, 1);
+    workers.resize(static_cast<std::size_t>(threads));
+    for (Worker& worker : workers) {
+        if (threads > 1 && worker.own == nullptr)
+            worker.own = make_cpu_backend<T>(1);
+        worker.on = threads > 1 ? worker.own.get() : &on;
+        worker.pool.most = std::max(numbers, network->memory / static_cast<Index>(sizeof(T)) / threads);
+    }
+    return std::min({network->whole_width(), std::max<Index>(fit / threads, 1), (outputs + threads - 1) / threads});
+}
+
 // F_j in `gradients`, and beside it what offsets have become on their way to the input.
 template <class T>
-void Discussion<T>::State::reverse(Index first, std::span<const Index> outputs, Discussions& result) const {
-    Backend<T>& on = *network->on;
+void Discussion<T>::State::reverse(Worker& worker, Index first, std::span<const Index> outputs,
+                                   Discussions& result) const {
+    Backend<T>& on = *worker.on;
+    Pool<T>& pool = worker.pool;
     const Graph& graph = *network->graph;
     const Index K = std::ssize(outputs);
-    pool.most = 6 * live_numbers(graph) * K;
     Backwards<T> gradients(on, pool, network->sizes, K);
     std::array<Backwards<T>, 2> shares{Backwards<T>(on, pool, network->sizes, K),
                                        Backwards<T>(on, pool, network->sizes, K)};
@@ -343,12 +373,12 @@ void Discussion<T>::State::reverse(Index first, std::span<const Index> outputs, 
         }
         gradients.pass(node, *network->nodes[n], std::vector<double>(node.inputs.size(), 1));
     }
-    collect(gradients, shares, first, K, result);
+    collect(on, gradients, shares, first, K, result);
 }
 
 template <class T>
-void Discussion<T>::State::collect(const Backwards<T>& gradients, std::span<const Backwards<T>> shares, Index first,
-                                   Index K, Discussions& result) const {
+void Discussion<T>::State::collect(Backend<T>& on, const Backwards<T>& gradients, std::span<const Backwards<T>> shares,
+                                   Index first, Index K, Discussions& result) const {
     const int input = network->graph->input;
     const Index inputs = network->size(input);
     const bool conserving = rule == DiscussionRule::conserving;
@@ -356,7 +386,7 @@ void Discussion<T>::State::collect(const Backwards<T>& gradients, std::span<cons
         if (!of.here(input))
             return;
         Matrix<T> part(inputs, K);
-        network->on->download(of.view(input), part.data());
+        on.download(of.view(input), part.data());
         for (Index k = 0; k < K; ++k)
             for (Index i = 0; i < inputs; ++i)
                 take(i, first + k, static_cast<double>(part(i, k)));
@@ -410,6 +440,7 @@ template <class T>
 std::vector<double> Discussion<T>::State::projected(const ByNode& masked) const {
     Backend<T>& on = *network->on;
     const Graph& graph = *network->graph;
+    Pool<T> pool;
     pool.most = 6 * live_numbers(graph);
     Backwards<T> image(on, pool, network->sizes, 1);
     for (std::size_t n = network->nodes.size(); n-- > 0;) {
@@ -471,13 +502,24 @@ Discussions Discussion<T>::of(std::span<const Index> outputs) const {
         result.rest.resize(outputs.size());
         result.even.resize(outputs.size());
     }
-    const Index one = 6 * live_numbers(*network.graph) * static_cast<Index>(sizeof(T));  // three sweeps, and targets
-    const Index width = std::min<Index>(probes_that_fit(network.memory, 0, one), network.whole_width());
-    for (Index first = 0; first < std::ssize(outputs); first += width)
-        state_->reverse(first,
-                        outputs.subspan(at(static_cast<int>(first)),
-                                        at(static_cast<int>(std::min(width, std::ssize(outputs) - first)))),
-                        result);
+    const Index count = std::ssize(outputs), width = state_->prepare_workers(count);
+    const auto block = [&](typename State::Worker& worker, Index first) {
+        const std::size_t size = at(static_cast<int>(std::min(width, count - first)));
+        state_->reverse(worker, first, outputs.subspan(at(static_cast<int>(first)), size), result);
+    };
+    const int threads = static_cast<int>(state_->workers.size());
+    std::exception_ptr failure;
+#pragma omp parallel for num_threads(threads) schedule(dynamic) if (threads > 1)
+    for (Index first = 0; first < count; first += width) {
+        try {
+            block(state_->workers[at(omp_get_thread_num())], first);
+        } catch (...) {
+#pragma omp critical(discussion_failure)
+            failure = std::current_exception();
+        }
+    }
+    if (failure)
+        std::rethrow_exception(failure);
     if (!conserving)
         state_->scale_to_outputs(outputs, result);
     return result;
