@@ -3,7 +3,7 @@
 
 A command is a line of a fenced block without a language (or sh), or an inline one that begins with a program of ours,
 mpirun, cmake, ctest or python3. It runs in a folder that looks like the repository after `./dev demo`, with files of the
-names that the documents use: net.h5, inputs.npy, net.onnx, points.npy, TRACE.DSC. What would take long is reduced from outside: in build/ lies a
+names that the documents use: net.h5, inputs.npy, net.onnx, points.npy, images.npy, TRACE.DSC. What would take long is reduced from outside: in build/ lies a
 stand-in for the program that adds --set to `study` and makes deer:N small. cmake, ctest, sbatch, hq and ./dev are stand-ins that
 check what they are asked for (presets, targets, labels, scripts, commands), hq runs its tasks here. What cannot run is in `elsewhere`, with the
 reason; an entry there that no document has is an error, and so is a synopsis (`descrambler layer NET ...`) with an option
@@ -194,6 +194,7 @@ class Documents:
         (folder / "cat.png").write_bytes(png(chance))
         (folder / "x.npy").write_bytes(npy((1, 4), values[:4]))
         (folder / "points.npy").write_bytes(npy((300, 4), values[:1200]))
+        (folder / "images.npy").write_bytes(npy((4, 32, 32), values[:4096]))
         points = 128
         trace = [math.exp(-0.05 * 0.016 * i) * (0.7 + 0.3 * math.exp(-(i / 20) ** 2)) + 0.005 * chance.gauss(0, 1) for i in range(points)]
         (folder / "TRACE.DTA").write_bytes(struct.pack(f">{points}d", *trace))
