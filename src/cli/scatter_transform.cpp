@@ -7,6 +7,7 @@
 #include "cli/finished.hpp"
 #include "cli/inputs.hpp"
 #include "cli/scatter.hpp"
+#include "core/finite.hpp"
 #include "descrambler/error.hpp"
 #include "descrambler/npy.hpp"
 
@@ -77,6 +78,11 @@ Matrix<double> coefficients(const Options& o, const Execution& execution, const 
         for (Index i = 0; i < x.size(); ++i)
             x.data()[i] = static_cast<T>(signals.numbers[static_cast<std::size_t>(first * signals.grid.size() + i)]);
         const Matrix<T> part = transform(x);
+        if (!all_finite(part.values()))
+            throw InputError(o.signals +
+                             ": expected signals whose coefficients are within the range of the precision, found "
+                             "infinity among signals " +
+                             std::to_string(first) + " to " + std::to_string(first + count - 1));
         std::ranges::copy(part.values(), S.data() + first * S.rows());
         progress("signals", static_cast<double>(first + count), static_cast<double>(signals.count));
     }

@@ -37,7 +37,7 @@ struct ScatteringTree {
     bool mean = false;             // s_i is the mean of u_i over its grid instead: one number, phi is not read
     Index first1 = 0, first2 = 0;  // of s the window that is kept
     Index count1 = 1, count2 = 1;
-    const T* spectra = nullptr;  // where the backend computes
+    const T* spectra = nullptr;  // where the backend computes; 64 numbers behind the last are read too, not used
     Index numbers = 0;           // of it
 
     [[nodiscard]] Index rows(Index level) const { return grid1 == 1 ? 1 : grid1 >> level; }
