@@ -174,14 +174,14 @@ TEST(Scattering, TheSameBitsForAnyThreadsAndBatch) {
         for (const int threads : {2, 3}) {
             const auto on = make_cpu_backend<double>(threads);
             const ScatteringTransform<double> transform(*on, c.signal, bank, c.options);
-            EXPECT_EQ(transform(x).values(), S.values());
+            EXPECT_TRUE(std::ranges::equal(transform(x).values(), S.values()));
             for (const Index k : {0, 4}) {
                 Matrix<double> alone(x.rows(), 1);
                 std::ranges::copy(x.column(k), alone.data());
                 EXPECT_TRUE(std::ranges::equal(transform(alone).values(), S.column(k)));
             }
             const ScatteringGradient<double> other = transform.gradient(x, S);
-            EXPECT_EQ(other.x.values(), gradient.x.values());
+            EXPECT_TRUE(std::ranges::equal(other.x.values(), gradient.x.values()));
             EXPECT_EQ(other.filters[0].bands[0].re, gradient.filters[0].bands[0].re);
         }
     }
@@ -237,7 +237,8 @@ TEST(Scattering, AModulusOfZeroHasNoGradient) {
     const Case c{{8, 8}, 2, {.padding = Padding::periodic}};
     const ScatteringTransform<double> transform(*on, c.signal, bank_of(c), c.options);
     const Matrix<double> zeros(64, 1), w = noise(transform.features(), 1, 3);
-    for (const double number : transform(zeros).values())
+    const Matrix<double> S = transform(zeros);
+    for (const double number : S.values())
         EXPECT_EQ(number, 0);
     const ScatteringGradient<double> gradient = transform.gradient(zeros, w);
     for (const double number : gradient.x.values())
