@@ -67,10 +67,9 @@ Signals signals_of(const std::string& name) {
 }
 
 template <class T>
-Matrix<double> coefficients(const Options& o, const Execution& execution, const Signals& signals,
-                            const ScatteringTransform<T>& transform) {
+Matrix<double> coefficients(const Options& o, const Signals& signals, const ScatteringTransform<T>& transform) {
     Matrix<double> S(transform.features(), signals.count);
-    const Index at_once = std::max<Index>(16, 2 * execution.threads());
+    constexpr Index at_once = 64;
     const Progress progress = progress_bar(o.common);
     for (Index first = 0; first < signals.count; first += at_once) {
         const Index count = std::min(at_once, signals.count - first);
@@ -105,8 +104,8 @@ Done transformed(const Options& o, const Execution& execution, const Signals& si
                          std::to_string(static_cast<Index>(bytes / 1048576) + 1) + " MiB (" +
                          std::to_string(transform.features()) + " of each of " + std::to_string(signals.count) +
                          " signals)");
-    return {coefficients(o, execution, signals, transform), path_table(bank, transform.paths(), o.orders),
-            transform.output(), transform.step()};
+    return {coefficients(o, signals, transform), path_table(bank, transform.paths(), o.orders), transform.output(),
+            transform.step()};
 }
 
 void write(const Options& o, const Done& done, const Signals& signals, const FilterBank& bank,
