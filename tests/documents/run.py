@@ -27,6 +27,8 @@ root = pathlib.Path(__file__).resolve().parent.parent.parent
 elsewhere = {
     "build-cuda/descrambler": "needs a GPU; tests/cuda/end_to_end.py runs studies on one and on the test device",
     "python3 bench/peers/interpret_torch.py": "needs PyTorch",
+    "python3 bench/peers/fourier_scipy.py": "needs SciPy",
+    "python3 bench/peers/scattering_kymatio.py": "needs kymatio and PyTorch",
     "python3 bench/scaling.py": "measures for minutes, with both cores for itself",
     "apptainer ": "needs Apptainer",
     "printf '#!/bin/sh\\nexec apptainer": "belongs to the image",
