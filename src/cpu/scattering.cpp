@@ -7,6 +7,8 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
+#include <span>
 
 namespace descrambler::cpu {
 namespace {
@@ -39,11 +41,12 @@ template <class T>
 struct Plan {
     static constexpr Index lanes = vector_lanes<T>;
     const ScatteringTree<T>& tree;
-    std::vector<const GridFft<T>*> fft;         // by level; null: no node there
-    std::vector<std::vector<Index>> children;   // by node, by level
-    std::vector<Index> place;                   // by node its place among those that are kept; -1
-    std::vector<Index> row_source, col_source;  // of the padded grid
-    Index depth = 0;                            // of the deepest node
+    std::vector<const GridFft<T>*> fft;                            // by level; null: no node there
+    std::vector<std::vector<Index>> children;                      // by node, by level
+    std::vector<Index> place;                                      // by node its place among those that are kept; -1
+    std::vector<Index> row_source, col_source;                     // of the padded grid
+    Index depth = 0;                                               // of the deepest node
+    std::map<std::pair<Index, Index>, std::vector<Index>> starts;  // by filter and level where its product goes
 
     Plan(const ScatteringTree<T>& t, std::map<std::pair<Index, Index>, GridFft<T>>& plans) : tree(t) {
         fft.resize(at(tree.out_level) + 1);
@@ -62,8 +65,12 @@ struct Plan {
             place.push_back(node.kept ? count++ : -1);
             depths.push_back(i == 0 ? 0 : depths[at(node.parent)] + 1);
             depth = std::max(depth, depths.back());
-            if (i > 0)
+            if (i > 0) {
                 children[at(node.parent)].push_back(static_cast<Index>(i));
+                find_blocks(node.psi, tree.nodes[at(node.parent)].level, node.level);
+            }
+            if (node.kept && !tree.mean)
+                find_blocks(node.phi, node.level, tree.out_level);
         }
         needs(tree.out_level);
         for (std::vector<Index>& list : children)
@@ -84,39 +91,56 @@ struct Plan {
     }
     [[nodiscard]] Index level(Index node) const { return tree.nodes[at(node)].level; }
 
-    // Spectrum times filter, summed over the numbers that fall together on a grid 2^(to - from) times coarser, as vectors.
+    // What falls together on a grid 2^(to - from) times coarser is a sum over blocks (t1, t2) of the finer one: those in which
+    // the filter is not so small that they cannot be seen. Wavelets fill few of them.
+    void find_blocks(SpectrumPlace filter, Index from, Index to) {
+        const auto [found, fresh] = starts.try_emplace({filter.re, to});
+        if (!fresh)
+            return;
+        const Index n2 = tree.cols(from), m1 = tree.rows(to), m2 = tree.cols(to), points = tree.points(from);
+        const auto largest = [&](Index first1, Index rows, Index first2, Index cols) {
+            T most = 0;
+            for (const Index part : {filter.re, filter.im})
+                for (Index i = first1; i < first1 + rows && part >= 0; ++i)
+                    for (Index j = first2; j < first2 + cols; ++j)
+                        most = std::max(most, std::abs(tree.spectra[part + i * n2 + j]));
+            return most;
+        };
+        const T enough = largest(0, 1, 0, points) * std::numeric_limits<T>::epsilon() / 1024;
+        for (Index t1 = 0; t1 < tree.rows(from) / m1; ++t1)
+            for (Index t2 = 0; t2 < n2 / m2; ++t2)
+                if (largest(t1 * m1, m1, t2 * m2, m2) > enough)
+                    found->second.push_back(t1 * m1 * n2 + t2 * m2);
+    }
+    // Spectrum times filter, summed so, as vectors.
     template <bool real_filter>
     struct Folded {
         const T *re, *im, *filter, *filter_im;
-        Index cols, rows_apart, cols_apart, times1, times2;  // of the finer grid; distances of what falls together
-        Index row_length;                                    // of the coarser one in the order of the plan
+        Index cols, row_length;         // of the finer grid; of the coarser one in the order of the plan
+        std::span<const Index> starts;  // of the blocks
         void operator()(Index i, Index first, Vector<T>& a, Vector<T>& b) const {
             a = b = Vector<T>{};
-            for (Index t1 = 0; t1 < times1; ++t1)
-                for (Index t2 = 0; t2 < times2; ++t2) {
-                    const Index k = (i * row_length + t1 * rows_apart) * cols + first + t2 * cols_apart;
-                    const Vector<T> x = load(re + k), y = load(im + k), f = load(filter + k);
-                    if constexpr (real_filter) {
-                        a += x * f;
-                        b += y * f;
-                    } else {
-                        const Vector<T> g = load(filter_im + k);
-                        a += x * f - y * g;
-                        b += x * g + y * f;
-                    }
+            for (const Index start : starts) {
+                const Index k = i * row_length * cols + first + start;
+                const Vector<T> x = load(re + k), y = load(im + k), f = load(filter + k);
+                if constexpr (real_filter) {
+                    a += x * f;
+                    b += y * f;
+                } else {
+                    const Vector<T> g = load(filter_im + k);
+                    a += x * f - y * g;
+                    b += x * g + y * f;
                 }
+            }
         }
     };
     template <bool real_filter>
     [[nodiscard]] Folded<real_filter> folded(Planes<T> x, SpectrumPlace filter, Index from, Index to) const {
-        const bool line = tree.grid1 == 1;
-        const Index times = Index{1} << (to - from);
         const T* const im = filter.im < 0 ? nullptr : tree.spectra + filter.im;
-        if (line)  // rows of the plan are pieces of one line
-            return {x.re, x.im,  tree.spectra + filter.re,    im, 1, 0, tree.points(to),
-                    1,    times, fft[at(to)]->spectrum_cols()};
-        return {x.re,  x.im, tree.spectra + filter.re, im, tree.cols(from), tree.rows(to), tree.cols(to), times,
-                times, 1};
+        const std::vector<Index>& here = starts.at({filter.re, to});
+        if (tree.grid1 == 1)  // rows of the plan are pieces of one line
+            return {x.re, x.im, tree.spectra + filter.re, im, 1, fft[at(to)]->spectrum_cols(), here};
+        return {x.re, x.im, tree.spectra + filter.re, im, tree.cols(from), 1, here};
     }
     // x * filter at the steps of level `to`, as store(place, re, im), not scaled: by 1 / points(from).
     template <class Store>
