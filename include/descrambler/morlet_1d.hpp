@@ -14,7 +14,7 @@ namespace descrambler {
 
 struct Morlet1d {
     double xi = 0;     // cycles a sample, within 0 .. 1/2
-    double sigma = 1;  // cycles a sample, positive, at most 4 xi
+    double sigma = 1;  // cycles a sample, positive, at most 1000 xi: kappa leaves (xi / sigma)^2 of the Gaussian
     bool operator==(const Morlet1d&) const = default;
 };
 

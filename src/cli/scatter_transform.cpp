@@ -141,13 +141,13 @@ void run(const Options& o) {
     check_output_apart(o.out, {o.signals});
     const Signals signals = signals_of(o.signals);
     const FilterBank bank = o.bank.bank_for(signals.grid);
-    const std::vector<PaleyBounds> paley = bounds_of(bank, o.common);
     const std::string request = asked(*o.command);
     check_remake(o.out, request, o.common);
     const Execution execution = o.common.device == "auto" ? Execution::on_cpu(o.common.threads) : o.common.execution();
     const Done done = o.common.precision == "f32" ? transformed<float>(o, execution, signals, bank)
                                                   : transformed<double>(o, execution, signals, bank);
     write(o, done, signals, bank, request);
+    const std::vector<PaleyBounds> paley = bounds_of(bank, o.common);
     if (o.common.json)
         std::printf("%s\n", nlohmann::ordered_json{{"signals", signals.count},
                                                    {"paths", done.paths.rows()},

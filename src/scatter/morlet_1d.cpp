@@ -161,8 +161,8 @@ void check(const Morlet1d& m) {
     if (!(m.xi > 0 && m.xi <= .5))
         throw InputError("Morlet wavelet: expected xi within 0 .. 1/2 cycles a sample (Nyquist), found " +
                          digits(m.xi));
-    if (!(m.sigma > 0 && m.sigma <= 4 * m.xi))
-        throw InputError("Morlet wavelet: expected a positive sigma of at most 4 xi = " + digits(4 * m.xi) +
+    if (!(m.sigma > 0 && m.sigma <= 1000 * m.xi))
+        throw InputError("Morlet wavelet: expected a positive sigma of at most 1000 xi = " + digits(1000 * m.xi) +
                          " cycles a sample, found " + digits(m.sigma));
 }
 

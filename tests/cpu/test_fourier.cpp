@@ -321,7 +321,7 @@ TYPED_TEST(FourierTest, RefusesShapesThatDoNotFit) {
     EXPECT_THROW(backend.real_ifft2(2, 3, {y.data(), 4, 1}, {r.data(), 6, 2}), std::invalid_argument);
     EXPECT_THROW(backend.real_fft({reinterpret_cast<TypeParam*>(y.data()), 2, 1}, {y.data(), 2, 1}),
                  std::invalid_argument);
-    EXPECT_THROW(cpu::FftPlan<TypeParam>(34), std::invalid_argument);
+    EXPECT_THROW(cpu::FftPlan<TypeParam>(0), std::invalid_argument);
     backend.fft({x.data(), 0, 3}, {y.data(), 0, 3});  // nothing to do
     backend.real_fft({r.data(), 0, 3}, {y.data(), 0, 3});
 }
@@ -346,6 +346,33 @@ TEST(FftPlan, TakesWhatItSays) {
         EXPECT_EQ(cpu::FftPlan<float>::takes(n), largest_prime(n) <= 13) << n;
     EXPECT_FALSE(cpu::FftPlan<float>::takes(0));
     EXPECT_FALSE(cpu::FftPlan<float>::takes(-8));
+}
+
+// Blocks of any length, as scattering needs them; primes beyond 13 by their definition, rounded in each of their sums.
+TEST(FftPlan, OtherPrimesInBlocks) {
+    constexpr Index lanes = cpu::FftPlan<double>::lanes;
+    for (const Index n : {17, 34, 58, 97, 136, 232, 17 * 19}) {
+        const cpu::FftPlan<double> plan(n);
+        const std::vector<std::complex<double>> x = complex_normals<double>(n * lanes, 7);  // sequence after sequence
+        for (const bool inverse : {false, true}) {
+            std::vector<double> a(static_cast<std::size_t>(plan.numbers())), b(a.size());
+            for (Index l = 0; l < lanes; ++l)
+                for (Index j = 0; j < n; ++j) {
+                    a[2 * j * lanes + l] = x[l * n + j].real();
+                    a[(2 * j + 1) * lanes + l] = x[l * n + j].imag();
+                }
+            const double* const found =
+                plan.transform(inverse ? cpu::Direction::inverse : cpu::Direction::forward, a.data(), b.data());
+            for (Index l = 0; l < lanes; ++l) {
+                std::vector<std::complex<double>> sequence;
+                for (Index j = 0; j < n; ++j)
+                    sequence.emplace_back(found[2 * j * lanes + l], found[(2 * j + 1) * lanes + l]);
+                EXPECT_LE(error(sequence.data(), definition(x.data() + l * n, {1, n, inverse})),
+                          tolerance<double>(1, n))
+                    << n;
+            }
+        }
+    }
 }
 
 }  // namespace

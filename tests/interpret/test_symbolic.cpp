@@ -92,7 +92,7 @@ TEST_F(SymbolicTest, WithAllTermsThereIsNoRest) {
         EXPECT_NEAR(sum_of(contract(spectrum.V.column(k), x, layout)), terms.projection[static_cast<std::size_t>(k)],
                     1e-14);
     for (const double number : rest_map(form, spectrum, terms, x, row, layout))
-        EXPECT_NEAR(number, 0, 1e-14);
+        EXPECT_NEAR(number, 0, 1e-13);  // what is left of terms of some tens, as the value above
 }
 
 // An input that the first vector does not see: its reduced factor would be a number over nothing.

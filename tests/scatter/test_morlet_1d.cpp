@@ -137,8 +137,16 @@ TEST(Morlet1d, Refuses) {
     EXPECT_THROW((void)morlet_filter(64, {.51, .1}, Convention::exact), InputError);
     EXPECT_THROW((void)morlet_filter(64, {0, .1}, Convention::exact), InputError);
     EXPECT_THROW((void)morlet_filter(64, {.1, 0}, Convention::exact), InputError);
-    EXPECT_THROW((void)morlet_filter(64, {.1, .5}, Convention::exact), InputError);
+    EXPECT_THROW((void)morlet_filter(64, {.0004, .5}, Convention::exact), InputError);
     EXPECT_THROW((void)morlet_filter(64, {.1, 1e-5}, Convention::exact), InputError);
+}
+
+// Few octaves and many wavelets: the last of the ladder are much wider than their frequency, and wavelets all the same.
+TEST(Morlet1d, EveryLadderIsServed) {
+    for (const Index scales : {1, 2, 3, 6, 10})
+        for (const Index per_octave : {1, 2, 8, 16, 32})
+            for (const Morlet1d& wavelet : morlet_ladder(scales, per_octave))
+                EXPECT_NO_THROW(check(wavelet)) << scales << " scales, " << per_octave << " an octave";
 }
 
 }  // namespace
