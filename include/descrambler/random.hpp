@@ -90,8 +90,8 @@ inline constexpr std::uint64_t control = 1ull << 24;     // added to the member 
 inline constexpr std::uint64_t condition = 1ull << 20;   // times the condition, added to the member number (below 16)
 inline constexpr std::uint64_t lime = 30ull << 32;       // + draw: which segments are on
 inline constexpr std::uint64_t deletion = 31ull << 32;   // order in which pixels go, of the control
-inline constexpr std::uint64_t folds = 32ull << 32;     // + draw: which samples are held out
-inline constexpr std::uint64_t removal = 33ull << 32;   // + draw: random orders in which groups of features go
+inline constexpr std::uint64_t folds = 32ull << 32;      // + draw: which samples are held out
+inline constexpr std::uint64_t removal = 33ull << 32;    // + draw: random orders in which groups of features go
 inline constexpr std::uint64_t graph = std::uint64_t{26}
                                        << 32;  // + number of a learnt constant, in the order of the nodes
 }  // namespace stream

@@ -25,7 +25,7 @@ public:
     static constexpr Index lanes = vector_lanes<T>;
 
     [[nodiscard]] static bool takes(Index n);  // fast: n > 0, prime factors of 2, 3, 5, 7, 11 and 13 alone
-    explicit FftPlan(Index n);  // other prime factors p cost p^2; std::invalid_argument for n < 1
+    explicit FftPlan(Index n);                 // other prime factors p cost p^2; std::invalid_argument for n < 1
     [[nodiscard]] Index size() const { return n_; }
     [[nodiscard]] Index numbers() const { return 2 * n_ * lanes; }  // of T in a block
 
