@@ -210,8 +210,9 @@ class Documents:
 
     def synopsis(self, where, line):
         """descrambler layer NET --tap before|after ...: are command and options known?"""
-        command = line.split()[1]
-        done = subprocess.run([self.program, "help", command], capture_output=True, text=True, check=False)
+        command, *more = line.split()[1:]
+        words = [command, more[0], "--help"] if command == "scatter" else ["help", command]  # has commands of its own
+        done = subprocess.run([self.program, *words], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             self.fail(where, f"no command '{command}'")
         for option in re.findall(r"--[a-z-]+", line):
