@@ -53,4 +53,9 @@ struct Bands {  // what one layer of a scattering transform applies to a signal
 [[nodiscard]] SpectralFilter at_level(const SpectralFilter& filter, const Grid& grid, Index factor,
                                       Convention convention);
 
+// Its adjoint, of real or of imaginary parts: the numbers of the coarser grid added to those of the grid [n1 n2] that they are
+// sums of.
+void add_from_level(const std::vector<double>& coarse, const Grid& grid, Index factor, Convention convention,
+                    std::vector<double>& to);
+
 }  // namespace descrambler

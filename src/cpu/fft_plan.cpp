@@ -27,6 +27,14 @@ std::complex<double> unit_root(Index k, Index n) {
     }
 }
 
+Index divisor_near_root(Index n) {
+    Index found = 1;
+    for (Index d = 1; d * d <= n; ++d)
+        if (n % d == 0)
+            found = d;
+    return found;
+}
+
 namespace {
 
 // Numbers of a block.

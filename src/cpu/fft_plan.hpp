@@ -19,6 +19,9 @@ enum class Direction { forward, inverse };
 // exp(-2 pi i k/n), correct to a unit in the last place of double; equal up to signs and order in all octants
 [[nodiscard]] std::complex<double> unit_root(Index k, Index n);
 
+// The largest divisor of n that is not above its root: a long sequence is a matrix of that many rows.
+[[nodiscard]] Index divisor_near_root(Index n);
+
 template <class T>
 class FftPlan {
 public:

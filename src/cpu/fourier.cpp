@@ -14,15 +14,6 @@ namespace {
 constexpr Index longest_in_lanes = 1024;
 constexpr Index near_bytes = Index{128} << 10, far_bytes = Index{1} << 20;
 
-// Scratch memory is aligned to lines of the cache here: vectors across two of them cost twice.
-constexpr Index line = 64;
-template <class T>
-T* aligned(Scratch<T>& scratch, int thread, Index numbers) {
-    constexpr Index spare = line / static_cast<Index>(sizeof(T));
-    const auto at = reinterpret_cast<std::uintptr_t>(scratch.of(thread, numbers + spare));
-    return reinterpret_cast<T*>((at + line - 1) / line * line);
-}
-
 template <class T>
 T* column(Batch<T> x, Index c) {
     return x.data + c / x.cols * x.stride + c % x.cols * x.rows;
@@ -30,14 +21,6 @@ T* column(Batch<T> x, Index c) {
 
 Direction direction(bool inverse) {
     return inverse ? Direction::inverse : Direction::forward;
-}
-
-// The divisor of n next to its root from below.
-Index split(Index n) {
-    auto d = static_cast<Index>(std::sqrt(static_cast<double>(n)));
-    while (n % d != 0)
-        --d;
-    return d;
 }
 
 template <class Plans, class... Arguments>
@@ -150,7 +133,8 @@ void Transforms<T>::fft(const FourierShape& shape, Batch<const Complex> x, Batch
     else if (n1 * n2 <= longest_in_lanes)
         sequences(kept(lengths_, n1 * n2, n1 * n2), inverse, x, y);
     else
-        matrices(kept(long_, n1 * n2, split(n1 * n2), n1 * n2 / split(n1 * n2), true), inverse, x, y);
+        matrices(kept(long_, n1 * n2, divisor_near_root(n1 * n2), n1 * n2 / divisor_near_root(n1 * n2), true), inverse,
+                 x, y);
 }
 
 template <class T>

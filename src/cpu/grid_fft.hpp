@@ -16,7 +16,7 @@ public:
 
     GridFft(Index n1, Index n2)
         : points_(n1 * n2),
-          a_(n1 == 1 ? split(n2) : n1),
+          a_(n1 == 1 ? divisor_near_root(n2) : n1),
           back_(a_, points_ / a_, n1 == 1),
           there_(points_ / a_, a_, n1 == 1) {}
 
@@ -42,13 +42,6 @@ public:
     [[nodiscard]] Index signal_cols() const { return there_.cols(); }
 
 private:
-    static Index split(Index n) {  // the divisor next to the root from below
-        Index d = 1;
-        for (Index k = 1; k * k <= n; ++k)
-            if (n % k == 0)
-                d = k;
-        return d;
-    }
     static Index numbers(const FftPlan2<T>& plan) { return plan.between() + plan.work(); }
 
     template <class Load, class Store>

@@ -479,13 +479,6 @@ private:
     T* spectra_bar_ = nullptr;
 };
 
-template <class T>
-T* aligned(Scratch<T>& scratch, int thread, Index numbers) {
-    constexpr Index line = 64, spare = line / static_cast<Index>(sizeof(T));
-    const auto address = reinterpret_cast<std::uintptr_t>(scratch.of(thread, numbers + spare));
-    return reinterpret_cast<T*>((address + line - 1) / line * line);
-}
-
 }  // namespace
 
 template <class T>

@@ -1,6 +1,7 @@
 // Working memory that a backend keeps between calls: fresh pages for every call would cost more than a small problem.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -29,5 +30,13 @@ private:
     };
     std::vector<Part> parts_;
 };
+
+// The same from a line of the cache on: vectors across two lines cost twice.
+template <class T>
+T* aligned(Scratch<T>& scratch, int thread, Index numbers) {
+    constexpr Index line = 64, spare = line / static_cast<Index>(sizeof(T));
+    const auto address = reinterpret_cast<std::uintptr_t>(scratch.of(thread, numbers + spare));
+    return reinterpret_cast<T*>((address + line - 1) / line * line);
+}
 
 }  // namespace descrambler::cpu

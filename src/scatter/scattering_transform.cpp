@@ -161,25 +161,6 @@ Matrix<T> ScatteringTransform<T>::operator()(const Matrix<T>& x) const {
     return S;
 }
 
-namespace {
-
-// The adjoint of at_level: `here` [points of the level] added to the numbers of the grid that it was the sum of.
-void add_unfolded(const std::vector<double>& here, const Grid& grid, Index factor, bool crop,
-                  std::vector<double>& there) {
-    const Index f1 = grid.one_dimensional() ? 1 : factor, m1 = grid.n1 / f1, m2 = grid.n2 / factor;
-    const auto kept = [&](Index k, Index n, Index by) {
-        const Index start = n / (2 * by);
-        return !crop || k < start || k >= start + n - n / by;
-    };
-    for (Index k1 = 0; k1 < grid.n1; ++k1)
-        for (Index k2 = 0; k2 < grid.n2; ++k2)
-            if (kept(k1, grid.n1, f1) && kept(k2, grid.n2, factor))
-                there[static_cast<std::size_t>(k1 * grid.n2 + k2)] +=
-                    here[static_cast<std::size_t>(k1 % m1 * m2 + k2 % m2)];
-}
-
-}  // namespace
-
 template <class T>
 ScatteringGradient<T> ScatteringTransform<T>::gradient(const Matrix<T>& x, const Matrix<T>& S_bar) const {
     require(x.rows() == signal_.size() && S_bar.rows() == features() && S_bar.cols() == x.cols(),
@@ -208,8 +189,7 @@ ScatteringGradient<T> ScatteringTransform<T>::gradient(const Matrix<T>& x, const
         const auto add = [&](Index place, std::vector<double>& to) {
             const auto first = numbers.begin() + place;
             to.resize(static_cast<std::size_t>(grid_.size()));
-            add_unfolded({first, first + tree_.points(use.level)}, grid_, Index{1} << use.level,
-                         convention_ == Convention::kymatio && !grid_.one_dimensional(), to);
+            add_from_level({first, first + tree_.points(use.level)}, grid_, Index{1} << use.level, convention_, to);
         };
         add(use.place.re, filter.re);
         if (use.place.im >= 0)
