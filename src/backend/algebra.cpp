@@ -30,7 +30,8 @@ void Algebra<T>::gram(Batch<const T> S, T beta, Batch<T> G) {
 template <class T>
 void Algebra<T>::axpby(T alpha, Batch<const T> x, T beta, Batch<T> y) {
     require(same_shape(x, Batch<const T>(y)), "axpby: shapes differ");
-    if (x.data == y.data && x.ld == y.ld && alpha == 1 && beta == 0)
+    const bool itself = x.data == y.data && x.ld == y.ld && x.stride == y.stride;
+    if (itself && alpha == 1 && beta == 0)
         return;
     do_axpby(alpha, x, beta, y);
 }
